@@ -1,0 +1,39 @@
+"""How large things may be. What exceeds a limit is refused before it is understood."""
+
+from typing import Final
+
+MESSAGE_BYTES: Final = 256 * 1024
+"""One message, stream chunks included. Cost is per message: 256 KiB chunks carry three times what 16 KiB ones do."""
+
+STREAM_HEADER_BYTES: Final = 24
+CHUNK_BYTES: Final = MESSAGE_BYTES - STREAM_HEADER_BYTES
+
+WINDOW_BYTES: Final = 4 * 1024 * 1024
+"""What a sender of a stream may be ahead of its reader. It is also what either end keeps in memory for it, at most."""
+
+DEPTH: Final = 16
+"""Of nested arrays and objects. Our deepest message needs seven."""
+
+NAME_CHARS: Final = 63
+ARGUMENTS: Final = 8192
+ARGUMENT_CHARS: Final = 128 * 1024
+"""Linux takes no longer argument (MAX_ARG_STRLEN)."""
+
+PIECES: Final = 1024
+PATH_CHARS: Final = 4096
+SENTENCE_CHARS: Final = 4096
+LABELS: Final = 32
+LABEL_CHARS: Final = 512
+ENVIRONMENT: Final = 64
+LIST_ITEMS: Final = 10_000
+PAGE_ITEMS: Final = 500
+"""How many jobs one page of a list holds at most; a page is also cut where its message would become too large."""
+
+NUMBERS_WINDOW: Final = 1024
+"""A number this far below the highest one seen is taken for a repeat.
+
+It is this wide because QoS 1 may repeat, and topics overtake each other.
+"""
+
+NUMBER_MAX: Final = 2**63 - 1
+SLOTS: Final = 1024

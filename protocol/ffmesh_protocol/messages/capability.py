@@ -1,0 +1,104 @@
+"""What an agent can do and how it is doing, as it says itself and as the coordinator shows it."""
+
+from typing import Annotated
+
+import msgspec
+
+from ffmesh_protocol.limits import LIST_ITEMS, SLOTS
+from ffmesh_protocol.messages.presence import AgentState
+from ffmesh_protocol.names import Name, Ulid
+from ffmesh_protocol.wire import Told
+
+Word = Annotated[str, msgspec.Meta(max_length=256)]
+Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=LIST_ITEMS)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]
+
+
+class Host(Told, frozen=True):
+    arch: Word
+    cores: int
+    memory_bytes: int
+    model: Word
+
+
+class RootState(Told, frozen=True):
+    mounted: bool
+
+
+class SlotCount(Told, frozen=True):
+    total: Count
+
+
+class SlotUse(Told, frozen=True):
+    total: Count
+    used: Count
+
+
+class Load(Told, frozen=True):
+    cpu_percent: float | None
+    memory_percent: float | None
+    temperature_c: float | None
+
+
+class Advert(Told, frozen=True):
+    """The short part: what placement and Home Assistant need. Retained."""
+
+    life: Ulid
+    version: Word
+    features: Words
+    host: Host
+    programs: dict[Word, Word]
+    hwaccels: Words
+    roots: dict[Name, RootState]
+    slots: dict[Word, SlotCount]
+    fence: Word
+    tried: bool
+
+
+class AdvertPrograms(Told, frozen=True):
+    """The long lists, on a topic of their own. `tried` is false: the programs list them, and nobody has tried them."""
+
+    life: Ulid
+    encoders: Words
+    decoders: Words
+    filters: Words
+    unavailable: dict[Word, str]
+    tried: bool
+
+
+class Heartbeat(Told, frozen=True):
+    """For people; nothing is decided by it."""
+
+    life: Ulid
+    load: Load
+    slots: dict[Word, SlotUse]
+    running: tuple[Ulid, ...]
+
+
+class PublicAgent(Told, frozen=True):
+    """An agent without its long lists, as on the retained topic: small enough for Home Assistant."""
+
+    name: Name
+    state: AgentState
+    life: Ulid | None
+    version: Word | None
+    features: Words
+    host: Host | None
+    programs: dict[Word, Word]
+    hwaccels: Words
+    tried: bool
+    roots: dict[Name, RootState]
+    slots: dict[Word, SlotUse]
+    fence: Word | None
+    load: Load
+    running: tuple[Ulid, ...]
+    last_seen_at: str | None
+
+
+class AgentView(PublicAgent, frozen=True):
+    """An agent as `ffmesh agent NAME --json` shows it."""
+
+    encoders: Words
+    decoders: Words
+    filters: Words
+    unavailable: dict[Word, str]

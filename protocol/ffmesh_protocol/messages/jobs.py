@@ -1,0 +1,145 @@
+"""Jobs as people and scripts see them: in the CLI's JSON and on the retained topics alike."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from ffmesh_protocol.limits import LABEL_CHARS, LABELS
+from ffmesh_protocol.media import Needs
+from ffmesh_protocol.names import Name, Ulid
+from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.wire import Told
+
+Label = Annotated[str, msgspec.Meta(max_length=LABEL_CHARS)]
+Labels = Annotated[dict[Label, Label], msgspec.Meta(max_length=LABELS)]
+
+
+class JobKind(StrEnum):
+    INTERACTIVE = "interactive"
+    DIRECT = "direct"
+
+
+class JobState(StrEnum):
+    """As people see it. `waiting` (for other jobs) comes with workflows."""
+
+    QUEUED = "queued"
+    OFFERED = "offered"
+    GRANTED = "granted"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_end(self) -> bool:
+        return self in ENDS
+
+
+ENDS = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+
+
+class AttemptState(StrEnum):
+    GRANTED = "granted"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class Progress(Told, frozen=True):
+    """How far a program is, each as far as it is known."""
+
+    percent: float | None = None
+    frame: int | None = None
+    fps: float | None = None
+    speed: float | None = None
+    out_time_s: float | None = None
+    bitrate_kbps: float | None = None
+    eta_s: float | None = None
+
+
+class AttemptView(Told, frozen=True):
+    number: int
+    agent: Name
+    state: AttemptState
+    started_at: str | None
+    ended_at: str | None
+    exit_code: int | None
+    signal: int | None
+    reason: str | None
+
+
+class PublicJob(Told, frozen=True):
+    """A job as everybody who may log in sees it: no argument, no path, no owner."""
+
+    id: Ulid
+    state: JobState
+    kind: JobKind
+    attached: bool
+    title: str | None
+    program: str
+    agent: Name | None
+    priority: int
+    after: tuple[Ulid, ...]
+    workflow: Ulid | None
+    needs: Needs
+    exit_code: int | None
+    signal: int | None
+    reason: str | None
+    reason_code: ReasonCode | None
+    permanent: bool
+    progress: Progress
+    placement: str | None
+    attempts: tuple[AttemptView, ...]
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+
+
+class JobView(PublicJob, frozen=True):
+    """A job as `ffmesh job ID --json` shows it."""
+
+    args: tuple[str, ...]
+    outputs: tuple[str, ...] | None
+    labels: Labels
+    owner: Name
+
+
+class JobEvent(Told, frozen=True):
+    """For automations: something happened to a job, or to an agent."""
+
+    event_type: str
+    job: Ulid | None
+    workflow: Ulid | None
+    title: str | None
+    agent: Name | None
+    reason: str | None
+
+
+class RefusedCounts(Told, frozen=True):
+    """What the coordinator did not act on, since its start."""
+
+    malformed: int = 0
+    forged: int = 0
+    repeated: int = 0
+    other_life: int = 0
+    oversized: int = 0
+    not_allowed: int = 0
+
+
+class Summary(Told, frozen=True):
+    """Counts and rates for dashboards."""
+
+    life: Ulid
+    agents_online: int
+    agents_known: int
+    slots_total: int
+    slots_used: int
+    jobs: dict[str, int]
+    jobs_ended: dict[str, int]
+    submitted_per_minute: int
+    ended_per_minute: int
+    refused: RefusedCounts

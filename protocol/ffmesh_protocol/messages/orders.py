@@ -1,0 +1,108 @@
+"""What the coordinator tells an agent. What is ready together shares a message: these are lists on the wire."""
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from ffmesh_protocol.limits import ENVIRONMENT, LIST_ITEMS
+from ffmesh_protocol.media import Arguments, Needs, RootPath, Text
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.names import Name, Ulid
+from ffmesh_protocol.reasons import Stopped
+from ffmesh_protocol.wire import Directed, Told
+
+Ulids: TypeAlias = Annotated[tuple[Ulid, ...], msgspec.Meta(max_length=LIST_ITEMS)]
+
+
+class Offer(Told, frozen=True):
+    attempt: Ulid
+    job: Ulid
+    kind: JobKind
+    needs: Needs
+
+
+class Offers(Directed, frozen=True):
+    """Verb `offer`: would you take these?"""
+
+    offers: tuple[Offer, ...]
+
+
+class Audience(Told, frozen=True):
+    """The client life that an interactive job's streams go to, and the sealed keys for them (base64)."""
+
+    client: Name
+    life: Ulid
+    kid: int
+    sealed_keys: str
+
+
+class Grant(Told, frozen=True):
+    """One attempt, allowed to run. It is on the coordinator's disk before it is sent."""
+
+    attempt: Ulid
+    job: Ulid
+    number: int
+    kind: JobKind
+    program: str
+    args: Arguments
+    cwd: RootPath | None
+    env: Annotated[dict[str, Text], msgspec.Meta(max_length=ENVIRONMENT)]
+    umask: int | None
+    needs: Needs
+    timeout_seconds: float | None
+    audience: Audience | None
+
+
+class Grants(Directed, frozen=True):
+    """Verb `grant`: start these. Repeated, with new numbers, until the agent lists the attempts."""
+
+    grants: tuple[Grant, ...]
+
+
+class Withdrawn(Directed, frozen=True):
+    """Verb `withdrawn`: your claim came too late; these are not for you."""
+
+    attempts: Ulids
+
+
+class Stop(Told, frozen=True):
+    attempt: Ulid
+    job: Ulid
+    why: Stopped
+
+
+class Cancels(Directed, frozen=True):
+    """Verb `cancel`: stop these and send their results."""
+
+    stops: tuple[Stop, ...]
+
+
+class Settled(Directed, frozen=True):
+    """Verb `settled`: these results are on disk here, or nobody needs them; forget them."""
+
+    attempts: Ulids
+
+
+class Resend(Directed, frozen=True):
+    """Verb `resend`: you hold results of these; send them again."""
+
+    attempts: Ulids
+
+
+class Welcome(Directed, frozen=True):
+    """Verb `welcome`: the answer to `hello`, and whether the agent is to take new work."""
+
+    draining: bool
+
+
+class Drain(Directed, frozen=True):
+    """Verb `drain`: take no new work, or take it again. What runs goes on."""
+
+    draining: bool
+
+
+class TailWanted(Directed, frozen=True):
+    """Verb `tail`: send the kept end of the standard error of this attempt."""
+
+    attempt: Ulid
+    request: Ulid

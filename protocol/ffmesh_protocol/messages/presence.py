@@ -1,0 +1,42 @@
+"""Who is there. Each status carries its life and the number of its connection; a last will has those of its own."""
+
+from enum import StrEnum
+
+from ffmesh_protocol.names import Ulid
+from ffmesh_protocol.wire import Told
+
+
+class CoordinatorState(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+    FULL = "full"
+
+
+class CoordinatorStatus(Told, frozen=True):
+    state: CoordinatorState
+    life: Ulid
+    connection: int
+    version: str
+
+
+class AgentState(StrEnum):
+    ONLINE = "online"
+    DRAINING = "draining"
+    OFFLINE = "offline"
+
+
+class AgentStatus(Told, frozen=True):
+    state: AgentState
+    life: Ulid
+    connection: int
+
+
+class ClientState(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class ClientStatus(Told, frozen=True):
+    state: ClientState
+    life: Ulid
+    connection: int

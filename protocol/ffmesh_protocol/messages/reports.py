@@ -1,0 +1,129 @@
+"""What an agent tells the coordinator."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS
+from ffmesh_protocol.messages.orders import Ulids
+from ffmesh_protocol.names import Ulid
+from ffmesh_protocol.reasons import ReasonCode, Stopped
+from ffmesh_protocol.wire import Directed, Told
+
+Sentence = Annotated[str, msgspec.Meta(max_length=SENTENCE_CHARS)]
+
+
+class HeldPhase(StrEnum):
+    """Where an attempt stands with its agent."""
+
+    RESERVED = "reserved"
+    GRANTED = "granted"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class Held(Told, frozen=True):
+    attempt: Ulid
+    job: Ulid
+    phase: HeldPhase
+
+
+class Holding(Directed, frozen=True):
+    """Verb `holding`: everything this life holds, and the highest number of the coordinator's that it has acted on."""
+
+    heard: int
+    draining: bool
+    held: Annotated[tuple[Held, ...], msgspec.Meta(max_length=LIST_ITEMS)]
+
+
+class Hello(Directed, frozen=True):
+    """Verb `hello`: a new life of the agent, or an old one that meets a new coordinator. Repeated until `welcome`.
+
+    `boot` is the kernel's boot id, `spool` the id kept in the agent's folder: with them the coordinator will tell, when
+    leases come, a restart on the same machine from a copy of it elsewhere.
+    """
+
+    boot: Annotated[str, msgspec.Meta(max_length=64)]
+    spool: Annotated[str, msgspec.Meta(max_length=64)]
+    version: Annotated[str, msgspec.Meta(max_length=64)]
+    features: tuple[str, ...]
+    heard: int
+    held: Annotated[tuple[Held, ...], msgspec.Meta(max_length=LIST_ITEMS)]
+
+
+class Claim(Directed, frozen=True):
+    """Verb `claim`: a slot is kept for these; grant them."""
+
+    attempts: Ulids
+
+
+class DeclineCode(StrEnum):
+    BUSY = "busy"
+    DRAINING = "draining"
+    NOT_LISTED = "not_listed"
+    ROOT_MISSING = "root_missing"
+    CANNOT = "cannot"
+
+
+class Declined(Told, frozen=True):
+    attempt: Ulid
+    code: DeclineCode
+    reason: Sentence
+
+
+class Decline(Directed, frozen=True):
+    """Verb `decline`: not these. The agent knows its own machine best."""
+
+    declined: tuple[Declined, ...]
+
+
+class Started(Directed, frozen=True):
+    """Verb `started`: the programs of these run."""
+
+    attempts: Ulids
+
+
+class StreamLengths(Told, frozen=True):
+    stdout: int
+    stderr: int
+
+
+class Result(Told, frozen=True):
+    """How one attempt ended. Kept in the agent's spool until it is settled.
+
+    `started` is false when no program ran: then `reason` says why, and there is neither exit code nor signal.
+    """
+
+    attempt: Ulid
+    job: Ulid
+    started: bool
+    exit_code: int | None
+    signal: int | None
+    stopped: Stopped | None
+    reason_code: ReasonCode | None
+    reason: Sentence | None
+    seconds: float
+    lengths: StreamLengths | None
+
+
+class Results(Directed, frozen=True):
+    """Verb `result`."""
+
+    results: tuple[Result, ...]
+
+
+class LogLine(Told, frozen=True):
+    """`time` is in seconds since the program's start."""
+
+    time: float
+    stream: str
+    text: str
+
+
+class Tail(Directed, frozen=True):
+    """Verb `tail`, agent to coordinator: the kept end of a program's standard error; null: there is none here."""
+
+    attempt: Ulid
+    request: Ulid
+    lines: tuple[LogLine, ...] | None

@@ -1,0 +1,97 @@
+"""What a client asks of the coordinator.
+
+A request carries a response topic in the asker's own place, and correlation data. Sending a request
+again changes nothing that the first one did.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from ffmesh_protocol.limits import ENVIRONMENT, LIST_ITEMS, PAGE_ITEMS
+from ffmesh_protocol.media import Arguments, Needs, RootPath, Text
+from ffmesh_protocol.messages.jobs import JobKind, JobState, Label, Labels
+from ffmesh_protocol.messages.orders import Ulids
+from ffmesh_protocol.names import Name, Ulid
+from ffmesh_protocol.wire import Directed
+
+Priority = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
+
+
+class Submit(Directed, frozen=True):
+    """Verb `submit`. The client makes the job's id, so that a repeated submit is the same job."""
+
+    job: Ulid
+    kind: JobKind
+    program: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    args: Arguments
+    cwd: RootPath | None
+    env: Annotated[dict[str, Text], msgspec.Meta(max_length=ENVIRONMENT)]
+    umask: Annotated[int, msgspec.Meta(ge=0, le=0o777)] | None
+    stdin_is_terminal: bool
+    needs: Needs
+    priority: Priority
+    timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] | None
+    labels: Labels
+
+
+class Attending(Directed, frozen=True):
+    """Verb `attending`: I still wait for these. Answered with `attended`."""
+
+    jobs: Ulids
+
+
+class Cancel(Directed, frozen=True):
+    """Verb `cancel`."""
+
+    job: Ulid
+
+
+class ListJobs(Directed, frozen=True):
+    """Verb `jobs`: newest first; `cursor` is what the page before gave."""
+
+    states: tuple[JobState, ...] = ()
+    labels: dict[Label, Label] = {}  # noqa: RUF012 - msgspec gives each message its own
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_ITEMS)] = 50
+    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
+class ShowJobs(Directed, frozen=True):
+    """Verb `job`: these, as far as they are known."""
+
+    jobs: Annotated[tuple[Ulid, ...], msgspec.Meta(max_length=LIST_ITEMS)]
+
+
+class ListAgents(Directed, frozen=True):
+    """Verb `agents`."""
+
+
+class ShowAgent(Directed, frozen=True):
+    """Verb `agent`."""
+
+    agent: Name
+
+
+class DrainAgent(Directed, frozen=True):
+    """Verb `drain`, client to coordinator: whether that agent is to take new work."""
+
+    agent: Name
+    draining: bool
+
+
+class Logs(Directed, frozen=True):
+    """Verb `logs`."""
+
+    job: Ulid
+
+
+class Bye(Directed, frozen=True):
+    """Verb `bye`: this life ends here, on purpose."""
+
+
+class StreamCredit(Directed, frozen=True):
+    """Verb `credit`: what the receiver has of each stream, and how far the sender may go. Absolute and repeated."""
+
+    attempt: Ulid
+    received: dict[str, int]
+    allowed: dict[str, int]
