@@ -1,0 +1,32 @@
+# Every path here is relative and quoted by the shell, not held in a variable: the checkout may lie under a path
+# with spaces, which make's own lists cannot carry. Programs of the environment run as modules for the same reason.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+.NOTPARALLEL: # two targets at once would both fill .venv
+
+PYTHON_RUN := .venv/bin/python -m
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+demo: ## start a small mesh, send a film through it, clean up (installs what is missing)
+	@sh scripts/bootstrap all
+	@scripts/demo
+
+test: ## run the tests (installs what is missing); ARGS="-k name" goes to pytest
+	@sh scripts/bootstrap test
+	@$(PYTHON_RUN) pytest $(ARGS)
+
+check: ## run every static check: format, lint, types
+	@sh scripts/bootstrap dev
+	@sh scripts/check
+
+format: ## put everything into the project's format, and mend what lint can mend
+	@sh scripts/bootstrap dev
+	@$(PYTHON_RUN) ruff check --fix-only .
+	@$(PYTHON_RUN) ruff format .
+
+clean: ## remove all that was made here, .venv too; packages from apt stay
+	rm -rf .venv .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
