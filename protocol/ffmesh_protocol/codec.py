@@ -48,15 +48,13 @@ def _decoder(kind: Hashable) -> Any:  # noqa: ANN401 - a cache over types cannot
 
 
 def _deeper_than(depth: int, payload: bytes) -> bool:
-    """Whether brackets nest deeper, strings included: each pass takes the innermost pairs away.
+    """Whether brackets outside of strings nest deeper. Brackets that do not match may count as deeper, too.
 
-    Brackets inside strings may make a message look deeper than it is, so those are taken out when it matters.
+    A message with few brackets cannot; for the others each pass takes the innermost pairs away.
     """
-    return _nesting_left(depth, payload) and _nesting_left(depth, _without_strings(payload))
-
-
-def _nesting_left(depth: int, payload: bytes) -> bool:
-    brackets = payload.translate(_ONE_KIND, _ONLY_BRACKETS)
+    if payload.count(b"[") + payload.count(b"{") <= depth:
+        return False
+    brackets = _without_strings(payload).translate(_ONE_KIND, _ONLY_BRACKETS)
     for _ in range(depth):
         if not brackets:
             return False
