@@ -6,18 +6,47 @@ an argument (filters, URLs, patterns) is looked at by the shim's model, which co
 
 import base64
 import posixpath
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import EllipsisType
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from ffmesh_protocol.errors import PathRefused
-from ffmesh_protocol.limits import ARGUMENT_CHARS, ARGUMENTS, NAME_CHARS, PATH_CHARS, PIECES
+from ffmesh_protocol.limits import (
+    ARGUMENT_CHARS,
+    ARGUMENTS,
+    ENVIRONMENT,
+    LIST_ITEMS,
+    NAME_CHARS,
+    PATH_CHARS,
+    PIECES,
+    SECONDS_MAX,
+    VARIABLE_CHARS,
+    WORD_CHARS,
+)
 from ffmesh_protocol.names import Name
 from ffmesh_protocol.wire import Told
 
 Text = Annotated[str, msgspec.Meta(max_length=ARGUMENT_CHARS)]
 RelativePath = Annotated[str, msgspec.Meta(max_length=PATH_CHARS)]
+Base64 = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z",
+        max_length=(ARGUMENT_CHARS + 2) // 3 * 4,
+    ),
+]
+
+Program = Annotated[str, msgspec.Meta(min_length=1, max_length=WORD_CHARS)]
+Capability = Annotated[str, msgspec.Meta(max_length=WORD_CHARS)]
+SlotKind = Annotated[str, msgspec.Meta(max_length=WORD_CHARS)]
+Variable = Annotated[str, msgspec.Meta(pattern=r"^[^=\x00]+\Z", max_length=VARIABLE_CHARS)]
+Value = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*\Z", max_length=ARGUMENT_CHARS)]
+Environment: TypeAlias = Annotated[dict[Variable, Value], msgspec.Meta(max_length=ENVIRONMENT)]
+Umask = Annotated[int, msgspec.Meta(ge=0, le=0o777)]
+Timeout = Annotated[float, msgspec.Meta(gt=0, le=SECONDS_MAX)]
 
 
 class RootPath(Told, frozen=True, tag_field="kind", tag="path"):
@@ -31,10 +60,10 @@ class RootPath(Told, frozen=True, tag_field="kind", tag="path"):
 class RawBytes(Told, frozen=True, tag_field="kind", tag="bytes"):
     """What is not UTF-8: names of files need not be."""
 
-    base64: Text
+    base64: Base64
 
 
-Piece: TypeAlias = str | RootPath | RawBytes
+Piece: TypeAlias = Text | RootPath | RawBytes
 """The kinds `input` and `output` are reserved for files that the mesh will carry itself."""
 
 Argument: TypeAlias = Annotated[tuple[Piece, ...], msgspec.Meta(max_length=PIECES)]
@@ -43,37 +72,41 @@ Arguments: TypeAlias = Annotated[tuple[Argument, ...], msgspec.Meta(max_length=A
 QUOTING_NONE: Final = "none"
 
 _NO_FILE_OF_OURS: Final = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
-_DESCRIPTORS: Final = "/dev/fd/"
+_descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
 
 
 class Needs(Told, frozen=True):
     """What a job asks of an agent besides a free slot."""
 
-    program: str
-    roots: tuple[str, ...] = ()
-    capabilities: tuple[str, ...] = ()
+    program: Program
+    roots: Annotated[tuple[Name, ...], msgspec.Meta(max_length=LIST_ITEMS)] = ()
+    capabilities: Annotated[tuple[Capability, ...], msgspec.Meta(max_length=LIST_ITEMS)] = ()
     """`KIND=NAME`, as in `encoder=hevc_nvenc`."""
-    on: str | None = None
-    slot: str = "cpu"
+    on: Name | None = None
+    slot: SlotKind = "cpu"
 
 
 def is_descriptor(path: str) -> bool:
     """Whether this absolute path means a stream of the process itself, on whichever machine it runs."""
-    return path in _NO_FILE_OF_OURS or path.startswith(_DESCRIPTORS)
+    return path in _NO_FILE_OF_OURS or _descriptor.match(path) is not None
 
 
 def piece_of_path(absolute: str, roots: Mapping[str, str]) -> RootPath | None:
     """The place under the longest root that holds it, or None. By its letters alone: no disk is asked."""
-    path = posixpath.normpath(absolute)
-    if path.startswith("//"):
-        path = path[1:]
+    path = _plain(absolute)
     best: RootPath | None = None
     longest = -1
     for name, place in roots.items():
-        top = posixpath.normpath(place).rstrip("/")
+        top = _plain(place).rstrip("/")
         if (path == top or path.startswith(top + "/")) and len(top) > longest:
             best, longest = RootPath(root=name, path=path[len(top) + 1 :]), len(top)
     return best
+
+
+def _plain(absolute: str) -> str:
+    """Without `.`, `..` and doubled slashes, also the two at the beginning that POSIX keeps."""
+    path = posixpath.normpath(absolute)
+    return path[1:] if path.startswith("//") else path
 
 
 def argument_of(text: str, roots: Mapping[str, str], working: RootPath | None) -> Argument:
@@ -85,6 +118,8 @@ def argument_of(text: str, roots: Mapping[str, str], working: RootPath | None) -
         piece = piece_of_path(text, roots)
         if piece is None:
             raise PathRefused(f"{printable(text)} lies under no root; name its folder with --root NAME=PATH")
+        if len(piece.path) > PATH_CHARS:
+            raise PathRefused(f"{printable(text[:80])}… is longer than a path can be")
         return _utf8_pieces(piece.path, piece.root)
     if leads_out(text, working):
         where = f"${working.root}" if working else "the working folder"
@@ -128,24 +163,44 @@ def raw_bytes(piece: RawBytes) -> bytes:
         raise PathRefused("a piece of an argument is not base64") from error
 
 
-def written(argument: Sequence[Piece], roots: Mapping[str, str]) -> bytes:
+def written(
+    argument: Sequence[Piece], roots: Mapping[str, str], working: RootPath | EllipsisType | None = ...
+) -> bytes:
     """The argument as this machine writes it; `PathRefused` if it leaves its root or names none of ours.
 
-    A path that begins with `-` cannot come out of this: it begins with a root, which is absolute.
+    Whoever sent it may not have looked: an absolute path that is no piece is refused here too, and so is a relative one
+    that leads out of `working`, the place where the program starts. `...` says that this place is not known.
+    A path that begins with `-` cannot come out of a piece: it begins with a root, which is absolute.
     """
-    parts: list[bytes] = []
-    for at, piece in enumerate(argument):
-        match piece:
-            case str():
-                parts.append(piece.encode())
-            case RawBytes():
-                parts.append(raw_bytes(piece))
-            case RootPath():
-                parts.append(_written_path(piece, argument[at + 1 :], roots))
-    whole = b"".join(parts)
+    whole = b"".join(
+        _written_path(piece, argument[at + 1 :], roots) if isinstance(piece, RootPath) else _as_bytes(piece)
+        for at, piece in enumerate(argument)
+    )
     if b"\0" in whole:
         raise PathRefused("an argument holds a zero byte")
+    if not _begins_with_a_root(argument):
+        text = whole.decode(errors="surrogateescape")
+        if text.startswith("/") and not is_descriptor(text):
+            raise PathRefused(f"{printable(text[:80])} is an absolute path under no root")
+        if not isinstance(working, EllipsisType) and leads_out(text, working):
+            raise PathRefused(f"{printable(text[:80])} leads out of the folder that it belongs to")
     return whole
+
+
+def _as_bytes(piece: str | RawBytes) -> bytes:
+    return piece.encode() if isinstance(piece, str) else raw_bytes(piece)
+
+
+def _before_a_root(rest: Sequence[Piece]) -> Iterator[str | RawBytes]:
+    for piece in rest:
+        if isinstance(piece, RootPath):
+            return
+        yield piece
+
+
+def _begins_with_a_root(argument: Sequence[Piece]) -> bool:
+    first = next((piece for piece in argument if isinstance(piece, RootPath) or _as_bytes(piece)), None)
+    return isinstance(first, RootPath)
 
 
 def _written_path(piece: RootPath, rest: Sequence[Piece], roots: Mapping[str, str]) -> bytes:
@@ -153,15 +208,16 @@ def _written_path(piece: RootPath, rest: Sequence[Piece], roots: Mapping[str, st
     if place is None:
         raise PathRefused(f"there is no root ${piece.root} here")
     if piece.quoting != QUOTING_NONE:
-        raise PathRefused(f"the quoting “{piece.quoting}” is not known here")
-    tail = b"".join(
-        each.encode() if isinstance(each, str) else raw_bytes(each) for each in rest if not isinstance(each, RootPath)
-    )
-    below = posixpath.normpath(piece.path.encode() + b"/" + tail if tail else piece.path.encode())
-    if piece.path.startswith("/") or below == b".." or below.startswith((b"../", b"/")):
-        raise PathRefused(f"${piece.root}/{piece.path} leads out of its root")
+        raise PathRefused(f"the quoting “{printable(piece.quoting)}” is not known here")
+    path = piece.path.encode()
+    tail = b"".join(_as_bytes(each) for each in _before_a_root(rest))
+    # What follows the piece continues its last name, so both are judged as the one path that the program will see.
+    # "./" keeps it relative: normpath takes every leading ".." of an absolute path away.
+    below = posixpath.normpath(b"./" + path + tail)
+    if path.startswith(b"/") or b".." in path.split(b"/") or below == b".." or below.startswith(b"../"):
+        raise PathRefused(f"${piece.root}/{printable(piece.path[:80])} leads out of its root")
     top = place.rstrip("/").encode(errors="surrogateescape") or b"/"
-    return posixpath.join(top, piece.path.encode()) if piece.path or tail else top
+    return posixpath.join(top, path) if path or tail else top
 
 
 def shown(argument: Sequence[Piece]) -> str:
