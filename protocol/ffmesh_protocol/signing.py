@@ -27,6 +27,7 @@ from ffmesh_protocol.errors import Forged, MalformedMessage, OtherLife, Repeated
 from ffmesh_protocol.limits import NUMBER_MAX, NUMBERS_WINDOW
 from ffmesh_protocol.names import is_ulid
 from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.topics import parse
 from ffmesh_protocol.wire import Told
 
 WIRE_VERSION: Final = "1"
@@ -43,6 +44,8 @@ class Stamp(Told, frozen=True):
     receiver_life: str
     number: int
     mac: bytes = b""
+    sender: str = ""
+    """The login that the topic belongs to. It is read from there and no property of its own."""
 
     def properties(self) -> tuple[tuple[str, str], ...]:
         return (
@@ -108,12 +111,14 @@ def stamp_of(packet: Packet) -> Stamp:
         raise MalformedMessage("from and to are lives: ULIDs of 26 letters")
     if not _hex_mac.match(mac):
         raise MalformedMessage("mac is 64 hexadecimal digits, in lower case")
+    place = parse(packet.topic)
     return Stamp(
         kid=int(kid),
         sender_life=sender_life,
         receiver_life=receiver_life,
         number=int(number),
         mac=bytes.fromhex(mac),
+        sender=place.sender.login if place else "",
     )
 
 
@@ -150,36 +155,48 @@ class Window:
 class Lives:
     """What one receiver knows of the lives of its peers: a window for each that lives, and the names of the retired.
 
+    A life belongs to who speaks it: lives are public, so that another principal, whose own MAC fits its own topics, may
+    put any life beside it. It can neither use up the numbers of that life nor end it.
     A retired life costs its 26 letters until the receiver's own life ends, so that nothing of it is ever taken again.
     """
 
     def __init__(self, own: str) -> None:
         self.own = own
-        self._windows: dict[str, Window] = {}
-        self._retired: set[str] = set()
+        self._windows: dict[tuple[str, str], Window] = {}
+        self._retired: set[tuple[str, str]] = set()
+        self._retired_of_anyone: set[str] = set()
 
     def admit(self, stamp: Stamp) -> None:
         """Takes the number of a message whose MAC fits, or says why the message must not be acted on."""
         if stamp.receiver_life != self.own:
             raise OtherLife(f"it was meant for life {stamp.receiver_life}")
-        if stamp.sender_life in self._retired:
+        if self.is_retired(stamp.sender_life, stamp.sender):
             raise RetiredLife(f"life {stamp.sender_life} has ended")
-        window = self._windows.get(stamp.sender_life)
+        whose = (stamp.sender, stamp.sender_life)
+        window = self._windows.get(whose)
         if window is None:
-            window = self._windows[stamp.sender_life] = Window()
+            window = self._windows[whose] = Window()
         window.take(stamp.number)
 
-    def retire(self, life: str) -> None:
-        """Nothing of this life is taken any more. To retire a life twice changes nothing."""
-        self._windows.pop(life, None)
-        self._retired.add(life)
+    def retire(self, life: str, sender: str | None = None) -> None:
+        """Nothing of this life is taken any more. To retire a life twice changes nothing.
 
-    def is_retired(self, life: str) -> bool:
-        return life in self._retired
+        Whoever acts on a message (`bye`) says whose: `lives.retire(stamp.sender_life, stamp.sender)`. Without a sender
+        it is retired for everyone, which only a receiver that hears one peer alone, or knows whose it is, may do.
+        """
+        if sender is None:
+            self._retired_of_anyone.add(life)
+            self._windows = {whose: window for whose, window in self._windows.items() if whose[1] != life}
+        else:
+            self._retired.add((sender, life))
+            self._windows.pop((sender, life), None)
+
+    def is_retired(self, life: str, sender: str | None = None) -> bool:
+        return life in self._retired_of_anyone or (sender is not None and (sender, life) in self._retired)
 
     def known(self) -> frozenset[str]:
         """The lives that were heard and have not ended."""
-        return frozenset(self._windows)
+        return frozenset(life for _, life in self._windows)
 
 
 class Numbers:

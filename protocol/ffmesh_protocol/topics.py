@@ -167,6 +167,12 @@ class Topics:
     def agent(self, name: str) -> str:
         return f"{self._prefix}/coordinator/agents/{name}"
 
+    def control(self, path: str) -> str:
+        return f"{self._prefix}/coordinator/control/{path}"
+
+    def setting(self, controller: str, path: str) -> str:
+        return f"{self._prefix}/controllers/{controller}/set/{path}"
+
     def agent_status(self, name: str) -> str:
         return f"{self._prefix}/agents/{name}/status"
 
