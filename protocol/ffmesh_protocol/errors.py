@@ -21,8 +21,6 @@
 Only `Refused` crosses the wire, as a `RefusalCode` and a sentence. Any other exception is a bug of ours.
 """
 
-# ruff: noqa: N818 - an error's name says what happened; that it is an error is seen where it is raised
-
 from enum import StrEnum
 from typing import ClassVar
 

@@ -23,7 +23,7 @@ TAG_DIGITS: Final = 16
 class Label(StrEnum):
     """What a derived key is for. Directions have keys of their own: no message can be reflected to its sender."""
 
-    PASSWORD = "broker-password"  # noqa: S105 - the label, not the password
+    PASSWORD = "broker-password"
     TO_COORDINATOR = "to-coordinator"
     FROM_COORDINATOR = "from-coordinator"
     SEAL = "seal"
@@ -42,6 +42,10 @@ class StreamKeys(Told, frozen=True):
 
     to_client: bytes
     to_agent: bytes
+
+    def __repr__(self) -> str:
+        """Without the keys, which have no business in a log."""
+        return "StreamKeys(…)"
 
 
 def derived(secret: bytes, cluster: str, principal: Principal, label: Label) -> bytes:
@@ -92,6 +96,8 @@ def unsealed(box: bytes, seal_key: bytes, bound_to: SealedFor) -> StreamKeys:
         both = AESGCM(seal_key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], bound_to.associated_data)
     except (InvalidTag, ValueError) as error:
         raise Forged("a sealed stream key that was not sealed for this attempt") from error
+    if len(both) != 2 * SECRET_BYTES:
+        raise Forged("what was sealed is not two stream keys")
     return StreamKeys(to_client=both[:SECRET_BYTES], to_agent=both[SECRET_BYTES:])
 
 

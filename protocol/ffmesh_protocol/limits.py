@@ -21,6 +21,10 @@ ARGUMENT_CHARS: Final = 128 * 1024
 
 PIECES: Final = 1024
 PATH_CHARS: Final = 4096
+WORD_CHARS: Final = 256
+VARIABLE_CHARS: Final = 256
+"""Of the name of an environment variable."""
+
 SENTENCE_CHARS: Final = 4096
 LABELS: Final = 32
 LABEL_CHARS: Final = 512
@@ -36,4 +40,11 @@ It is this wide because QoS 1 may repeat, and topics overtake each other.
 """
 
 NUMBER_MAX: Final = 2**63 - 1
+EXIT_CODE_MAX: Final = 2**32 - 1
+SIGNAL_MAX: Final = 127
+SECONDS_MAX: Final = 1_000_000_000
+"""Thirty years. A longer time is a mistake, and timers overflow on it."""
+
 SLOTS: Final = 1024
+STREAMS: Final = 8
+"""Of one program. It has three today."""

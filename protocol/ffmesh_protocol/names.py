@@ -80,12 +80,17 @@ def checked_name(what: str, text: str, *, lower_case: bool = False) -> str:
         raise BadName(f"“{text}” is reserved and cannot name a {what}; choose another name")
     if not is_name(text):
         raise BadName(
-            f"“{text[:80]}” cannot name a {what}: 1 to {NAME_CHARS} of the letters A-Z and a-z, digits, _ and -, "
-            f"beginning with a letter or digit"
+            f"“{_printable(text[:80])}” cannot name a {what}: "
+            f"1 to {NAME_CHARS} of the letters A-Z and a-z, digits, _ and -, beginning with a letter or digit"
         )
     if lower_case and text != text.lower():
         raise BadName(f"“{text}” cannot name a {what}: only lower case; “{text.lower()}” would do")
     return text
+
+
+def _printable(text: str) -> str:
+    """A sentence is one line, whatever somebody typed."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def checked_principal(role: Role, text: str) -> Principal:

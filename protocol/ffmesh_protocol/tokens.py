@@ -4,14 +4,14 @@ Whoever holds one is that principal: it is a secret.
 """
 
 import base64
-import binascii
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from ffmesh_protocol import codec
 from ffmesh_protocol.errors import BadToken, MalformedMessage
 from ffmesh_protocol.keys import SECRET_BYTES
+from ffmesh_protocol.limits import NUMBER_MAX
 from ffmesh_protocol.names import Name, Role
 from ffmesh_protocol.wire import Told
 
@@ -24,9 +24,13 @@ class JoinToken(Told, frozen=True):
     role: Role
     name: Name
     secret: bytes
-    host: str
-    port: int
-    kid: int = 1
+    host: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    kid: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)] = 1
+
+    def __repr__(self) -> str:
+        """Without the secret, which has no business in a log."""
+        return f"JoinToken({self.cluster}, {self.role}/{self.name}, {self.host}:{self.port})"
 
 
 def spoken(token: JoinToken) -> str:
@@ -42,8 +46,8 @@ def understood(word: str) -> JoinToken:
         token = codec.decode(
             JoinToken, base64.b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True)
         )
-    except (MalformedMessage, binascii.Error, msgspec.MsgspecError) as error:
+    except (MalformedMessage, ValueError) as error:
         raise BadToken("this join token is cut off or mistyped; copy the whole line again") from error
-    if len(token.secret) != SECRET_BYTES or not 0 < token.port < 65536:
+    if len(token.secret) != SECRET_BYTES:
         raise BadToken("this join token is cut off or mistyped; copy the whole line again")
     return token

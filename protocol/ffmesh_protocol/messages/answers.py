@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.messages.capability import AgentView
-from ffmesh_protocol.messages.jobs import JobState, JobView
+from ffmesh_protocol.messages.jobs import ExitCode, JobState, JobView, Signal
 from ffmesh_protocol.messages.reports import LogLine, Sentence, StreamLengths
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.reasons import ReasonCode
@@ -56,8 +56,8 @@ class End(Told, frozen=True):
     """How a job ended. `streams_lost`: what the lengths promise will never all come."""
 
     state: JobState
-    exit_code: int | None
-    signal: int | None
+    exit_code: ExitCode | None
+    signal: Signal | None
     reason_code: ReasonCode | None
     reason: str | None
     lengths: StreamLengths | None

@@ -4,20 +4,20 @@ from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import LIST_ITEMS, SLOTS
+from ffmesh_protocol.limits import LIST_ITEMS, SLOTS, WORD_CHARS
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.names import Name, Ulid
-from ffmesh_protocol.wire import Told
+from ffmesh_protocol.wire import Natural, Told
 
-Word = Annotated[str, msgspec.Meta(max_length=256)]
+Word = Annotated[str, msgspec.Meta(max_length=WORD_CHARS)]
 Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=LIST_ITEMS)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]
 
 
 class Host(Told, frozen=True):
     arch: Word
-    cores: int
-    memory_bytes: int
+    cores: Natural
+    memory_bytes: Natural
     model: Word
 
 

@@ -5,14 +5,17 @@ from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import LABEL_CHARS, LABELS
+from ffmesh_protocol.limits import EXIT_CODE_MAX, LABEL_CHARS, LABELS, SIGNAL_MAX
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.reasons import ReasonCode
-from ffmesh_protocol.wire import Told
+from ffmesh_protocol.wire import Natural, Told
 
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_CHARS)]
 Labels = Annotated[dict[Label, Label], msgspec.Meta(max_length=LABELS)]
+Priority = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
+ExitCode = Annotated[int, msgspec.Meta(ge=0, le=EXIT_CODE_MAX)]
+Signal = Annotated[int, msgspec.Meta(ge=1, le=SIGNAL_MAX)]
 
 
 class JobKind(StrEnum):
@@ -53,7 +56,7 @@ class Progress(Told, frozen=True):
     """How far a program is, each as far as it is known."""
 
     percent: float | None = None
-    frame: int | None = None
+    frame: Natural | None = None
     fps: float | None = None
     speed: float | None = None
     out_time_s: float | None = None
@@ -62,13 +65,13 @@ class Progress(Told, frozen=True):
 
 
 class AttemptView(Told, frozen=True):
-    number: int
+    number: Natural
     agent: Name
     state: AttemptState
     started_at: str | None
     ended_at: str | None
-    exit_code: int | None
-    signal: int | None
+    exit_code: ExitCode | None
+    signal: Signal | None
     reason: str | None
 
 
@@ -82,12 +85,12 @@ class PublicJob(Told, frozen=True):
     title: str | None
     program: str
     agent: Name | None
-    priority: int
+    priority: Priority
     after: tuple[Ulid, ...]
     workflow: Ulid | None
     needs: Needs
-    exit_code: int | None
-    signal: int | None
+    exit_code: ExitCode | None
+    signal: Signal | None
     reason: str | None
     reason_code: ReasonCode | None
     permanent: bool
@@ -122,24 +125,24 @@ class JobEvent(Told, frozen=True):
 class RefusedCounts(Told, frozen=True):
     """What the coordinator did not act on, since its start."""
 
-    malformed: int = 0
-    forged: int = 0
-    repeated: int = 0
-    other_life: int = 0
-    oversized: int = 0
-    not_allowed: int = 0
+    malformed: Natural = 0
+    forged: Natural = 0
+    repeated: Natural = 0
+    other_life: Natural = 0
+    oversized: Natural = 0
+    not_allowed: Natural = 0
 
 
 class Summary(Told, frozen=True):
     """Counts and rates for dashboards."""
 
     life: Ulid
-    agents_online: int
-    agents_known: int
-    slots_total: int
-    slots_used: int
-    jobs: dict[str, int]
-    jobs_ended: dict[str, int]
-    submitted_per_minute: int
-    ended_per_minute: int
+    agents_online: Natural
+    agents_known: Natural
+    slots_total: Natural
+    slots_used: Natural
+    jobs: dict[str, Natural]
+    jobs_ended: dict[str, Natural]
+    submitted_per_minute: Natural
+    ended_per_minute: Natural
     refused: RefusedCounts

@@ -4,12 +4,12 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from ffmesh_protocol.limits import ENVIRONMENT, LIST_ITEMS
-from ffmesh_protocol.media import Arguments, Needs, RootPath, Text
+from ffmesh_protocol.limits import LIST_ITEMS, NUMBER_MAX
+from ffmesh_protocol.media import Arguments, Environment, Needs, Program, RootPath, Timeout, Umask
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.reasons import Stopped
-from ffmesh_protocol.wire import Directed, Told
+from ffmesh_protocol.wire import Directed, Natural, Told
 
 Ulids: TypeAlias = Annotated[tuple[Ulid, ...], msgspec.Meta(max_length=LIST_ITEMS)]
 
@@ -32,8 +32,8 @@ class Audience(Told, frozen=True):
 
     client: Name
     life: Ulid
-    kid: int
-    sealed_keys: str
+    kid: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)]
+    sealed_keys: Annotated[str, msgspec.Meta(max_length=256)]
 
 
 class Grant(Told, frozen=True):
@@ -41,15 +41,15 @@ class Grant(Told, frozen=True):
 
     attempt: Ulid
     job: Ulid
-    number: int
+    number: Natural
     kind: JobKind
-    program: str
+    program: Program
     args: Arguments
     cwd: RootPath | None
-    env: Annotated[dict[str, Text], msgspec.Meta(max_length=ENVIRONMENT)]
-    umask: int | None
+    env: Environment
+    umask: Umask | None
     needs: Needs
-    timeout_seconds: float | None
+    timeout_seconds: Timeout | None
     audience: Audience | None
 
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from ffmesh_protocol.names import Ulid
-from ffmesh_protocol.wire import Told
+from ffmesh_protocol.wire import Natural, Told
 
 
 class CoordinatorState(StrEnum):
@@ -15,7 +15,7 @@ class CoordinatorState(StrEnum):
 class CoordinatorStatus(Told, frozen=True):
     state: CoordinatorState
     life: Ulid
-    connection: int
+    connection: Natural
     version: str
 
 
@@ -28,7 +28,7 @@ class AgentState(StrEnum):
 class AgentStatus(Told, frozen=True):
     state: AgentState
     life: Ulid
-    connection: int
+    connection: Natural
 
 
 class ClientState(StrEnum):
@@ -39,4 +39,4 @@ class ClientState(StrEnum):
 class ClientStatus(Told, frozen=True):
     state: ClientState
     life: Ulid
-    connection: int
+    connection: Natural

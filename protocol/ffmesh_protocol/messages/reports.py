@@ -6,10 +6,11 @@ from typing import Annotated
 import msgspec
 
 from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS
+from ffmesh_protocol.messages.jobs import ExitCode, Signal
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Ulid
 from ffmesh_protocol.reasons import ReasonCode, Stopped
-from ffmesh_protocol.wire import Directed, Told
+from ffmesh_protocol.wire import Directed, Natural, Seconds, Told
 
 Sentence = Annotated[str, msgspec.Meta(max_length=SENTENCE_CHARS)]
 
@@ -32,7 +33,7 @@ class Held(Told, frozen=True):
 class Holding(Directed, frozen=True):
     """Verb `holding`: everything this life holds, and the highest number of the coordinator's that it has acted on."""
 
-    heard: int
+    heard: Natural
     draining: bool
     held: Annotated[tuple[Held, ...], msgspec.Meta(max_length=LIST_ITEMS)]
 
@@ -48,7 +49,7 @@ class Hello(Directed, frozen=True):
     spool: Annotated[str, msgspec.Meta(max_length=64)]
     version: Annotated[str, msgspec.Meta(max_length=64)]
     features: tuple[str, ...]
-    heard: int
+    heard: Natural
     held: Annotated[tuple[Held, ...], msgspec.Meta(max_length=LIST_ITEMS)]
 
 
@@ -85,8 +86,8 @@ class Started(Directed, frozen=True):
 
 
 class StreamLengths(Told, frozen=True):
-    stdout: int
-    stderr: int
+    stdout: Natural
+    stderr: Natural
 
 
 class Result(Told, frozen=True):
@@ -98,12 +99,12 @@ class Result(Told, frozen=True):
     attempt: Ulid
     job: Ulid
     started: bool
-    exit_code: int | None
-    signal: int | None
+    exit_code: ExitCode | None
+    signal: Signal | None
     stopped: Stopped | None
     reason_code: ReasonCode | None
     reason: Sentence | None
-    seconds: float
+    seconds: Seconds
     lengths: StreamLengths | None
 
 

@@ -4,18 +4,20 @@ A request carries a response topic in the asker's own place, and correlation dat
 again changes nothing that the first one did.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 
-from ffmesh_protocol.limits import ENVIRONMENT, LIST_ITEMS, PAGE_ITEMS
-from ffmesh_protocol.media import Arguments, Needs, RootPath, Text
-from ffmesh_protocol.messages.jobs import JobKind, JobState, Label, Labels
+from ffmesh_protocol.limits import LIST_ITEMS, NAME_CHARS, PAGE_ITEMS, STREAMS
+from ffmesh_protocol.media import Arguments, Environment, Needs, Program, RootPath, Timeout, Umask
+from ffmesh_protocol.messages.jobs import JobKind, JobState, Label, Labels, Priority
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Name, Ulid
-from ffmesh_protocol.wire import Directed
+from ffmesh_protocol.wire import Directed, Natural
 
-Priority = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
+StreamName = Annotated[str, msgspec.Meta(max_length=NAME_CHARS)]
+Offsets: TypeAlias = Annotated[dict[StreamName, Natural], msgspec.Meta(max_length=STREAMS)]
+"""Of streams by name; names that are not known are ignored."""
 
 
 class Submit(Directed, frozen=True):
@@ -23,15 +25,15 @@ class Submit(Directed, frozen=True):
 
     job: Ulid
     kind: JobKind
-    program: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    program: Program
     args: Arguments
     cwd: RootPath | None
-    env: Annotated[dict[str, Text], msgspec.Meta(max_length=ENVIRONMENT)]
-    umask: Annotated[int, msgspec.Meta(ge=0, le=0o777)] | None
+    env: Environment
+    umask: Umask | None
     stdin_is_terminal: bool
     needs: Needs
     priority: Priority
-    timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] | None
+    timeout_seconds: Timeout | None
     labels: Labels
 
 
@@ -93,5 +95,5 @@ class StreamCredit(Directed, frozen=True):
     """Verb `credit`: what the receiver has of each stream, and how far the sender may go. Absolute and repeated."""
 
     attempt: Ulid
-    received: dict[str, int]
-    allowed: dict[str, int]
+    received: Offsets
+    allowed: Offsets
