@@ -6,11 +6,10 @@ between and sends it again after each connection and when the receiver stands st
 final offset.
 """
 
-from collections import deque
 from typing import Final
 
-from ffmesh_protocol.errors import MalformedMessage
-from ffmesh_protocol.limits import CHUNK_BYTES, STREAM_HEADER_BYTES, WINDOW_BYTES
+from ffmesh_protocol.errors import MalformedMessage, Oversized
+from ffmesh_protocol.limits import CHUNK_BYTES, MESSAGE_BYTES, STREAM_HEADER_BYTES, WINDOW_BYTES
 from ffmesh_protocol.names import is_ulid
 from ffmesh_protocol.wire import Told
 
@@ -37,6 +36,8 @@ def packed(chunk: Chunk) -> bytes:
 def unpacked(payload: bytes) -> Chunk:
     if len(payload) < STREAM_HEADER_BYTES:
         raise MalformedMessage("a stream chunk is at least 24 bytes: attempt and offset")
+    if len(payload) > MESSAGE_BYTES:
+        raise Oversized(f"a stream chunk of {len(payload)} bytes; {MESSAGE_BYTES} are the limit")
     return Chunk(
         attempt=_ulid_text(payload[:16]),
         offset=int.from_bytes(payload[16:24], "big"),
@@ -64,8 +65,7 @@ class OutgoingStream:
     """
 
     def __init__(self) -> None:
-        self._kept: deque[bytes] = deque()
-        self._kept_bytes = 0
+        self._kept = bytearray()
         self.acknowledged = 0
         self.allowed = 0
         self.written = 0
@@ -76,7 +76,7 @@ class OutgoingStream:
 
     @property
     def wants(self) -> int:
-        return 0 if self.ended else max(0, WINDOW_BYTES - self._kept_bytes)
+        return 0 if self.ended else max(0, WINDOW_BYTES - len(self._kept))
 
     @property
     def delivered(self) -> bool:
@@ -85,20 +85,19 @@ class OutgoingStream:
 
     def write(self, content: bytes) -> None:
         assert not self.ended
-        if content:
-            self._kept.append(content)
-            self._kept_bytes += len(content)
-            self.written += len(content)
+        self._kept += content
+        self.written += len(content)
 
     def end(self) -> None:
         self.ended = True
 
     def credit(self, received: int, allowed: int) -> None:
-        """The receiver says what it has and how far we may go. An older word changes nothing."""
+        """The receiver says what it has and how far we may go. Older words and nonsense change nothing."""
         if received > self.written:
             return
-        self._drop(received - self.acknowledged)
-        self.acknowledged = max(self.acknowledged, received)
+        if received > self.acknowledged:
+            del self._kept[: received - self.acknowledged]
+            self.acknowledged = received
         self._cursor = max(self._cursor, self.acknowledged)
         self.allowed = max(self.allowed, allowed)
 
@@ -128,26 +127,8 @@ class OutgoingStream:
         return chunks
 
     def _slice(self, start: int, length: int) -> bytes:
-        parts: list[bytes] = []
-        at = self.acknowledged
-        for block in self._kept:
-            low, high = max(start - at, 0), min(start + length - at, len(block))
-            if low < high:
-                parts.append(block[low:high])
-            at += len(block)
-            if at >= start + length:
-                break
-        return b"".join(parts)
-
-    def _drop(self, count: int) -> None:
-        while count > 0:
-            block = self._kept.popleft()
-            if len(block) > count:
-                self._kept.appendleft(block[count:])
-                self._kept_bytes -= count
-                return
-            count -= len(block)
-            self._kept_bytes -= len(block)
+        first = start - self.acknowledged
+        return bytes(self._kept[first : first + length])
 
 
 class IncomingStream:
@@ -164,19 +145,24 @@ class IncomingStream:
         return self.consumed + WINDOW_BYTES
 
     @property
+    def _limit(self) -> int:
+        return self.allowed if self.final is None else min(self.allowed, self.final)
+
+    @property
     def complete(self) -> bool:
         return self.final is not None and self.received >= self.final
 
     def take(self, chunk: Chunk) -> bytes:
         """The bytes that are new, perhaps none."""
         if chunk.is_end:
-            self.final = chunk.offset
+            if self.final is None and chunk.offset >= self.received:
+                self.final = chunk.offset
             return b""
         ahead = chunk.offset - self.received
         if ahead > 0 or ahead + len(chunk.content) <= 0:
             return b""
         fresh = chunk.content[-ahead:]
-        if self.received + len(fresh) > self.allowed:
+        if self.received + len(fresh) > self._limit:
             return b""
         self.received += len(fresh)
         return fresh
