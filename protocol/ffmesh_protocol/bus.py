@@ -1,0 +1,414 @@
+"""The bus: one connection to the broker, for coordinator, agents and clients alike.
+
+It promises: what is published is taken by the broker, or an error says why not; what is posted goes out in order; the
+end of the connection is an error at every door, at once. It does not reconnect, remembers nothing and knows no topics.
+
+    async with connected(address, client_id=…, will=…, subscriptions=…) as bus:
+        await bus.publish(packet)
+        for packet in await bus.received(): …
+
+Leaving the block normally says DISCONNECT, and the broker forgets the will. Leaving it by an exception (a cancellation
+is one) cuts the connection, and the broker publishes the will.
+"""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import DisconnectFlags
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from ffmesh_protocol.errors import BrokerError, BrokerUnreachable, LoginRefused, MalformedMessage, PublishRefused
+from ffmesh_protocol.mqtt5 import decoded_publish, encoded_properties
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.times import KEEPALIVE
+from ffmesh_protocol.wire import Told
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS: Final = 10.0
+"""For the name, the socket, the login and the subscriptions together."""
+
+LEAVE_SECONDS: Final = 2.0
+"""For what is still unacknowledged and for the broker to close, when the block is left normally; then it is cut."""
+
+AHEAD_BYTES: Final = 1024 * 1024
+"""What a sender of streams has on its way to the broker: enough for full speed, so little that a `holding` behind it
+waits milliseconds."""
+
+UNACKNOWLEDGED_BYTES: Final = 64 * 1024 * 1024
+UNACKNOWLEDGED_MESSAGES: Final = 60_000
+"""A broker that is so far behind is as good as gone. The identifiers of MQTT would end at 65,535."""
+
+_REFUSED: Final = 128
+_LOGIN_REFUSED: Final = frozenset({134, 135})
+"""Bad user name or password; not authorized. Mosquitto says the second for both."""
+
+_silent = logging.getLogger(f"{__name__}.paho")
+_silent.setLevel(logging.CRITICAL)
+"""What paho and aiomqtt would log arrives here as errors. aiomqtt also warns of each call beyond ten pending ones, and
+a pipe of such warnings that nobody read has frozen a process."""
+
+
+class BrokerAddress(Told, frozen=True):
+    """Where the broker is, and who we are there."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"BrokerAddress({self.username} at {self})"  # never the password: this ends up in logs
+
+
+class Subscription(Told, frozen=True):
+    topic: str
+    qos: int = 1
+
+
+class Bus:
+    """An open connection. One task reads from it; any number of tasks write."""
+
+    def __init__(self, connection: "_Connection") -> None:
+        self._connection = connection
+
+    async def publish(self, packet: Packet) -> None:
+        """Returns when the broker has acknowledged. `PublishRefused`: it said no, and the connection lives on."""
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._connection.send(packet, acknowledged)
+        await acknowledged
+
+    def post(self, packet: Packet) -> None:
+        """Hands the packet over, in order, without waiting. A refusal is logged and counted in `refused`."""
+        self._connection.send(packet, None)
+
+    async def received(self) -> list[Packet]:
+        """All that has arrived, at least one packet. What came before the connection ended comes before the error."""
+        return await self._connection.received()
+
+    async def room(self, at_most: int = AHEAD_BYTES) -> None:
+        """Returns when no more bytes than this are unacknowledged. Senders of streams wait here before each chunk."""
+        await self._connection.room(at_most)
+
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """Payloads that the broker has not acknowledged yet."""
+        return self._connection.unacknowledged_bytes
+
+    @property
+    def refused(self) -> int:
+        """How many posted packets the broker has refused on this connection."""
+        return self._connection.refused
+
+
+@asynccontextmanager
+async def connected(
+    address: BrokerAddress,
+    *,
+    client_id: str,
+    will: Packet | None = None,
+    subscriptions: Sequence[Subscription] = (),
+) -> AsyncGenerator[Bus, None]:
+    """A connection with its subscriptions made; or `LoginRefused` or `BrokerUnreachable`, within ten seconds."""
+    with _as_broker_error(address):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            sock = await _dialled(address)
+            connection = _Connection(address, sock, client_id, will)
+            try:
+                await connection.open(subscriptions)
+            except BaseException:
+                connection.cut()
+                raise
+    try:
+        yield Bus(connection)
+        await connection.leave()
+    finally:
+        connection.cut()
+
+
+class _Unacknowledged(NamedTuple):
+    topic: str
+    size: int
+    waiting: asyncio.Future[None] | None
+
+
+class _Encoded(Properties):
+    """Properties that are bytes already; paho only asks for them."""
+
+    def __init__(self, packet: Packet) -> None:  # paho's own constructor builds its tables anew each time
+        object.__setattr__(self, "encoded", encoded_properties(packet))
+
+    def pack(self) -> bytes:
+        encoded: bytes = object.__getattribute__(self, "encoded")
+        return encoded
+
+    def __str__(self) -> str:
+        return repr(self.pack())
+
+
+class _Connection(aiomqtt.Client):
+    """aiomqtt's client, mended from inside. Nothing else in the project touches what is private there, or in paho:
+
+    - its `publish()` hides refusals, and scans all pending calls for each message; here paho's is called, and
+      `_on_publish` sees the reason code;
+    - its iterator starts a task for each message; here paho's `_handle_publish` is ours and appends to a list (see
+      mqtt5.py);
+    - it connects in a thread that nobody can stop: cancelled, it would still log in a moment later, with our client id
+      and our will. Here asyncio connects the socket, and paho's `_create_socket` finds it;
+    - it does not notice when the connection ends before CONNACK or SUBACK; here `_on_disconnect` tells all who wait;
+    - it wakes the loop through a pipe for each message to write; here one `call_soon` writes all that is there.
+    """
+
+    def __init__(self, address: BrokerAddress, sock: socket.socket, client_id: str, will: Packet | None) -> None:
+        super().__init__(
+            address.host,
+            address.port,
+            username=address.username,
+            password=address.password,
+            identifier=client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,  # and no session expiry in the properties means 0: the session ends with the connection
+            keepalive=KEEPALIVE,
+            timeout=CONNECT_SECONDS,
+            max_inflight_messages=0,  # no limit of paho's: the broker answers QoS 1 at once, and credit is ours
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
+            will=_will(will),
+            logger=_silent,
+        )
+        self.refused = 0
+        self.unacknowledged_bytes = 0
+        self._address = address
+        self._inbox: list[Packet] = []
+        self._arrived = asyncio.Event()
+        self._acknowledged = asyncio.Event()
+        self._unacknowledged: dict[int, _Unacknowledged] = {}
+        self._ended: str | None = None
+        self._socket = sock
+        # paho closes its socket by itself; a second descriptor of the connection lets us cut it, or wait for its end.
+        paho = self._client
+        paho._create_socket = sock.dup  # type: ignore[method-assign] # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        paho._handle_publish = self._take  # type: ignore[method-assign] # noqa: SLF001 - see above
+        self._connected.add_done_callback(_seen)
+        self._disconnected.add_done_callback(self._end)
+
+    async def open(self, subscriptions: Sequence[Subscription]) -> None:
+        await self.__aenter__()
+        # Not earlier: until here paho calls from aiomqtt's thread.
+        self._client.on_socket_register_write = self._flush_soon
+        if not subscriptions:
+            return
+        wanted = [(each.topic, SubscribeOptions(qos=each.qos)) for each in subscriptions]
+        for subscription, answer in zip(subscriptions, await self.subscribe(wanted), strict=True):
+            if isinstance(answer, ReasonCode) and answer.value >= _REFUSED:
+                raise BrokerError(f"{self._address} refused the subscription to {subscription.topic}: {answer}")
+
+    async def leave(self) -> None:
+        """Says DISCONNECT once all is acknowledged, and waits for the broker's end of it."""
+        # A socket closed with something unread resets the connection: what the broker has not read yet would be lost.
+        with suppress(BrokerUnreachable, TimeoutError, aiomqtt.MqttError, OSError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self.room(0)
+                await self.__aexit__(None, None, None)
+                while await self._loop.sock_recv(self._socket, 65536):
+                    pass
+
+    def cut(self) -> None:
+        """Ends the connection if it has not ended. To paho it looks as if the broker had done it."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def send(self, packet: Packet, waiting: asyncio.Future[None] | None) -> None:
+        if self._ended is not None:
+            raise BrokerUnreachable(self._ended)
+        if self.unacknowledged_bytes > UNACKNOWLEDGED_BYTES or len(self._unacknowledged) > UNACKNOWLEDGED_MESSAGES:
+            raise BrokerUnreachable(f"{self._address} has not acknowledged {len(self._unacknowledged)} messages")
+        sent = self._client.publish(packet.topic, packet.payload, packet.qos, packet.retain, _Encoded(packet))
+        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise BrokerUnreachable(f"the connection to {self._address} was lost")
+        self._unacknowledged[sent.mid] = _Unacknowledged(packet.topic, len(packet.payload), waiting)
+        self.unacknowledged_bytes += len(packet.payload)
+
+    async def received(self) -> list[Packet]:
+        while not self._inbox:
+            if self._ended is not None:
+                raise BrokerUnreachable(self._ended)
+            self._arrived.clear()
+            await self._arrived.wait()
+        packets, self._inbox = self._inbox, []
+        return packets
+
+    async def room(self, at_most: int) -> None:
+        while self.unacknowledged_bytes > at_most or (at_most == 0 and self._unacknowledged):
+            if self._ended is not None:
+                raise BrokerUnreachable(self._ended)
+            self._acknowledged.clear()
+            await self._acknowledged.wait()
+
+    def _take(self) -> MQTTErrorCode:
+        """A PUBLISH has come."""
+        incoming = self._client._in_packet  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        try:
+            packet, identifier = decoded_publish(incoming["command"], incoming["packet"])
+        except MalformedMessage:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self._inbox.append(packet)
+        self._arrived.set()
+        if packet.qos == 0:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._client._send_puback(identifier)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+
+    def _on_publish(
+        self, client: PahoClient, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties
+    ) -> None:
+        """A PUBACK has come, or a packet of QoS 0 has been written."""
+        topic, size, waiting = self._unacknowledged.pop(mid)
+        self.unacknowledged_bytes -= size
+        self._acknowledged.set()
+        refused = reason_code.value >= _REFUSED
+        if waiting is None:
+            if refused:
+                self._count_refusal(topic, reason_code)
+        elif not waiting.done():
+            if refused:
+                waiting.set_exception(PublishRefused(topic, reason_code.value))
+            else:
+                waiting.set_result(None)
+
+    def _count_refusal(self, topic: str, reason_code: ReasonCode) -> None:
+        self.refused += 1
+        # At 1, 2, 4, 8 …: an access list that forbids a stream must not fill the log with its chunks.
+        if self.refused & (self.refused - 1) == 0:
+            log.warning("%s, refused so far: %d", PublishRefused(topic, reason_code.value), self.refused)
+
+    def _on_disconnect(
+        self,
+        client: PahoClient,
+        userdata: object,
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            why = f"{self._address} ended the connection: {reason_code}"
+        else:
+            why = f"the connection to {self._address} was lost: {reason_code}"
+        waiting: list[asyncio.Future[Any]] = [self._connected, self._disconnected, *self._pending_subscribes.values()]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(aiomqtt.MqttError(why))
+
+    def _end(self, disconnected: asyncio.Future[None]) -> None:
+        error = None if disconnected.cancelled() else disconnected.exception()
+        self._ended = str(error) if error else f"the connection to {self._address} was closed"
+        self._arrived.set()
+        self._acknowledged.set()
+        for _, _, waiting in self._unacknowledged.values():
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(BrokerUnreachable(self._ended))
+
+    def _flush_soon(self, client: PahoClient, userdata: object, sock: object) -> None:
+        self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._client.loop_write()
+        sock = self._client.socket()
+        if sock is not None and self._client.want_write():
+            self._loop.add_writer(sock.fileno(), self._flush)
+
+
+def _seen(future: asyncio.Future[None]) -> None:
+    """Asks for the error, so that asyncio does not complain that nobody did."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _will(packet: Packet | None) -> aiomqtt.Will | None:
+    if packet is None:
+        return None
+    # Without a will delay in the properties the broker publishes it at once.
+    return aiomqtt.Will(packet.topic, packet.payload, packet.qos, packet.retain, _Encoded(packet))
+
+
+@contextmanager
+def _as_broker_error(address: BrokerAddress) -> Generator[None, None, None]:
+    try:
+        yield
+    except MqttConnectError as error:
+        code = error.rc.value if isinstance(error.rc, ReasonCode) else error.rc
+        if code in _LOGIN_REFUSED:
+            raise LoginRefused(f"{address} refused the login of {address.username}") from error
+        raise BrokerUnreachable(f"{address} refused the connection: {error}") from error
+    except TimeoutError as error:
+        raise BrokerUnreachable(f"{address} did not answer within {CONNECT_SECONDS:.0f} s") from error
+    except OSError as error:
+        raise BrokerUnreachable(f"no broker at {address}: {error.strerror or error}") from error
+    except aiomqtt.MqttError as error:
+        raise BrokerUnreachable(f"no connection to {address}: {error}") from error
+
+
+async def _dialled(address: BrokerAddress) -> socket.socket:
+    """A socket connected to the first address that answers. Each has an equal share of the time."""
+    found = await _looked_up(address)
+    failure: OSError = OSError(f"the name {address.host} has no address")
+    for family, where in found:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS / len(found)):
+                await asyncio.get_running_loop().sock_connect(sock, where)
+        except OSError as error:  # TimeoutError is one
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
+
+
+type_of_addresses = list[tuple[socket.AddressFamily, Any]]
+
+
+async def _looked_up(address: BrokerAddress) -> "type_of_addresses":
+    """What the name stands for."""
+    # asyncio would ask in a thread that the interpreter waits for when it exits: half a minute without a name server.
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[type_of_addresses] = loop.create_future()
+
+    def tell(result: "type_of_addresses | OSError") -> None:
+        if answer.done():
+            return
+        if isinstance(result, OSError):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)
+
+    def ask() -> None:
+        result: type_of_addresses | OSError
+        try:
+            known = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+            result = [(family, where) for family, _, _, _, where in known]
+        except OSError as error:
+            result = error
+        with suppress(RuntimeError):  # the loop has been closed: nobody wants to know any more
+            loop.call_soon_threadsafe(tell, result)
+
+    threading.Thread(target=ask, name="look up the broker", daemon=True).start()
+    return await answer
