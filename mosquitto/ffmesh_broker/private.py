@@ -1,0 +1,206 @@
+"""A Mosquitto of our own, in a folder of its own.
+
+It runs as the owner of its folder and dies with the warden that started it. Its log is kept in the folder, and quoted
+when something fails.
+
+Promises: a broker that was returned has listened on its port. A port that was demanded is that port or an error;
+otherwise a free one is found by trying, since a port that was free a moment ago need not be.
+"""
+
+import asyncio
+import os
+import pwd
+import random
+import shutil
+import signal
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from ffmesh_broker.configuration import BrokerFolder, write_conf
+from ffmesh_broker.errors import BrokerFailed, MosquittoMissing, PortTaken
+from ffmesh_broker.log import Log
+from ffmesh_warden.errors import NotStarted
+from ffmesh_warden.handle import Warden
+from ffmesh_warden.program import Ended, Program
+
+LOOPBACK: Final = ("127.0.0.1",)
+
+START_SECONDS: Final = 20.0
+"""Mosquitto takes a fiftieth of a second, a Raspberry Pi that is also starting everything else a few."""
+
+STOP_SECONDS: Final = 3.0
+PORTS_TRIED: Final = 100
+
+LOWEST_PORT: Final = 20_000
+"""Above what well-known services use."""
+
+SYSTEM_FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+"""Where Mosquitto is but the PATH of an ordinary user often does not lead."""
+
+
+class Broker:
+    """Made by `start_broker` only. It is over when `ended` returns; a new one may then be started in its folder."""
+
+    def __init__(self, program: Program, log: Log, folder: BrokerFolder, addresses: tuple[str, ...], port: int) -> None:
+        self._program = program
+        self._log = log
+        self.folder = folder
+        self.addresses = addresses
+        self.port = port
+
+    @property
+    def pid(self) -> int:
+        return self._program.pid
+
+    def reload(self) -> None:
+        """Makes it read its logins again: who is none any more is disconnected at once, nobody else is."""
+        self._program.signal(signal.SIGHUP)
+
+    def kill(self) -> None:
+        """SIGKILL. It keeps nothing on disk, so nothing is lost that was not going to be."""
+        self._program.signal(signal.SIGKILL)
+
+    async def ended(self) -> str:
+        """Returns when it runs no more: a sentence with its last words."""
+        return f"Mosquitto {_end_of(await self._program.ended())}{self._log.last_words()}"
+
+    async def stop(self) -> None:
+        self._program.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._program.ended()
+        except TimeoutError:
+            self._program.signal(signal.SIGKILL)
+            await self._program.ended()
+
+
+@asynccontextmanager
+async def running(
+    warden: Warden,
+    folder: BrokerFolder,
+    *,
+    addresses: tuple[str, ...] = LOOPBACK,
+    port: int | None = None,
+    preferred: int | None = None,
+) -> AsyncGenerator[Broker, None]:
+    """A broker for the length of the block."""
+    broker = await start_broker(warden, folder, addresses=addresses, port=port, preferred=preferred)
+    try:
+        yield broker
+    finally:
+        await broker.stop()
+
+
+async def start_broker(
+    warden: Warden,
+    folder: BrokerFolder,
+    *,
+    addresses: tuple[str, ...] = LOOPBACK,
+    port: int | None = None,
+    preferred: int | None = None,
+) -> Broker:
+    """Returns when it listens; raises `BrokerFailed`, or `PortTaken` when that is why.
+
+    `port` is demanded, `preferred` only tried first. The folder was made by `prepare`, and no broker runs in it.
+    """
+    mosquitto = mosquitto_program()
+    for candidate in _candidates(port, preferred):
+        try:
+            return await _start_on(warden, mosquitto, folder, addresses, candidate)
+        except PortTaken:
+            if port is not None:
+                raise
+    raise BrokerFailed(f"no free port was found on {' and '.join(addresses)} in {PORTS_TRIED} tries")
+
+
+def mosquitto_program() -> Path:
+    """Where Mosquitto is installed, or `MosquittoMissing`, which says how to mend that."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
+    found = shutil.which("mosquitto", path=path)
+    if found is None:
+        raise MosquittoMissing
+    return Path(found).absolute()
+
+
+async def _start_on(
+    warden: Warden, mosquitto: Path, folder: BrokerFolder, addresses: tuple[str, ...], port: int
+) -> Broker:
+    write_conf(folder, addresses=addresses, port=port)
+    log = Log(folder.log)
+    user, group = _owner(folder.path)
+    with log.open_for_writing() as descriptor:
+        try:
+            program = await warden.start(
+                [mosquitto, "-c", folder.conf],
+                env={},
+                cwd=folder.path,
+                stderr=descriptor,
+                umask=0o077,
+                user=user,
+                group=group,
+            )
+        except NotStarted as error:
+            raise BrokerFailed(f"Mosquitto did not start: {error}") from error
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await _listens(program, log, addresses, port)
+    except BaseException as error:
+        program.signal(signal.SIGKILL)
+        if isinstance(error, TimeoutError):
+            raise BrokerFailed(f"Mosquitto did not listen within {START_SECONDS:.0f} s{log.last_words()}") from error
+        raise
+    return Broker(program, log, folder, addresses, port)
+
+
+async def _listens(program: Program, log: Log, addresses: tuple[str, ...], port: int) -> None:
+    """Returns when its log says so. To connect would prove nothing: it may be another program that answers."""
+    while not log.says_running():
+        if program.end is not None:
+            if log.says_port_taken():
+                raise PortTaken(addresses, port)
+            raise BrokerFailed(f"Mosquitto did not start: it {_end_of(program.end)}{log.last_words()}")
+        await asyncio.sleep(0.002)  # nobody tells that a file has grown
+
+
+def _candidates(port: int | None, preferred: int | None) -> Iterator[int]:
+    if port is not None:
+        yield port
+        return
+    if preferred is not None:
+        yield preferred
+    ports = _range_of_ports()
+    for _ in range(PORTS_TRIED):
+        yield random.choice(ports)  # no secret: the port is told to everyone
+
+
+def _range_of_ports() -> range:
+    """Ports that the kernel gives to no outgoing connection.
+
+    A client that tries again and again to reach a broker that is away is given, sooner or later, the broker's own port
+    for its end, is then connected to itself, and the broker cannot come back.
+    """
+    try:
+        outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        outgoing = 32_768
+    return range(LOWEST_PORT, outgoing) if outgoing > LOWEST_PORT + PORTS_TRIED else range(LOWEST_PORT, 65_536)
+
+
+def _owner(path: Path) -> tuple[int | None, int | None]:
+    """User and group to run as: those of the folder, if they are not ours already."""
+    there = path.stat()
+    if there.st_uid == os.geteuid():
+        return None, None
+    try:
+        pwd.getpwuid(there.st_uid)
+    except KeyError:
+        return there.st_uid, there.st_gid
+    return there.st_uid, None  # the user's own groups: the folder's may be root's
+
+
+def _end_of(end: Ended) -> str:
+    if end.signal is not None:
+        return f"was killed by {signal.Signals(end.signal).name}"
+    return f"ended with exit code {end.exit_code}"
