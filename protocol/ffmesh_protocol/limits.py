@@ -8,6 +8,12 @@ MESSAGE_BYTES: Final = 256 * 1024
 STREAM_HEADER_BYTES: Final = 24
 CHUNK_BYTES: Final = MESSAGE_BYTES - STREAM_HEADER_BYTES
 
+SUBMIT_BYTES: Final = 192 * 1024
+"""A job must fit into a grant and into an answer too, which say a little more than the submit did."""
+
+PAGE_BYTES: Final = 192 * 1024
+"""A page of a list is cut here, so that its envelope still fits."""
+
 WINDOW_BYTES: Final = 4 * 1024 * 1024
 """What a sender of a stream may be ahead of its reader. It is also what either end keeps in memory for it, at most."""
 

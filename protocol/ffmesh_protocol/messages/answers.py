@@ -33,7 +33,10 @@ class JobList(Directed, frozen=True, tag_field="answer", tag="jobs"):
 
 
 class AgentList(Directed, frozen=True, tag_field="answer", tag="agents"):
+    """`cursor` is null on the last page: an agent's lists are long, and a message is not."""
+
     agents: tuple[AgentView, ...]
+    cursor: Name | None = None
 
 
 class Lines(Directed, frozen=True, tag_field="answer", tag="lines"):

@@ -65,7 +65,9 @@ class ShowJobs(Directed, frozen=True):
 
 
 class ListAgents(Directed, frozen=True):
-    """Verb `agents`."""
+    """Verb `agents`: by name; `cursor` is what the page before gave."""
+
+    cursor: Name | None = None
 
 
 class ShowAgent(Directed, frozen=True):

@@ -1,0 +1,120 @@
+"""What the agent's core asks for: orders, carried out by the shell."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from ffmesh_protocol.keys import StreamKeys
+from ffmesh_protocol.messages.orders import Grant
+from ffmesh_protocol.messages.reports import Result
+from ffmesh_protocol.topics import Family
+from ffmesh_protocol.wire import Directed, Told
+
+
+class Tell(Told, frozen=True):
+    """A signed message to the coordinator's life."""
+
+    life: str
+    message: Directed
+
+
+class Publish(Told, frozen=True):
+    """A public message beneath our own name; null clears what is retained."""
+
+    family: Family
+    topic: str
+    message: Told | None
+
+
+class OpenStreams(Told, frozen=True):
+    """An interactive attempt was granted: take its client's credit, signed with these keys, and say `CreditCame`."""
+
+    attempt: str
+    client: str
+    life: str
+    kid: int
+    keys: StreamKeys
+
+
+class CloseStreams(Told, frozen=True):
+    """Nobody reads them any more: what is kept of them may go, and what the program still writes is drained."""
+
+    attempt: str
+
+
+class Launch(Told, frozen=True):
+    """Start the program; say `ProgramStarted` or `ProgramNotStarted`, and later `ProgramEnded`."""
+
+    grant: Grant
+
+
+class Terminate(Told, frozen=True):
+    """SIGTERM to the program's group."""
+
+    attempt: str
+
+
+class Kill(Told, frozen=True):
+    """SIGKILL to the program's group."""
+
+    attempt: str
+
+
+class KeepResult(Told, frozen=True):
+    """Write it to the spool, fsync, and say `ResultKept`."""
+
+    result: Result
+
+
+class DropResult(Told, frozen=True):
+    """It is settled: remove it from the spool."""
+
+    attempt: str
+
+
+class ReadTail(Told, frozen=True):
+    """Read the kept end of an attempt's standard error and say `TailRead`."""
+
+    attempt: str
+    request: str
+
+
+class WakeAt(Told, frozen=True):
+    """Say `Woken` when `elapsed` is this. The last one counts; null: there is nothing to wait for."""
+
+    elapsed: float | None
+
+
+class NoteLevel(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+
+
+class Note(Told, frozen=True):
+    """One line that an operator can act on."""
+
+    level: NoteLevel
+    text: str
+
+
+class Leave(Told, frozen=True):
+    """Publish what stands before this, disconnect cleanly and end the process with this code."""
+
+    exit_code: int
+    sentence: str
+
+
+Effect: TypeAlias = (
+    Tell
+    | Publish
+    | OpenStreams
+    | CloseStreams
+    | Launch
+    | Terminate
+    | Kill
+    | KeepResult
+    | DropResult
+    | ReadTail
+    | WakeAt
+    | Note
+    | Leave
+)

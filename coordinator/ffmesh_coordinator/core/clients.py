@@ -1,0 +1,295 @@
+"""What the coordinator does with what clients say: submits, cancels, questions, and signs of life."""
+
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from ffmesh_coordinator.core import views
+from ffmesh_coordinator.core.agents import Agents
+from ffmesh_coordinator.core.deadlines import About
+from ffmesh_coordinator.core.desk import Desk
+from ffmesh_coordinator.core.effects import Recall
+from ffmesh_coordinator.core.events import Asker, ClientSpoke, ClientStatusSeen, ClientWord, Recalled
+from ffmesh_coordinator.core.job import Job, Owner
+from ffmesh_coordinator.core.jobs import Jobs, assignment, end_of
+from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.public import Public
+from ffmesh_coordinator.core.roster import Agent
+from ffmesh_coordinator.core.tails import Tails
+from ffmesh_protocol import codec, times
+from ffmesh_protocol.errors import RefusalCode
+from ffmesh_protocol.limits import PAGE_BYTES, SUBMIT_BYTES
+from ffmesh_protocol.messages.answers import Accepted, AgentList, Attended, JobList, JobNews
+from ffmesh_protocol.messages.capability import AgentView
+from ffmesh_protocol.messages.presence import ClientState
+from ffmesh_protocol.messages.requests import (
+    Attending,
+    Bye,
+    Cancel,
+    DrainAgent,
+    ListAgents,
+    Logs,
+    ShowAgent,
+    Submit,
+)
+from ffmesh_protocol.names import client as client_principal
+from ffmesh_protocol.reasons import Stopped
+
+FEATURES: Final = frozenset({"direct", "interactive"})
+
+
+@dataclass
+class Life:
+    """One life of a client. Its key is name and life: another client may put the same letters beside its own name."""
+
+    client: str
+    life: str
+    connection: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.client}/{self.life}"
+
+
+class Clients:
+    def __init__(self, desk: Desk, jobs: Jobs, agents: Agents, public: Public, tails: Tails) -> None:
+        self._desk = desk
+        self._jobs = jobs
+        self._agents = agents
+        self._public = public
+        self._tails = tails
+        self._lives: dict[str, Life] = {}
+
+    def spoke(self, spoken: ClientSpoke) -> None:
+        client, life, word, asker = spoken.client, spoken.life, spoken.word, spoken.asker
+        self._heard(client, life)
+        lacking = sorted(set(word.requires) - FEATURES)
+        if lacking:
+            self._desk.refuse(asker, RefusalCode.UNSUPPORTED, f"this coordinator does not know {', '.join(lacking)}")
+            return
+        match word:
+            case Submit():
+                self._submit(word, Owner(client=client, life=life), asker)
+            case Attending():
+                self._attend(spoken, word)
+            case Cancel(job=job_id) | Logs(job=job_id):
+                self._about(spoken, job_id)
+            case ListAgents(cursor=cursor):
+                self._list_agents(asker, cursor)
+            case ShowAgent(agent=name):
+                self._show_agent(asker, name)
+            case DrainAgent():
+                self._drain(word, asker)
+            case Bye():
+                self._gone(client, life)
+                self._retire(Life(client, life))
+            case _:
+                assert_never(word)
+
+    # --- jobs ---------------------------------------------------------------------------------------------------------
+
+    def _submit(self, submit: Submit, owner: Owner, asker: Asker | None) -> None:
+        """Accepted once, answered as often as it is asked: the client made the id."""
+        desk = self._desk
+        known = desk.ledger.get(submit.job) or desk.ledger.recent(submit.job)
+        if known is not None and known.owner.client != owner.client:
+            desk.refuse(asker, RefusalCode.ID_TAKEN, f"the id {submit.job} belongs to a job of somebody else")
+            return
+        if known is None and submit.job not in desk.ledger.ended:
+            refusal = self._refusal_of(submit)
+            if refusal is not None:
+                desk.refuse(asker, *refusal)
+                return
+            job = self._jobs.accept(submit, owner)
+            self._public.submitted()
+            if job.is_interactive:
+                self._count_silence(owner.client, owner.life)
+        desk.reply(asker, Accepted(job=submit.job))
+
+    def _refusal_of(self, submit: Submit) -> tuple[RefusalCode, str] | None:
+        if submit.needs.program != submit.program:
+            return RefusalCode.MALFORMED, "the job needs another program than the one it runs"
+        if self._desk.roster.lists_program(submit.program) is False:
+            sentence = (
+                f"{submit.program} is on the list of no known agent; add it there with --program {submit.program}"
+            )
+            return RefusalCode.PROGRAM_NOT_LISTED, sentence
+        if len(codec.encode(submit)) > SUBMIT_BYTES:
+            return RefusalCode.TOO_LARGE, f"the job's arguments are too long: {SUBMIT_BYTES // 1024} KiB are the limit"
+        return None
+
+    def _attend(self, spoken: ClientSpoke, word: Attending) -> None:
+        news: list[JobNews] = []
+        for job_id in word.jobs:
+            job = self._at_hand(job_id)
+            if job is not None:
+                news.append(self._news(job))
+            elif job_id in self._desk.ledger.ended:
+                self._desk.order(Recall(job=job_id, spoken=spoken))
+            else:
+                news.append(JobNews(job=job_id, known=False, state=None, assignment=None, end=None))
+        self._tell_news(spoken, news)
+
+    def recalled(self, recalled: Recalled) -> None:
+        """The disk's answer about a job that ended long ago."""
+        spoken, job = recalled.spoken, recalled.found
+        if isinstance(spoken.word, Attending):
+            if job is not None:
+                self._tell_news(spoken, [self._news(job)])
+        elif job is None:
+            self._unknown(spoken.asker, recalled.job)
+        else:
+            self._answer_about(spoken.word, job, spoken.asker)
+
+    def _about(self, spoken: ClientSpoke, job_id: str) -> None:
+        job = self._at_hand(job_id)
+        if job is not None:
+            self._answer_about(spoken.word, job, spoken.asker)
+        elif job_id in self._desk.ledger.ended:
+            self._desk.order(Recall(job=job_id, spoken=spoken))
+        else:
+            self._unknown(spoken.asker, job_id)
+
+    def _answer_about(self, word: ClientWord, job: Job, asker: Asker | None) -> None:
+        if isinstance(word, Logs):
+            self._tails.wanted(job, asker)
+            return
+        if job.has_ended and job.phase is not Phase.CANCELLED:
+            sentence = f"job {job.id} has {job.phase} already; it is too late to cancel it"
+            self._desk.refuse(asker, RefusalCode.TOO_LATE, sentence)
+            return
+        if not job.has_ended:
+            job = self._jobs.cancel(job, Stopped.CANCEL)
+        self._desk.reply(asker, JobList(jobs=(views.job_view(job),), cursor=None))
+
+    def _unknown(self, asker: Asker | None, job_id: str) -> None:
+        self._desk.refuse(asker, RefusalCode.UNKNOWN_JOB, f"no job {job_id} is known; `ffmesh jobs` lists them")
+
+    def _at_hand(self, job_id: str) -> Job | None:
+        return self._desk.ledger.get(job_id) or self._desk.ledger.recent(job_id)
+
+    def _tell_news(self, spoken: ClientSpoke, news: list[JobNews]) -> None:
+        if news:
+            self._desk.tell(client_principal(spoken.client), spoken.life, Attended(jobs=tuple(news)))
+
+    def _news(self, job: Job) -> JobNews:
+        attempt = job.attempts[-1] if job.attempts else None
+        end = end_of(job, streams_lost=self._streams_lost(job)) if job.has_ended else None
+        given = assignment(attempt) if attempt is not None else None
+        return JobNews(job=job.id, known=True, state=views.state(job), assignment=given, end=end)
+
+    def _streams_lost(self, job: Job) -> bool:
+        """Whether what its agent still had of the streams is gone with that agent's life."""
+        if not job.attempts or job.lengths is None:
+            return True
+        attempt = job.attempts[-1]
+        agent = self._desk.roster.get(attempt.agent)
+        if agent is None:
+            return True
+        if agent.life is None:
+            return False  # it has not greeted us yet: we have only just started
+        return agent.life != attempt.agent_life or not self._heard_lately(agent)
+
+    def _heard_lately(self, agent: Agent) -> bool:
+        return self._desk.now.elapsed - agent.heard_at < times.ATTEMPT_SILENCE
+
+    # --- agents -------------------------------------------------------------------------------------------------------
+
+    def _list_agents(self, asker: Asker | None, cursor: str | None) -> None:
+        page: list[AgentView] = []
+        room = PAGE_BYTES
+        for agent in self._desk.roster:
+            if cursor is not None and agent.name <= cursor:
+                continue
+            view = self._agent_view(agent)
+            room -= len(codec.encode(view))
+            if page and room < 0:
+                self._desk.reply(asker, AgentList(agents=tuple(page), cursor=page[-1].name))
+                return
+            page.append(view)
+        self._desk.reply(asker, AgentList(agents=tuple(page), cursor=None))
+
+    def _show_agent(self, asker: Asker | None, name: str) -> None:
+        agent = self._known_agent(asker, name)
+        if agent is not None:
+            self._desk.reply(asker, AgentList(agents=(self._agent_view(agent),)))
+
+    def _drain(self, word: DrainAgent, asker: Asker | None) -> None:
+        agent = self._known_agent(asker, word.agent)
+        if agent is not None:
+            self._agents.drain(agent, draining=word.draining)
+            self._desk.reply(asker, AgentList(agents=(self._agent_view(agent),)))
+
+    def _known_agent(self, asker: Asker | None, name: str) -> Agent | None:
+        agent = self._desk.roster.get(name)
+        if agent is None:
+            self._desk.refuse(asker, RefusalCode.UNKNOWN_AGENT, f"no agent {name} is known; `ffmesh agents` lists them")
+        return agent
+
+    def _agent_view(self, agent: Agent) -> AgentView:
+        held = self._desk.ledger.held_by(agent.name)
+        return views.agent_view(agent, {attempt.id: job.id for job in held if (attempt := job.attempt) is not None})
+
+    # --- signs of life ------------------------------------------------------------------------------------------------
+
+    def status_seen(self, seen: ClientStatusSeen) -> None:
+        """A will counts for the current connection of that life only, and after a grace."""
+        deadlines, status = self._desk.deadlines, seen.status
+        waits = bool(self._desk.ledger.waited_for_by(seen.client, status.life))
+        if status.state is ClientState.ONLINE:
+            life = self._known(seen.client, status.life)
+            if status.connection >= life.connection:
+                life.connection = status.connection
+                deadlines.lift(About.CLIENT_WILL, life.key)
+        elif waits and status.connection >= self._known(seen.client, status.life).connection:
+            key = Life(seen.client, status.life).key
+            deadlines.set(About.CLIENT_WILL, key, self._desk.after(times.WILL_GRACE))
+
+    def _heard(self, client: str, life: str) -> None:
+        self._known(client, life)
+        if self._desk.ledger.waited_for_by(client, life):
+            self._count_silence(client, life)
+
+    def _known(self, client: str, life: str) -> Life:
+        key = Life(client, life).key
+        self._desk.deadlines.set(About.UNHEARD, key, self._desk.after(times.UNHEARD_LIFE))
+        return self._lives.setdefault(key, Life(client, life))
+
+    def _count_silence(self, client: str, life: str) -> None:
+        key = self._known(client, life).key
+        self._desk.deadlines.set(About.CLIENT_SILENCE, key, self._desk.after(times.CLIENT_SILENCE))
+
+    def count_all_silences(self) -> None:
+        """Anew: we have just connected."""
+        for client, life in self._desk.ledger.client_lives():
+            self._count_silence(client, life)
+
+    def fell_silent(self, key: str) -> None:
+        """Its will came and stood, or it gave no sign for too long."""
+        life = self._lives.get(key)
+        if life is not None:
+            self._gone(life.client, life.life)
+
+    def unheard(self, key: str) -> None:
+        life = self._lives.get(key)
+        if life is None:
+            return
+        if self._desk.ledger.waited_for_by(life.client, life.life):
+            self._known(life.client, life.life)
+        else:
+            self._retire(life)
+
+    def removed(self, name: str) -> None:
+        for life in list(self._lives.values()):
+            if life.client == name:
+                self._gone(life.client, life.life)
+                self._retire(life)
+
+    def _gone(self, client: str, life: str) -> None:
+        for job in self._desk.ledger.waited_for_by(client, life):
+            self._jobs.cancel(job, Stopped.CLIENT_GONE)
+
+    def _retire(self, life: Life) -> None:
+        self._lives.pop(life.key, None)
+        self._desk.post.retire(client_principal(life.client), life.life)
+        for about in (About.UNHEARD, About.CLIENT_SILENCE, About.CLIENT_WILL):
+            self._desk.deadlines.lift(about, life.key)

@@ -1,0 +1,298 @@
+"""The coordinator's core: every event goes in by `handle`, every effect comes out of it.
+
+It has no clock, disk, socket or dice.
+
+    effects = core.handle(event, now)
+
+Not there yet, and to come in these rooms: retries and leases (jobs, agents), staged commits, workflows, a full disk.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import assert_never
+
+from ffmesh_coordinator.core import views
+from ffmesh_coordinator.core.agents import Agents
+from ffmesh_coordinator.core.clients import Clients
+from ffmesh_coordinator.core.deadlines import About
+from ffmesh_coordinator.core.desk import Desk
+from ffmesh_coordinator.core.effects import Effect, ForgetAgent, Publish, SaveJob, WakeAt
+from ffmesh_coordinator.core.events import (
+    AdvertSeen,
+    AgentSpoke,
+    AgentStatusSeen,
+    ClientSpoke,
+    ClientStatusSeen,
+    Connected,
+    Disconnected,
+    Event,
+    HeartbeatSeen,
+    OwnAgentSeen,
+    OwnJobSeen,
+    OwnStatusSeen,
+    PrincipalRemoved,
+    ProgramsSeen,
+    ProgressSeen,
+    Recalled,
+    Restored,
+    RetiredSpoke,
+    Woken,
+)
+from ffmesh_coordinator.core.job import Job
+from ffmesh_coordinator.core.jobs import Jobs
+from ffmesh_coordinator.core.keyring import Keyring
+from ffmesh_coordinator.core.moment import Now
+from ffmesh_coordinator.core.post import Asked, Letter, Post, published
+from ffmesh_coordinator.core.public import Public
+from ffmesh_coordinator.core.tails import Tails
+from ffmesh_protocol import VERSION
+from ffmesh_protocol.messages.answers import Retired
+from ffmesh_protocol.messages.jobs import JobView
+from ffmesh_protocol.messages.orders import Grants
+from ffmesh_protocol.messages.presence import CoordinatorState
+from ffmesh_protocol.names import Role
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.topics import Family
+
+NOT_WHILE_CUT_OFF = frozenset(
+    {About.WILL, About.SILENCE, About.LOSS, About.CLIENT_WILL, About.CLIENT_SILENCE, About.UNHEARD}
+)
+"""Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
+
+
+CHANGES_NO_PLACE = (HeartbeatSeen, ProgressSeen, OwnStatusSeen, OwnJobSeen, OwnAgentSeen)
+"""After these no job can be placed that could not be placed before."""
+
+
+class Coordinator:
+    def __init__(
+        self,
+        *,
+        cluster: str,
+        life: str,
+        keyring: Keyring,
+        ids: Callable[[], str],
+        public_details: bool = False,
+        version: str = VERSION,
+    ) -> None:
+        self._post = Post(cluster, life, keyring)
+        self._desk = Desk(
+            life=life,
+            version=version,
+            public_details=public_details,
+            keyring=keyring,
+            post=self._post,
+            ids=ids,
+        )
+        self._public = Public(self._desk)
+        self._jobs = Jobs(self._desk)
+        tails = Tails(self._desk)
+        self._agents = Agents(self._desk, self._jobs, self._public, tails)
+        self._clients = Clients(self._desk, self._jobs, self._agents, self._public, tails)
+        self._woken_for: float | None = None
+
+    # --- in and out ---------------------------------------------------------------------------------------------------
+
+    def handle(self, event: Event, now: Now) -> list[Effect]:
+        """The only way to change anything."""
+        desk = self._desk
+        desk.now = now
+        self._take(event)
+        for about, name in desk.deadlines.due(now.elapsed):
+            self._fall_due(about, name)
+        if not isinstance(event, CHANGES_NO_PLACE):
+            self._jobs.assign()
+        effects = desk.taken_effects()
+        if self._count_ends(effects):
+            self._public.summarise_soon()
+        at = desk.deadlines.next()
+        if at != self._woken_for:
+            self._woken_for = at
+            effects.append(WakeAt(elapsed=at))
+        return effects
+
+    def opened(self, packet: Packet) -> Event | Asked | None:
+        """What a packet says, verified and decoded; what must not be acted on is counted and gone."""
+        return self._post.opened(packet)
+
+    def packets(self, effects: Iterable[Effect]) -> list[Packet]:
+        """The messages among the effects of one batch: joined, numbered, signed. To be sent in this order."""
+        ready: list[Packet] = []
+        for letter in self._post.letters(effects):
+            if not isinstance(letter, Letter):
+                ready.append(letter)
+                continue
+            if isinstance(letter.message, Grants):
+                self._note_grants(letter.message, letter.number)
+            ready.append(letter.packet)
+        return ready
+
+    def _note_grants(self, grants: Grants, number: int) -> None:
+        sent = self._desk.ledger.sent
+        for grant in grants.grants:
+            if grant.attempt in sent:
+                sent[grant.attempt] = (number, sent[grant.attempt][1])
+
+    def subscriptions(self) -> list[tuple[str, int]]:
+        return self._post.subscriptions()
+
+    def will(self, connection: int) -> Packet:
+        return self._status(CoordinatorState.OFFLINE, connection)
+
+    def farewell(self) -> Packet:
+        """To be published last, before a clean disconnect."""
+        return self._status(CoordinatorState.OFFLINE, self._desk.connection)
+
+    def _status(self, state: CoordinatorState, connection: int) -> Packet:
+        topic = self._desk.topics.coordinator_status()
+        message = self._public.status(state, connection)
+        return published(Publish(family=Family.COORDINATOR_STATUS, topic=topic, message=message, retain=True))
+
+    # --- what the shell may ask ---------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        return self._desk.connected
+
+    def live(self, job: Job) -> Job:
+        """An open job as memory has it now, with progress and offers; any other as it is."""
+        return self._desk.ledger.get(job.id) or job
+
+    def view(self, job: Job) -> JobView:
+        """For lists and `job`: with the reason why it waits."""
+        live = self.live(job)
+        waiting = self._jobs.why_waiting(live)
+        view = views.job_view(live)
+        return views.waiting_view(view, waiting) if waiting is not None else view
+
+    def ready(self, agents: Collection[str]) -> bool:
+        """Whether we are connected and every one of these agents can take work."""
+        known = [self._desk.roster.get(name) for name in agents]
+        return self.connected and all(
+            agent is not None and agent.online and agent.current_advert is not None for agent in known
+        )
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Restored():
+                self._restore(event)
+            case Connected(connection=connection):
+                self._connect(connection)
+            case Disconnected():
+                self._desk.connected = False
+            case Woken():
+                self._woken_for = None
+            case OwnStatusSeen():
+                self._own_status(event)
+            case OwnJobSeen(job=job_id):
+                self._own_job(job_id)
+            case OwnAgentSeen(agent=name):
+                if name not in self._desk.roster:
+                    self._public.agent_removed(name)
+            case AgentStatusSeen():
+                self._agents.status_seen(event)
+            case AdvertSeen():
+                self._agents.advert_seen(event)
+            case ProgramsSeen():
+                self._agents.programs_seen(event)
+            case HeartbeatSeen():
+                self._agents.heartbeat_seen(event)
+            case ProgressSeen(agent=agent, job=job_id, progress=progress):
+                job = self._desk.ledger.get(job_id)
+                if job is not None and job.attempt is not None and job.attempt.agent == agent:
+                    self._jobs.progressed(job, progress)
+            case ClientStatusSeen():
+                self._clients.status_seen(event)
+            case AgentSpoke(agent=name, life=life, word=word):
+                self._agents.spoke(name, life, word)
+            case ClientSpoke():
+                self._clients.spoke(event)
+            case RetiredSpoke(principal=principal, life=life):
+                self._desk.tell(principal, life, Retired())
+            case PrincipalRemoved():
+                self._remove(event)
+            case Recalled():
+                self._clients.recalled(event)
+            case _:
+                assert_never(event)
+
+    def _fall_due(self, about: About, name: str) -> None:
+        desk = self._desk
+        if about in NOT_WHILE_CUT_OFF and not desk.connected:
+            return
+        agent = desk.roster.get(name)
+        match about:
+            case About.OFFER:
+                self._jobs.take_back(name)
+            case About.CANCEL:
+                job = desk.ledger.get(name)
+                if job is not None:
+                    self._jobs.lose(job, "it was cancelled, and its agent did not answer")
+            case About.CLIENT_WILL | About.CLIENT_SILENCE:
+                self._clients.fell_silent(name)
+            case About.UNHEARD:
+                self._clients.unheard(name)
+            case About.SUMMARY:
+                self._public.summarise()
+            case About.WILL | About.SILENCE | About.LOSS | About.PATIENCE | About.PUBLIC_AGENT:
+                if agent is not None:
+                    self._agents.fell_due(about, agent)
+            case _:
+                assert_never(about)
+
+    def _restore(self, restored: Restored) -> None:
+        desk = self._desk
+        desk.ledger.sequence = restored.sequence
+        desk.ledger.ended.update(restored.ended)
+        for known in restored.agents:
+            agent = desk.roster.met(known.name)
+            agent.wanted_draining = known.draining
+            agent.advert, agent.programs = known.advert, known.programs
+            agent.seen_utc = known.last_seen_utc
+        for job in restored.jobs:
+            self._jobs.restore(job)
+        self._public.summarise_soon()
+
+    def _connect(self, connection: int) -> None:
+        """The broker may have lost everything: say again what should be retained, and count every silence anew."""
+        desk = self._desk
+        desk.connected = True
+        desk.connection = connection
+        self._public.say_online()
+        for agent in desk.roster:
+            agent.heard_at = desk.now.elapsed
+            self._agents.count_silence(agent)
+            self._public.agent_changed(agent)
+        for job in desk.ledger.open_jobs():
+            if job.attempt is not None:
+                self._jobs.publish(job)
+        self._clients.count_all_silences()
+        self._public.summarise_soon()
+
+    def _own_status(self, seen: OwnStatusSeen) -> None:
+        """A late will of ours, or of an earlier life, must not stand."""
+        desk = self._desk
+        if desk.connected and seen.status != self._public.status(CoordinatorState.ONLINE, desk.connection):
+            self._public.say_online()
+
+    def _own_job(self, job_id: str) -> None:
+        job = self._desk.ledger.get(job_id)
+        if job is None or job.attempt is None:
+            self._desk.publish(Family.JOB, self._desk.topics.job(job_id), None)
+
+    def _remove(self, removed: PrincipalRemoved) -> None:
+        principal = removed.principal
+        if principal.role is Role.AGENTS:
+            self._agents.removed(principal.name)
+            self._desk.order(ForgetAgent(name=principal.name))
+        elif principal.role is Role.CLIENTS:
+            self._clients.removed(principal.name)
+
+    def _count_ends(self, effects: Iterable[Effect]) -> bool:
+        """Whether something changed that the summary tells."""
+        saved = [effect.job for effect in effects if isinstance(effect, SaveJob)]
+        for job in saved:
+            if job.has_ended:
+                self._public.ended(job.phase.value)
+        return bool(saved)

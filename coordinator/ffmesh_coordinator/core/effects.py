@@ -1,0 +1,77 @@
+"""What the coordinator's core asks for: orders, carried out by the shell in this order: disk, network, the rest."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from ffmesh_coordinator.core.events import Asker, ClientSpoke, KnownAgent
+from ffmesh_coordinator.core.job import Job
+from ffmesh_protocol.messages.answers import Answer
+from ffmesh_protocol.names import Principal
+from ffmesh_protocol.topics import Family
+from ffmesh_protocol.wire import Directed, Told
+
+
+class SaveJob(Told, frozen=True):
+    """On disk before anything is sent. Of several for one job in one batch the last one counts."""
+
+    job: Job
+
+
+class SaveAgent(Told, frozen=True):
+    agent: KnownAgent
+
+
+class ForgetAgent(Told, frozen=True):
+    name: str
+
+
+class Tell(Told, frozen=True):
+    """A signed message to one life."""
+
+    receiver: Principal
+    life: str
+    message: Directed
+
+
+class Reply(Told, frozen=True):
+    """The signed answer to a request."""
+
+    asker: Asker
+    answer: Answer
+
+
+class Publish(Told, frozen=True):
+    """A public message; null clears what is retained. `retain` is false where a last word must not stay."""
+
+    family: Family
+    topic: str
+    message: Told | None
+    retain: bool
+
+
+class Recall(Told, frozen=True):
+    """A client speaks of a job that ended long ago: read it from disk and say `Recalled`, with `spoken`."""
+
+    job: str
+    spoken: ClientSpoke
+
+
+class WakeAt(Told, frozen=True):
+    """Say `Woken` when `elapsed` is this. The last one counts; null: there is nothing to wait for."""
+
+    elapsed: float | None
+
+
+class NoteLevel(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+
+
+class Note(Told, frozen=True):
+    """One line that an operator can act on."""
+
+    level: NoteLevel
+    text: str
+
+
+Effect: TypeAlias = SaveJob | SaveAgent | ForgetAgent | Tell | Reply | Publish | Recall | WakeAt | Note

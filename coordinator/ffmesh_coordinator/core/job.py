@@ -1,0 +1,69 @@
+"""A job and its attempts, as the core holds them and the disk keeps them."""
+
+from ffmesh_coordinator.core.lifecycle import ENDED, HELD, Phase
+from ffmesh_protocol.messages.jobs import AttemptState, JobKind, Progress
+from ffmesh_protocol.messages.reports import StreamLengths
+from ffmesh_protocol.messages.requests import Submit
+from ffmesh_protocol.reasons import ReasonCode, Stopped
+from ffmesh_protocol.wire import Told
+
+
+class Owner(Told, frozen=True):
+    """Who submitted a job, and which of its lives; an interactive job is stopped when that life ends."""
+
+    client: str
+    life: str
+
+
+class Attempt(Told, frozen=True):
+    """One granted try of a job on one life of one agent. Times are UTC seconds, for people."""
+
+    id: str
+    number: int
+    agent: str
+    agent_life: str
+    state: AttemptState
+    granted_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str | None = None
+
+
+class Job(Told, frozen=True):
+    """What was asked for never changes; the rest does. `sequence` is the order of acceptance."""
+
+    asked: Submit
+    owner: Owner
+    sequence: int
+    created_at: float
+    phase: Phase = Phase.QUEUED
+    cancel: Stopped | None = None
+    attempts: tuple[Attempt, ...] = ()
+    placement: str | None = None
+    progress: Progress = Progress()
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str | None = None
+    reason_code: ReasonCode | None = None
+    permanent: bool = False
+    lengths: StreamLengths | None = None
+    ended_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        return self.asked.job
+
+    @property
+    def is_interactive(self) -> bool:
+        return self.asked.kind is JobKind.INTERACTIVE
+
+    @property
+    def has_ended(self) -> bool:
+        return self.phase in ENDED
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The one that holds the grant."""
+        return self.attempts[-1] if self.phase in HELD else None

@@ -1,0 +1,100 @@
+"""The agents: what is known of each, who is there, and how full they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ffmesh_coordinator.core.events import KnownAgent
+from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load, SlotUse
+from ffmesh_protocol.messages.presence import AgentState, AgentStatus
+from ffmesh_protocol.messages.reports import Held, HeldPhase
+
+UNKNOWN_LOAD = Load(cpu_percent=None, memory_percent=None, temperature_c=None)
+
+
+@dataclass
+class Agent:
+    """One agent. Owned by the roster's coordinator; `life` is the life whose hello was taken last."""
+
+    name: str
+    life: str | None = None
+    status: AgentStatus | None = None
+    advert: Advert | None = None
+    programs: AdvertPrograms | None = None
+    load: Load = UNKNOWN_LOAD
+    wanted_draining: bool = False
+    silent: bool = True
+    gone: bool = True
+    resting: bool = False
+    heard_at: float = 0.0
+    seen_utc: float | None = None
+    held: dict[str, Held] = field(default_factory=dict[str, Held])
+    booked: set[str] = field(default_factory=set[str])
+    """Attempts that we have offered or granted it."""
+
+    @property
+    def online(self) -> bool:
+        """It greeted us, its broker connection stands, and it is heard."""
+        return self.life is not None and not self.gone and not self.silent
+
+    @property
+    def state(self) -> AgentState:
+        if not self.online:
+            return AgentState.OFFLINE
+        return AgentState.DRAINING if self.wanted_draining else AgentState.ONLINE
+
+    @property
+    def current_advert(self) -> Advert | None:
+        """What this life says that it can do; what an earlier one said does not count."""
+        return self.advert if self.advert is not None and self.advert.life == self.life else None
+
+    def used(self) -> int:
+        """Attempts that take a slot: those we count on, and those it says it holds, known to us or not."""
+        return len(self.booked | {held.attempt for held in self.held.values() if held.phase is not HeldPhase.ENDED})
+
+    def slots(self) -> dict[str, SlotUse]:
+        # One kind of slot today, so all that is used is of that kind.
+        advert = self.advert
+        if advert is None:
+            return {}
+        return {
+            kind: SlotUse(total=count.total, used=min(self.used(), 1024) if kind == "cpu" else 0)
+            for kind, count in advert.slots.items()
+        }
+
+    def remembered(self) -> KnownAgent:
+        return KnownAgent(
+            name=self.name,
+            draining=self.wanted_draining,
+            advert=self.advert,
+            programs=self.programs,
+            last_seen_utc=self.seen_utc,
+        )
+
+
+class Roster:
+    def __init__(self) -> None:
+        self._agents: dict[str, Agent] = {}
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(sorted(self._agents.values(), key=lambda agent: agent.name))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._agents
+
+    def get(self, name: str) -> Agent | None:
+        return self._agents.get(name)
+
+    def met(self, name: str) -> Agent:
+        """The agent of that name, which may be new to us."""
+        agent = self._agents.get(name)
+        if agent is None:
+            agent = self._agents[name] = Agent(name)
+        return agent
+
+    def remove(self, name: str) -> None:
+        self._agents.pop(name, None)
+
+    def lists_program(self, program: str) -> bool | None:
+        """Whether some agent's list has it; None: nobody's list is known yet."""
+        adverts = [agent.advert for agent in self._agents.values() if agent.advert is not None]
+        return any(program in advert.programs for advert in adverts) if adverts else None

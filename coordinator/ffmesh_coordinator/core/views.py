@@ -1,0 +1,121 @@
+"""Jobs and agents as people and scripts see them: on the retained topics and in answers."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from ffmesh_coordinator.core.job import Attempt, Job
+from ffmesh_coordinator.core.lifecycle import ENDED, Phase
+from ffmesh_coordinator.core.placement import Waiting
+from ffmesh_coordinator.core.roster import Agent
+from ffmesh_protocol.media import shown
+from ffmesh_protocol.messages.capability import AgentView, PublicAgent
+from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobView, PublicJob
+from ffmesh_protocol.reasons import SENTENCES
+
+TITLE_LABEL = "title"
+
+
+def rfc3339(utc: float | None) -> str | None:
+    if utc is None:
+        return None
+    return datetime.fromtimestamp(utc, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def state(job: Job) -> JobState:
+    if job.cancel is not None and job.phase not in ENDED:
+        return JobState.CANCELLING
+    return JobState(job.phase.value)
+
+
+def job_view(job: Job) -> JobView:
+    asked = job.asked
+    return JobView(
+        id=job.id,
+        state=state(job),
+        kind=asked.kind,
+        attached=asked.kind is JobKind.INTERACTIVE,
+        title=asked.labels.get(TITLE_LABEL),
+        program=asked.program,
+        args=tuple(shown(argument) for argument in asked.args),
+        outputs=None,
+        labels=asked.labels,
+        owner=job.owner.client,
+        agent=job.attempts[-1].agent if job.attempts else None,
+        priority=asked.priority,
+        after=(),
+        workflow=None,
+        needs=asked.needs,
+        exit_code=job.exit_code,
+        signal=job.signal,
+        reason=job.reason,
+        reason_code=job.reason_code,
+        permanent=job.permanent,
+        progress=job.progress,
+        placement=job.placement if job.phase is not Phase.QUEUED else None,
+        attempts=tuple(_attempt_view(attempt) for attempt in job.attempts),
+        created_at=rfc3339(job.created_at) or "",
+        started_at=rfc3339(job.attempts[-1].started_at) if job.attempts else None,
+        ended_at=rfc3339(job.ended_at),
+    )
+
+
+def waiting_view(view: JobView, waiting: Waiting) -> JobView:
+    """A queued job with the reason why it waits, as things are now."""
+    return msgspec.structs.replace(view, reason=waiting.why, reason_code=waiting.code)
+
+
+def public_job(job: Job) -> PublicJob:
+    """Without arguments, outputs, labels and owner; the reason is the fixed sentence of its code."""
+    view = job_view(job)
+    fields = {name: getattr(view, name) for name in PublicJob.__struct_fields__}
+    fields["reason"] = SENTENCES[view.reason_code] if view.reason_code is not None else None
+    fields["attempts"] = tuple(msgspec.structs.replace(attempt, reason=None) for attempt in view.attempts)
+    return PublicJob(**fields)
+
+
+def _attempt_view(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        number=attempt.number,
+        agent=attempt.agent,
+        state=attempt.state,
+        started_at=rfc3339(attempt.started_at),
+        ended_at=rfc3339(attempt.ended_at),
+        exit_code=attempt.exit_code,
+        signal=attempt.signal,
+        reason=attempt.reason,
+    )
+
+
+def public_agent(agent: Agent, job_of_attempt: Mapping[str, str]) -> PublicAgent:
+    advert = agent.advert
+    return PublicAgent(
+        name=agent.name,
+        state=agent.state,
+        life=agent.life,
+        version=advert.version if advert else None,
+        features=advert.features if advert else (),
+        host=advert.host if advert else None,
+        programs=advert.programs if advert else {},
+        hwaccels=advert.hwaccels if advert else (),
+        tried=advert.tried if advert else False,
+        roots=advert.roots if advert else {},
+        slots=agent.slots(),
+        fence=advert.fence if advert else None,
+        load=agent.load,
+        running=tuple(sorted(set(job_of_attempt.values()))),
+        last_seen_at=rfc3339(agent.seen_utc),
+    )
+
+
+def agent_view(agent: Agent, job_of_attempt: Mapping[str, str]) -> AgentView:
+    short = public_agent(agent, job_of_attempt)
+    programs = agent.programs
+    return AgentView(
+        **{name: getattr(short, name) for name in PublicAgent.__struct_fields__},
+        encoders=programs.encoders if programs else (),
+        decoders=programs.decoders if programs else (),
+        filters=programs.filters if programs else (),
+        unavailable=programs.unavailable if programs else {},
+    )
