@@ -14,7 +14,6 @@ is one) cuts the connection, and the broker publishes the will.
 import asyncio
 import logging
 import socket
-import threading
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, NamedTuple
@@ -28,6 +27,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ffmesh_protocol.dialling import dialled
 from ffmesh_protocol.errors import BrokerError, BrokerUnreachable, LoginRefused, MalformedMessage, PublishRefused
 from ffmesh_protocol.mqtt5 import decoded_publish, encoded_properties
 from ffmesh_protocol.packet import Packet
@@ -51,6 +51,7 @@ UNACKNOWLEDGED_MESSAGES: Final = 60_000
 """A broker that is so far behind is as good as gone. The identifiers of MQTT would end at 65,535."""
 
 _REFUSED: Final = 128
+_KEEPALIVE_TIMEOUT: Final = 141
 _LOGIN_REFUSED: Final = frozenset({134, 135})
 """Bad user name or password; not authorized. Mosquitto says the second for both."""
 
@@ -127,7 +128,7 @@ async def connected(
     """A connection with its subscriptions made; or `LoginRefused` or `BrokerUnreachable`, within ten seconds."""
     with _as_broker_error(address):
         async with asyncio.timeout(CONNECT_SECONDS):
-            sock = await _dialled(address)
+            sock = await dialled(address.host, address.port, seconds=CONNECT_SECONDS)
             connection = _Connection(address, sock, client_id, will)
             try:
                 await connection.open(subscriptions)
@@ -306,8 +307,13 @@ class _Connection(aiomqtt.Client):
     ) -> None:
         if flags.is_disconnect_packet_from_server:
             why = f"{self._address} ended the connection: {reason_code}"
+        elif reason_code.value == _KEEPALIVE_TIMEOUT:
+            why = f"{self._address} no longer answers"
+        elif reason_code.is_failure:
+            why = f"the connection to {self._address} was lost"
         else:
-            why = f"the connection to {self._address} was lost: {reason_code}"
+            self._disconnected.set_result(None)
+            return
         waiting: list[asyncio.Future[Any]] = [self._connected, self._disconnected, *self._pending_subscribes.values()]
         for future in waiting:
             if not future.done():
@@ -316,6 +322,10 @@ class _Connection(aiomqtt.Client):
     def _end(self, disconnected: asyncio.Future[None]) -> None:
         error = None if disconnected.cancelled() else disconnected.exception()
         self._ended = str(error) if error else f"the connection to {self._address} was closed"
+        if error is not None:
+            if not isinstance(error, aiomqtt.MqttError):
+                log.error("a packet from %s could not be handled", self._address, exc_info=error)
+            self.cut()
         self._arrived.set()
         self._acknowledged.set()
         for _, _, waiting in self._unacknowledged.values():
@@ -360,55 +370,3 @@ def _as_broker_error(address: BrokerAddress) -> Generator[None, None, None]:
         raise BrokerUnreachable(f"no broker at {address}: {error.strerror or error}") from error
     except aiomqtt.MqttError as error:
         raise BrokerUnreachable(f"no connection to {address}: {error}") from error
-
-
-async def _dialled(address: BrokerAddress) -> socket.socket:
-    """A socket connected to the first address that answers. Each has an equal share of the time."""
-    found = await _looked_up(address)
-    failure: OSError = OSError(f"the name {address.host} has no address")
-    for family, where in found:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS / len(found)):
-                await asyncio.get_running_loop().sock_connect(sock, where)
-        except OSError as error:  # TimeoutError is one
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
-
-
-type_of_addresses = list[tuple[socket.AddressFamily, Any]]
-
-
-async def _looked_up(address: BrokerAddress) -> "type_of_addresses":
-    """What the name stands for."""
-    # asyncio would ask in a thread that the interpreter waits for when it exits: half a minute without a name server.
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[type_of_addresses] = loop.create_future()
-
-    def tell(result: "type_of_addresses | OSError") -> None:
-        if answer.done():
-            return
-        if isinstance(result, OSError):
-            answer.set_exception(result)
-        else:
-            answer.set_result(result)
-
-    def ask() -> None:
-        result: type_of_addresses | OSError
-        try:
-            known = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-            result = [(family, where) for family, _, _, _, where in known]
-        except OSError as error:
-            result = error
-        with suppress(RuntimeError):  # the loop has been closed: nobody wants to know any more
-            loop.call_soon_threadsafe(tell, result)
-
-    threading.Thread(target=ask, name="look up the broker", daemon=True).start()
-    return await answer

@@ -1,8 +1,8 @@
 """A PUBLISH of MQTT v5 as bytes: the properties that we send, and the whole packet that we receive.
 
 paho does this too, with a search by name for each property and a copy of the rest of the packet for each field: 170 µs
-a signed message, 900 µs a chunk of 256 KiB. It also closes the connection at a byte order mark in a user property, which
-the standard allows and brokers pass on: anybody could throw off the coordinator. Here what is not UTF-8 becomes
+a signed message, 900 µs a chunk of 256 KiB. It also closes the connection at a byte order mark in a user property,
+which the standard allows and brokers pass on: anybody could throw off the coordinator. Here what is not UTF-8 becomes
 replacement characters, and whoever reads it refuses it.
 """
 
