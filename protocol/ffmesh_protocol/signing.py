@@ -146,10 +146,10 @@ class Window:
             self._seen = kept | 1
             self.highest = number
             return
-        bit = 1 << -ahead
-        if -ahead >= NUMBERS_WINDOW or self._seen & bit:
+        # The order matters here too: a bit for a number far below the highest could take all memory.
+        if -ahead >= NUMBERS_WINDOW or self._seen & (1 << -ahead):
             raise Repeated(f"number {number} was seen before, or lies {NUMBERS_WINDOW} below the highest")
-        self._seen |= bit
+        self._seen |= 1 << -ahead
 
 
 class Lives:
@@ -190,6 +190,10 @@ class Lives:
         else:
             self._retired.add((sender, life))
             self._windows.pop((sender, life), None)
+
+    def forget(self, life: str, sender: str) -> None:
+        """Drops the window of a life whose keys are gone too: without them nothing of it can be genuine again."""
+        self._windows.pop((sender, life), None)
 
     def is_retired(self, life: str, sender: str | None = None) -> bool:
         return life in self._retired_of_anyone or (sender is not None and (sender, life) in self._retired)

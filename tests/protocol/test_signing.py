@@ -235,7 +235,7 @@ class NaiveWindow:
 jumps = st.one_of(
     st.integers(-5, 5),
     st.integers(-NUMBERS_WINDOW - 2, NUMBERS_WINDOW + 2),
-    st.sampled_from([NUMBERS_WINDOW, -NUMBERS_WINDOW, 1 - NUMBERS_WINDOW, 2**20, 2**62]),
+    st.sampled_from([NUMBERS_WINDOW, -NUMBERS_WINDOW, 1 - NUMBERS_WINDOW, 2**20, -(2**40), 2**62, -(2**62)]),
 )
 
 
@@ -278,6 +278,9 @@ def test_a_jump_of_any_length_costs_no_memory() -> None:
     for number in (1, 2**31, 2**62, NUMBER_MAX):
         window.take(number)
         assert window._seen.bit_length() <= NUMBERS_WINDOW
+    for number in (1, 2**31, 2**62):
+        with pytest.raises(Repeated):
+            window.take(number)
     for number in range(NUMBER_MAX - 500, NUMBER_MAX):
         window.take(number)
         assert window._seen.bit_length() <= NUMBERS_WINDOW
