@@ -29,6 +29,9 @@ class Deadlines(Generic[A]):
     def is_set(self, about: A, name: str) -> bool:
         return (about, name) in self._at
 
+    def when(self, about: A, name: str) -> float | None:
+        return self._at.get((about, name))
+
     def due(self, now: float) -> list[tuple[A, str]]:
         """Those whose moment has come, the earliest first; they are lifted."""
         come: list[tuple[A, str]] = []

@@ -1,4 +1,4 @@
-"""What the agent's core is told: facts, in the past tense, that the shell reads off network, clock, disk and programs."""
+"""What the agent's core is told: facts, in the past tense, that the shell reads off network, clock and programs."""
 
 from typing import TypeAlias
 

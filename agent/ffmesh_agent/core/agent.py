@@ -1,0 +1,351 @@
+"""The agent's core: every event goes in by `handle`, every effect comes out. It has no clock, disk, socket or dice.
+
+    effects = core.handle(event, now)
+
+It says what it holds every two seconds, soon after each change, after each connection and at each `online` of the
+coordinator: no single lost message can strand a job. Not there yet: leases, `superseded`, probing by real encodes.
+"""
+
+from collections.abc import Iterable
+from typing import Final, assert_never
+
+from ffmesh_agent.core.attempt import About
+from ffmesh_agent.core.audiences import Audiences
+from ffmesh_agent.core.bench import Bench
+from ffmesh_agent.core.desk import Desk
+from ffmesh_agent.core.effects import Effect, Leave, Publish, ReadTail, WakeAt
+from ffmesh_agent.core.events import (
+    CapabilitySeen,
+    ClientStatusSeen,
+    Connected,
+    CoordinatorSeen,
+    CoordinatorSpoke,
+    CoordinatorWord,
+    CreditCame,
+    Disconnected,
+    Event,
+    LoadSampled,
+    OwnStatusSeen,
+    ProgramEnded,
+    ProgramNotStarted,
+    ProgramStarted,
+    ProgressRead,
+    Restored,
+    ResultKept,
+    StopAsked,
+    TailRead,
+    Woken,
+)
+from ffmesh_agent.core.post import Post, published
+from ffmesh_agent.core.public import Public
+from ffmesh_protocol import VERSION, times
+from ffmesh_protocol.messages.answers import Retired
+from ffmesh_protocol.messages.capability import Load
+from ffmesh_protocol.messages.orders import (
+    Cancels,
+    Drain,
+    Grants,
+    Offers,
+    Resend,
+    Settled,
+    TailWanted,
+    Welcome,
+    Withdrawn,
+)
+from ffmesh_protocol.messages.presence import ClientState, CoordinatorState
+from ffmesh_protocol.messages.reports import Hello, Holding, Tail
+from ffmesh_protocol.messages.requests import Bye
+from ffmesh_protocol.names import agent as agent_principal
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.reasons import Stopped
+from ffmesh_protocol.topics import Family, Verb
+
+FEATURES: Final = ("direct", "interactive")
+
+CHANGE_SAID_WITHIN: Final = 0.2
+"""Changes so close together share one `holding`."""
+
+LEAVE_WITHIN: Final = 3.0
+"""A shutdown ends by then, whatever programs and disk do; the warden kills what is left."""
+
+TAKEN_OVER: Final = 78
+"""The exit code that says: do not start me again."""
+
+NOT_WHILE_CUT_OFF: Final = frozenset({About.FIRST_CREDIT, About.CLIENT_WILL, About.CLIENT_SILENCE})
+"""Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
+
+
+class Agent:
+    def __init__(
+        self,
+        *,
+        name: str,
+        cluster: str,
+        life: str,
+        secret: bytes,
+        kid: int,
+        boot: str,
+        spool: str,
+        version: str = VERSION,
+    ) -> None:
+        audiences = Audiences()
+        self._post = Post(
+            cluster=cluster, me=agent_principal(name), life=life, secret=secret, kid=kid, audiences=audiences
+        )
+        self._desk = Desk(name=name, life=life, post=self._post, audiences=audiences)
+        self._public = Public(self._desk)
+        self._bench = Bench(self._desk, self._public)
+        self._boot = boot
+        self._spool = spool
+        self._version = version
+        self._welcomed = False
+        self._heard = 0
+        self._told_heard = 0
+        self._client_connections: dict[tuple[str, str], int] = {}
+        self._woken_for: float | None = None
+
+    # --- in and out ---------------------------------------------------------------------------------------------------
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """The only way to change anything. `now` is in seconds, never jumps, and counts sleep."""
+        desk = self._desk
+        desk.now = now
+        held = self._bench.held()
+        self._take(event)
+        for about, name in desk.deadlines.due(now):
+            self._fall_due(about, name)
+        if self._bench.held() != held:
+            self._hold_soon()
+        if desk.leaving and self._bench.is_idle():
+            self._leave(0, "stopped")
+        effects = desk.taken_effects()
+        at = desk.deadlines.next()
+        if at != self._woken_for:
+            self._woken_for = at
+            effects.append(WakeAt(elapsed=at))
+        return effects
+
+    def opened(self, packet: Packet) -> Event | None:
+        return self._post.opened(packet)
+
+    def packets(self, effects: Iterable[Effect]) -> list[Packet]:
+        return self._post.packets(effects)
+
+    def chunk(self, attempt: str, verb: Verb, offset: int, content: bytes) -> Packet | None:
+        """A signed piece of an attempt's stream, or None when nobody reads it any more."""
+        return self._post.chunk(attempt, verb, offset, content)
+
+    def subscriptions(self) -> list[tuple[str, int]]:
+        return self._post.subscriptions()
+
+    def will(self, connection: int) -> Packet:
+        topic = self._desk.topics.agent_status(self._desk.name)
+        status = self._public.status(online=False, connection=connection)
+        return published(Publish(family=Family.AGENT_STATUS, topic=topic, message=status))
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def _take(self, event: Event) -> None:
+        desk, bench = self._desk, self._bench
+        match event:
+            case Restored(results=results):
+                bench.restore(results)
+                desk.deadlines.set(About.BEAT, "", desk.after(times.HOLDING))
+            case Connected(connection=connection):
+                self._connect(connection)
+            case Disconnected():
+                desk.connected = False
+            case Woken():
+                self._woken_for = None
+            case CoordinatorSeen(status=status):
+                if status.state is not CoordinatorState.OFFLINE:
+                    self._meet(status.life)
+            case OwnStatusSeen(status=status):
+                if desk.connected and status != self._public.status():
+                    self._public.say_status()
+            case ClientStatusSeen():
+                self._client_seen(event)
+            case CoordinatorSpoke():
+                self._obey(event.word, event.number)
+                self._heard = max(self._heard, event.number)
+            case CreditCame(credit=credit):
+                bench.credited(credit.attempt)
+            case ProgramStarted(attempt=attempt):
+                bench.program_started(attempt)
+            case ProgramNotStarted(attempt=attempt, reason_code=code, sentence=sentence):
+                bench.program_not_started(attempt, code, sentence)
+            case ProgramEnded():
+                bench.program_ended(event)
+            case ResultKept(attempt=attempt):
+                bench.result_kept(attempt)
+            case ProgressRead(attempt=attempt, progress=progress):
+                bench.progressed(attempt, progress)
+            case TailRead(attempt=attempt, request=request, lines=lines):
+                desk.tell(Tail(attempt=attempt, request=request, lines=lines))
+            case CapabilitySeen(advert=advert, programs=programs):
+                self._public.learned(advert, programs)
+            case LoadSampled(load=load):
+                self._beat(load)
+            case StopAsked():
+                self._stop()
+            case _:
+                assert_never(event)
+
+    def _obey(self, word: CoordinatorWord, number: int) -> None:
+        desk, bench = self._desk, self._bench
+        match word:
+            case Welcome(draining=draining):
+                self._welcomed = True
+                self._drain(draining=draining)
+                bench.report_all()
+                self._hold()
+            case Offers(offers=offers):
+                bench.offered(offers)
+            case Grants(grants=grants):
+                # We have said that we heard past this number, and that we do not have these attempts.
+                if number > self._told_heard:
+                    for grant in grants:
+                        bench.granted(grant)
+            case Withdrawn(attempts=attempts):
+                for attempt in attempts:
+                    bench.withdrawn(attempt)
+            case Cancels(stops=stops):
+                for stop in stops:
+                    bench.told_to_stop(stop)
+            case Settled(attempts=attempts):
+                bench.settled(attempts)
+            case Resend(attempts=attempts):
+                bench.report_again(attempts)
+            case Drain(draining=draining):
+                self._drain(draining=draining)
+            case TailWanted(attempt=attempt, request=request):
+                desk.order(ReadTail(attempt=attempt, request=request))
+            case Retired():
+                self._leave(TAKEN_OVER, f"another agent called {desk.name} has taken over; give this one another name")
+            case _:
+                assert_never(word)
+
+    def _fall_due(self, about: About, name: str) -> None:
+        bench = self._bench
+        if about in NOT_WHILE_CUT_OFF and not self._desk.connected:
+            return
+        match about:
+            case About.BEAT:
+                self._hold()
+            case About.RESERVATION:
+                bench.withdrawn(name)
+            case About.FIRST_CREDIT:
+                bench.no_credit(name)
+            case About.TIMEOUT:
+                bench.stop(name, Stopped.TIMEOUT)
+            case About.KILL:
+                bench.kill(name)
+            case About.CLIENT_WILL:
+                bench.client_lost(name, Stopped.CLIENT_GONE)
+            case About.CLIENT_SILENCE:
+                bench.client_lost(name, Stopped.SILENCE)
+            case About.LEAVE:
+                self._leave(0, "stopped, though not everything had ended; the warden ends the rest")
+            case _:
+                assert_never(about)
+
+    # --- broker and coordinator ---------------------------------------------------------------------------------------
+
+    def _connect(self, connection: int) -> None:
+        desk = self._desk
+        desk.connected = True
+        desk.connection = connection
+        self._public.say_everything()
+        self._bench.count_silences()
+        self._hold()
+
+    def _meet(self, life: str) -> None:
+        """The coordinator says that it is there. A life of it that we have not met is greeted."""
+        desk = self._desk
+        if self._post.has_ended(life):
+            return
+        if life != desk.coordinator:
+            self._post.greet(life)
+            desk.coordinator = life
+            self._welcomed = False
+            self._heard = self._told_heard = 0
+        self._hold()
+
+    def _hold_soon(self) -> None:
+        deadlines, soon = self._desk.deadlines, self._desk.after(CHANGE_SAID_WITHIN)
+        at = deadlines.when(About.BEAT, "")
+        if at is None or at > soon:
+            deadlines.set(About.BEAT, "", soon)
+
+    def _hold(self) -> None:
+        """What we hold; until we are welcomed it is part of the hello."""
+        desk = self._desk
+        desk.deadlines.set(About.BEAT, "", desk.after(times.HOLDING))
+        if desk.coordinator is None or not desk.connected:
+            return
+        self._told_heard = self._heard
+        held = self._bench.held()
+        if self._welcomed:
+            desk.tell(Holding(heard=self._heard, draining=desk.draining, held=held))
+            return
+        desk.tell(
+            Hello(
+                boot=self._boot,
+                spool=self._spool,
+                version=self._version,
+                features=FEATURES,
+                heard=self._heard,
+                held=held,
+            )
+        )
+
+    def _drain(self, *, draining: bool) -> None:
+        desk = self._desk
+        if desk.draining != draining:
+            desk.draining = draining
+            self._public.say_status()
+            self._hold_soon()
+
+    def _beat(self, load: Load) -> None:
+        used = {kind: self._bench.used(kind) for kind in self._public.slot_kinds()}
+        self._public.beat(load, used, self._bench.running_jobs())
+
+    # --- clients ------------------------------------------------------------------------------------------------------
+
+    def _client_seen(self, seen: ClientStatusSeen) -> None:
+        """A will counts for the current connection of that life only, and after a grace."""
+        desk, status = self._desk, seen.status
+        readers = desk.audiences.of(seen.client, status.life)
+        key = (seen.client, status.life)
+        if not readers:
+            self._client_connections.pop(key, None)
+            return
+        if status.connection < self._client_connections.get(key, 0):
+            return
+        if status.state is ClientState.ONLINE:
+            self._client_connections[key] = status.connection
+        for reader in readers:
+            if status.state is ClientState.ONLINE:
+                desk.deadlines.lift(About.CLIENT_WILL, reader.attempt)
+            else:
+                desk.deadlines.set(About.CLIENT_WILL, reader.attempt, desk.after(times.WILL_GRACE))
+
+    # --- leaving ------------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        desk = self._desk
+        if desk.leaving:
+            return
+        desk.leaving = True
+        self._public.say_status()
+        self._bench.stop_all()
+        desk.deadlines.set(About.LEAVE, "", desk.after(LEAVE_WITHIN))
+
+    def _leave(self, exit_code: int, sentence: str) -> None:
+        desk = self._desk
+        desk.leaving = False  # it is done; nothing more follows
+        self._public.say_status(online=False)
+        if self._welcomed:
+            desk.tell(Bye())
+        desk.deadlines.lift(About.LEAVE, "")
+        desk.order(Leave(exit_code=exit_code, sentence=sentence))

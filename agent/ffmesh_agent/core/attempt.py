@@ -1,0 +1,47 @@
+"""An attempt, as the agent that was offered it holds it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ffmesh_protocol.messages.orders import Grant, Offer
+from ffmesh_protocol.messages.reports import Held, HeldPhase, Result
+from ffmesh_protocol.reasons import Stopped
+
+
+class About(StrEnum):
+    """What the agent's deadlines are about; beside each stands the attempt, or nothing."""
+
+    BEAT = "holding and hello"
+    RESERVATION = "claimed attempt without a grant"
+    FIRST_CREDIT = "granted attempt whose client is not there yet"
+    TIMEOUT = "program's allowed time"
+    KILL = "program that was told to stop"
+    CLIENT_WILL = "will of an attempt's client"
+    CLIENT_SILENCE = "silence of an attempt's client"
+    LEAVE = "patience of a shutdown"
+
+
+@dataclass
+class Attempt:
+    """Owned by the core. `launched`: the shell was asked to start the program; what it says of it is still to come."""
+
+    id: str
+    job: str
+    slot: str
+    phase: HeldPhase = HeldPhase.RESERVED
+    grant: Grant | None = None
+    launched: bool = False
+    stopping: Stopped | None = None
+    result: Result | None = None
+    kept: bool = False
+
+    @classmethod
+    def reserved(cls, offer: Offer) -> "Attempt":
+        return cls(id=offer.attempt, job=offer.job, slot=offer.needs.slot)
+
+    @property
+    def takes_slot(self) -> bool:
+        return self.phase is not HeldPhase.ENDED
+
+    def held(self) -> Held:
+        return Held(attempt=self.id, job=self.job, phase=self.phase)

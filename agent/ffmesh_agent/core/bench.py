@@ -1,0 +1,353 @@
+"""The attempts that this agent has: offered, reserved, granted, running, ended and not yet settled.
+
+Only a grant starts a program. Every attempt that was ever granted to this life is remembered: a repeat of an ended one
+is answered with its result, never with a start. What we stopped carries the reason and is no success.
+Not there yet: leases, `q` as the first way to stop, permission to commit, standard input.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from ffmesh_agent.core.attempt import About, Attempt
+from ffmesh_agent.core.audiences import Reader
+from ffmesh_agent.core.desk import Desk
+from ffmesh_agent.core.effects import CloseStreams, DropResult, KeepResult, Kill, Launch, OpenStreams, Terminate
+from ffmesh_agent.core.events import ProgramEnded
+from ffmesh_agent.core.public import Public
+from ffmesh_protocol import times
+from ffmesh_protocol.errors import Forged
+from ffmesh_protocol.keys import SealedFor
+from ffmesh_protocol.messages.jobs import Progress
+from ffmesh_protocol.messages.orders import Audience, Grant, Offer, Stop
+from ffmesh_protocol.messages.reports import (
+    Claim,
+    Decline,
+    DeclineCode,
+    Declined,
+    Held,
+    HeldPhase,
+    Result,
+    Results,
+    Started,
+)
+from ffmesh_protocol.names import client as client_principal
+from ffmesh_protocol.reasons import REASON_OF_STOP, SENTENCES, ReasonCode, Stopped
+
+LEAVING_KILL = 1.0
+"""A shutdown does not wait as long as a cancel for a program to end by itself."""
+
+
+class Bench:
+    def __init__(self, desk: Desk, public: Public) -> None:
+        self._desk = desk
+        self._public = public
+        self._attempts: dict[str, Attempt] = {}
+        self._settled: set[str] = set()
+
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    def held(self) -> tuple[Held, ...]:
+        return tuple(self._attempts[name].held() for name in sorted(self._attempts))
+
+    def running_jobs(self) -> tuple[str, ...]:
+        return tuple(sorted(each.job for each in self._attempts.values() if each.phase is HeldPhase.RUNNING))
+
+    def used(self, slot: str) -> int:
+        return sum(1 for each in self._attempts.values() if each.takes_slot and each.slot == slot)
+
+    def is_idle(self) -> bool:
+        """Nothing runs, and every result is on disk."""
+        return all(each.phase is HeldPhase.ENDED and each.kept for each in self._attempts.values())
+
+    def restore(self, results: Sequence[Result]) -> None:
+        """What earlier lives left unsettled."""
+        for result in results:
+            self._attempts[result.attempt] = Attempt(
+                id=result.attempt, job=result.job, slot="", phase=HeldPhase.ENDED, result=result, kept=True
+            )
+
+    # --- offers and grants --------------------------------------------------------------------------------------------
+
+    def offered(self, offers: Sequence[Offer]) -> None:
+        claimed: list[str] = []
+        declined: list[Declined] = []
+        for offer in offers:
+            if offer.attempt in self._attempts or offer.attempt in self._settled:
+                claimed.append(offer.attempt)
+                continue
+            no = self._unwilling(offer)
+            if no is not None:
+                declined.append(Declined(attempt=offer.attempt, code=no[0], reason=no[1]))
+                continue
+            self._attempts[offer.attempt] = Attempt.reserved(offer)
+            self._desk.deadlines.set(About.RESERVATION, offer.attempt, self._desk.after(times.RESERVATION))
+            claimed.append(offer.attempt)
+        if claimed:
+            self._desk.tell(Claim(attempts=tuple(claimed)))
+        if declined:
+            self._desk.tell(Decline(declined=tuple(declined)))
+
+    def _unwilling(self, offer: Offer) -> tuple[DeclineCode, str] | None:
+        """Why not: this machine knows itself best."""
+        if self._desk.draining or self._desk.leaving:
+            return DeclineCode.DRAINING, "it takes no new work"
+        cannot = self._public.cannot(offer.needs)
+        if cannot is not None:
+            return cannot
+        total = self._public.slots(offer.needs.slot)
+        if self.used(offer.needs.slot) >= total:
+            return DeclineCode.BUSY, f"{total} of {total} {offer.needs.slot} slots are used"
+        return None
+
+    def granted(self, grant: Grant) -> None:
+        known = self._attempts.get(grant.attempt)
+        if grant.attempt in self._settled or (known is not None and known.phase is not HeldPhase.RESERVED):
+            if known is not None and known.kept:
+                self._report(known)
+            return
+        attempt = known or Attempt(id=grant.attempt, job=grant.job, slot=grant.needs.slot)
+        self._desk.deadlines.lift(About.RESERVATION, attempt.id)
+        refusal = self._refusal_of(grant, is_new=known is None)
+        self._attempts[attempt.id] = attempt
+        attempt.grant = grant
+        attempt.phase = HeldPhase.GRANTED
+        if refusal is not None:
+            self._not_started(attempt, *refusal)
+        elif grant.audience is None:
+            self._launch(attempt)
+        else:
+            self._open_streams(attempt, grant, grant.audience)
+
+    def _refusal_of(self, grant: Grant, *, is_new: bool) -> tuple[ReasonCode, str] | None:
+        if self._desk.leaving:
+            return ReasonCode.SHUTDOWN, SENTENCES[ReasonCode.SHUTDOWN]
+        cannot = self._public.cannot(grant.needs)
+        if cannot is not None:
+            return ReasonCode.REFUSED_BY_AGENT, f"agent {self._desk.name} refused it: {cannot[1]}"
+        if is_new and self.used(grant.needs.slot) >= self._public.slots(grant.needs.slot):
+            sentence = f"agent {self._desk.name} had given the slot away when the grant came"
+            return ReasonCode.NOT_STARTED, sentence
+        return None
+
+    def _open_streams(self, attempt: Attempt, grant: Grant, audience: Audience) -> None:
+        desk = self._desk
+        bound_to = SealedFor(job=grant.job, attempt=grant.attempt, agent=desk.name, life=desk.life)
+        try:
+            keys = desk.post.unsealed(base64.b64decode(audience.sealed_keys, validate=True), bound_to)
+        except (Forged, binascii.Error):
+            sentence = f"agent {desk.name} could not open the keys of the job's streams"
+            self._not_started(attempt, ReasonCode.NOT_STARTED, sentence)
+            return
+        reader = Reader(
+            attempt=attempt.id,
+            client=client_principal(audience.client),
+            life=audience.life,
+            kid=audience.kid,
+            keys=keys,
+        )
+        desk.audiences.open(reader)
+        desk.order(
+            OpenStreams(attempt=attempt.id, client=audience.client, life=audience.life, kid=audience.kid, keys=keys)
+        )
+        desk.deadlines.set(About.FIRST_CREDIT, attempt.id, desk.after(times.FIRST_CREDIT))
+
+    def _launch(self, attempt: Attempt) -> None:
+        assert attempt.grant is not None
+        attempt.launched = True
+        self._desk.order(Launch(grant=attempt.grant))
+
+    def withdrawn(self, attempt_id: str) -> None:
+        """Our claim came too late, or its grant never did."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.phase is HeldPhase.RESERVED:
+            del self._attempts[attempt_id]
+            self._desk.deadlines.lift(About.RESERVATION, attempt_id)
+
+    # --- programs -----------------------------------------------------------------------------------------------------
+
+    def program_started(self, attempt_id: str) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is None or attempt.phase is not HeldPhase.GRANTED:
+            return
+        attempt.phase = HeldPhase.RUNNING
+        self._desk.tell(Started(attempts=(attempt_id,)))
+        timeout = attempt.grant.timeout_seconds if attempt.grant is not None else None
+        if timeout is not None:
+            self._desk.deadlines.set(About.TIMEOUT, attempt_id, self._desk.after(timeout))
+        if attempt.stopping is not None:
+            self._desk.order(Terminate(attempt=attempt_id))
+
+    def program_not_started(self, attempt_id: str, code: ReasonCode, sentence: str) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.result is None:
+            self._not_started(attempt, code, sentence)
+
+    def program_ended(self, ended: ProgramEnded) -> None:
+        attempt = self._attempts.get(ended.attempt)
+        if attempt is None or attempt.result is not None:
+            return
+        stopped = attempt.stopping
+        code = REASON_OF_STOP[stopped] if stopped is not None else None
+        self._ended(
+            attempt,
+            Result(
+                attempt=attempt.id,
+                job=attempt.job,
+                started=True,
+                exit_code=ended.exit_code,
+                signal=ended.signal,
+                stopped=stopped,
+                reason_code=code,
+                reason=SENTENCES[code] if code is not None else None,
+                seconds=ended.seconds,
+                lengths=ended.lengths,
+            ),
+        )
+
+    def _not_started(self, attempt: Attempt, code: ReasonCode, sentence: str, stopped: Stopped | None = None) -> None:
+        self._ended(
+            attempt,
+            Result(
+                attempt=attempt.id,
+                job=attempt.job,
+                started=False,
+                exit_code=None,
+                signal=None,
+                stopped=stopped,
+                reason_code=code,
+                reason=sentence,
+                seconds=0.0,
+                lengths=None,
+            ),
+        )
+        self.close_streams(attempt.id)
+
+    def _ended(self, attempt: Attempt, result: Result) -> None:
+        desk = self._desk
+        attempt.phase = HeldPhase.ENDED
+        attempt.result = result
+        for about in (About.RESERVATION, About.FIRST_CREDIT, About.TIMEOUT, About.KILL):
+            desk.deadlines.lift(about, attempt.id)
+        desk.order(KeepResult(result=result))
+        self._public.progress_over(attempt.job)
+
+    def progressed(self, attempt_id: str, progress: Progress) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.phase is HeldPhase.RUNNING:
+            self._public.progressed(attempt.job, progress)
+
+    # --- results ------------------------------------------------------------------------------------------------------
+
+    def result_kept(self, attempt_id: str) -> None:
+        """On disk here; now the coordinator may hear it."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None:
+            attempt.kept = True
+            self._report(attempt)
+
+    def report_again(self, attempt_ids: Sequence[str]) -> None:
+        for attempt_id in attempt_ids:
+            attempt = self._attempts.get(attempt_id)
+            if attempt is not None and attempt.kept:
+                self._report(attempt)
+
+    def report_all(self) -> None:
+        self.report_again(sorted(self._attempts))
+
+    def _report(self, attempt: Attempt) -> None:
+        assert attempt.result is not None
+        self._desk.tell(Results(results=(attempt.result,)))
+
+    def settled(self, attempt_ids: Sequence[str]) -> None:
+        for attempt_id in attempt_ids:
+            attempt = self._attempts.get(attempt_id)
+            if attempt is not None and attempt.kept:
+                del self._attempts[attempt_id]
+                self._settled.add(attempt_id)
+                self._desk.order(DropResult(attempt=attempt_id))
+
+    # --- stopping -----------------------------------------------------------------------------------------------------
+
+    def told_to_stop(self, stop: Stop) -> None:
+        """By the coordinator. Its grant may still be under way: then it must find an ended attempt."""
+        if stop.attempt in self._settled:
+            return
+        if stop.attempt not in self._attempts:
+            self._attempts[stop.attempt] = Attempt(id=stop.attempt, job=stop.job, slot="")
+        self.stop(stop.attempt, stop.why)
+
+    def stop(self, attempt_id: str, why: Stopped) -> None:
+        """SIGTERM now and SIGKILL later, or nothing but a result where no program was started."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is None:
+            return
+        if attempt.phase is HeldPhase.ENDED:
+            if attempt.kept:
+                self._report(attempt)
+        elif not attempt.launched:
+            self._not_started(attempt, REASON_OF_STOP[why], SENTENCES[REASON_OF_STOP[why]], why)
+        elif attempt.stopping is None:
+            attempt.stopping = why
+            patience = LEAVING_KILL if why is Stopped.SHUTDOWN else times.STOP_TERM
+            self._desk.order(Terminate(attempt=attempt_id))
+            self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(patience))
+
+    def stop_all(self) -> None:
+        for attempt in list(self._attempts.values()):
+            if attempt.phase is HeldPhase.RESERVED:
+                self.withdrawn(attempt.id)
+            elif attempt.phase is not HeldPhase.ENDED:
+                self.stop(attempt.id, Stopped.SHUTDOWN)
+                self._desk.deadlines.set(About.KILL, attempt.id, self._desk.after(LEAVING_KILL))
+
+    def kill(self, attempt_id: str) -> None:
+        """It did not end by itself. Asked again later, in case it had not been started when it was asked first."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.launched and attempt.phase is not HeldPhase.ENDED:
+            self._desk.order(Kill(attempt=attempt_id))
+            self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(LEAVING_KILL))
+
+    # --- readers of streams -------------------------------------------------------------------------------------------
+
+    def credited(self, attempt_id: str) -> None:
+        """Its client is there: the first time the program starts, every time its silence is counted anew."""
+        desk, attempt = self._desk, self._attempts.get(attempt_id)
+        desk.deadlines.lift(About.FIRST_CREDIT, attempt_id)
+        if desk.audiences.get(attempt_id) is not None:
+            desk.deadlines.set(About.CLIENT_SILENCE, attempt_id, desk.after(times.CLIENT_SILENCE))
+        if attempt is not None and attempt.phase is HeldPhase.GRANTED and not attempt.launched:
+            self._launch(attempt)
+
+    def no_credit(self, attempt_id: str) -> None:
+        """The client never came for its streams: the grant is given back, nothing was started."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.phase is HeldPhase.GRANTED and not attempt.launched:
+            self._not_started(attempt, ReasonCode.CLIENT_SILENT, SENTENCES[ReasonCode.CLIENT_SILENT])
+
+    def client_lost(self, attempt_id: str, why: Stopped) -> None:
+        """Nobody reads its streams any more."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.phase is not HeldPhase.ENDED:
+            self.stop(attempt_id, why)
+        self.close_streams(attempt_id)
+
+    def close_streams(self, attempt_id: str) -> None:
+        desk = self._desk
+        reader = desk.audiences.close(attempt_id)
+        for about in (About.FIRST_CREDIT, About.CLIENT_WILL, About.CLIENT_SILENCE):
+            desk.deadlines.lift(about, attempt_id)
+        if reader is not None:
+            desk.post.close(reader)
+            desk.order(CloseStreams(attempt=attempt_id))
+
+    def count_silences(self) -> None:
+        """Anew: we have just connected."""
+        desk = self._desk
+        for attempt_id in desk.audiences.attempts():
+            attempt = self._attempts.get(attempt_id)
+            waits = attempt is not None and attempt.phase is HeldPhase.GRANTED and not attempt.launched
+            if waits:
+                desk.deadlines.set(About.FIRST_CREDIT, attempt_id, desk.after(times.FIRST_CREDIT))
+            else:
+                desk.deadlines.set(About.CLIENT_SILENCE, attempt_id, desk.after(times.CLIENT_SILENCE))

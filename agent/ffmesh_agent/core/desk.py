@@ -1,0 +1,52 @@
+"""What the parts of the agent's core share: who we are, the time of the event at hand, and the effects that pile up."""
+
+from ffmesh_agent.core.attempt import About
+from ffmesh_agent.core.audiences import Audiences
+from ffmesh_agent.core.effects import Effect, Note, NoteLevel, Publish, Tell
+from ffmesh_agent.core.post import Post
+from ffmesh_protocol.deadlines import Deadlines
+from ffmesh_protocol.topics import Family
+from ffmesh_protocol.wire import Directed, Told
+
+
+class Desk:
+    def __init__(self, *, name: str, life: str, post: Post, audiences: Audiences) -> None:
+        self.name = name
+        self.life = life
+        self.post = post
+        self.topics = post.topics
+        self.audiences = audiences
+        self.deadlines = Deadlines[About]()
+        self.now = 0.0
+        self.connected = False
+        self.connection = 0
+        self.coordinator: str | None = None
+        """The life of the coordinator that we greeted."""
+        self.draining = False
+        self.leaving = False
+        self._effects: list[Effect] = []
+
+    def order(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def taken_effects(self) -> list[Effect]:
+        effects, self._effects = self._effects, []
+        return effects
+
+    def tell(self, message: Directed) -> None:
+        """To the coordinator, if there is one: what matters is said again when it is back."""
+        if self.coordinator is not None and self.connected:
+            self.order(Tell(life=self.coordinator, message=message))
+
+    def publish(self, family: Family, topic: str, message: Told | None) -> None:
+        if self.connected:
+            self.order(Publish(family=family, topic=topic, message=message))
+
+    def note(self, text: str) -> None:
+        self.order(Note(level=NoteLevel.INFO, text=text))
+
+    def warn(self, text: str) -> None:
+        self.order(Note(level=NoteLevel.WARNING, text=text))
+
+    def after(self, seconds: float) -> float:
+        return self.now + seconds

@@ -1,0 +1,98 @@
+"""What this agent says of itself to everybody: presence, capability, load, progress; and what it can do, for itself."""
+
+from ffmesh_agent.core.desk import Desk
+from ffmesh_protocol import times
+from ffmesh_protocol.media import Needs
+from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Count, Heartbeat, Load, SlotUse
+from ffmesh_protocol.messages.jobs import Progress
+from ffmesh_protocol.messages.presence import AgentState, AgentStatus
+from ffmesh_protocol.messages.reports import DeclineCode
+from ffmesh_protocol.topics import Family
+
+
+class Public:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._advert: Advert | None = None
+        self._programs: AdvertPrograms | None = None
+        self._progress_at: dict[str, float] = {}
+
+    # --- presence -----------------------------------------------------------------------------------------------------
+
+    def status(self, *, online: bool = True, connection: int | None = None) -> AgentStatus:
+        desk = self._desk
+        state = AgentState.OFFLINE
+        if online:
+            state = AgentState.DRAINING if desk.draining or desk.leaving else AgentState.ONLINE
+        number = desk.connection if connection is None else connection
+        return AgentStatus(state=state, life=desk.life, connection=number)
+
+    def say_status(self, *, online: bool = True) -> None:
+        desk = self._desk
+        desk.publish(Family.AGENT_STATUS, desk.topics.agent_status(desk.name), self.status(online=online))
+
+    def say_everything(self) -> None:
+        """After a connection: the broker may have lost it all."""
+        self.say_status()
+        self._say_advert()
+        self._say_programs()
+
+    # --- capability ---------------------------------------------------------------------------------------------------
+
+    def learned(self, advert: Advert, programs: AdvertPrograms | None) -> None:
+        if advert != self._advert:
+            self._advert = advert
+            self._say_advert()
+        if programs is not None and programs != self._programs:
+            self._programs = programs
+            self._say_programs()
+
+    def _say_advert(self) -> None:
+        if self._advert is not None:
+            self._desk.publish(Family.ADVERT, self._desk.topics.advert(self._desk.name), self._advert)
+
+    def _say_programs(self) -> None:
+        if self._programs is not None:
+            self._desk.publish(Family.PROGRAMS, self._desk.topics.programs(self._desk.name), self._programs)
+
+    def slots(self, kind: str) -> int:
+        advert = self._advert
+        return advert.slots[kind].total if advert is not None and kind in advert.slots else 0
+
+    def cannot(self, needs: Needs) -> tuple[DeclineCode, str] | None:
+        """Why this machine cannot take a job with these needs, full or not."""
+        advert = self._advert
+        if advert is None:
+            return DeclineCode.CANNOT, "it does not know yet what it can do"
+        if needs.program not in advert.programs:
+            return DeclineCode.NOT_LISTED, f"{needs.program} is not on its list of programs"
+        for root in needs.roots:
+            if root not in advert.roots:
+                return DeclineCode.ROOT_MISSING, f"it has no root {root}"
+            if not advert.roots[root].mounted:
+                return DeclineCode.ROOT_MISSING, f"root {root} is not mounted"
+        if needs.on is not None and needs.on != self._desk.name:
+            return DeclineCode.CANNOT, f"the job asks for agent {needs.on}"
+        return None
+
+    # --- load and progress --------------------------------------------------------------------------------------------
+
+    def beat(self, load: Load, used: dict[str, Count], running: tuple[str, ...]) -> None:
+        desk = self._desk
+        slots = {kind: SlotUse(total=self.slots(kind), used=count) for kind, count in used.items()}
+        heartbeat = Heartbeat(life=desk.life, load=load, slots=slots, running=running)
+        desk.publish(Family.HEARTBEAT, desk.topics.heartbeat(desk.name), heartbeat)
+
+    def slot_kinds(self) -> tuple[str, ...]:
+        return tuple(sorted(self._advert.slots)) if self._advert is not None else ()
+
+    def progressed(self, job: str, progress: Progress) -> None:
+        """At most once a second a job."""
+        desk = self._desk
+        if desk.now - self._progress_at.get(job, float("-inf")) >= times.PROGRESS:
+            self._progress_at[job] = desk.now
+            desk.publish(Family.PROGRESS, desk.topics.progress(desk.name, job), progress)
+
+    def progress_over(self, job: str) -> None:
+        if self._progress_at.pop(job, None) is not None:
+            self._desk.publish(Family.PROGRESS, self._desk.topics.progress(self._desk.name, job), None)
