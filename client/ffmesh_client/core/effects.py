@@ -1,0 +1,73 @@
+"""What the client's cores ask for: orders, carried out by the shell."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from ffmesh_protocol.messages.answers import Answer, Assignment
+from ffmesh_protocol.messages.requests import StreamCredit
+from ffmesh_protocol.wire import Directed, Told
+
+
+class Missing(StrEnum):
+    """What was not there while a request waited for its answer."""
+
+    BROKER = "broker"
+    COORDINATOR = "coordinator"
+    ANSWER = "answer"
+
+
+class Tell(Told, frozen=True):
+    """A signed message to the coordinator's life that we know; with `correlation` an answer is awaited."""
+
+    message: Directed
+    correlation: bytes | None = None
+
+
+class OpenStreams(Told, frozen=True):
+    """Take chunks of this attempt, and of no other."""
+
+    job: str
+    assignment: Assignment
+
+
+class TellAgent(Told, frozen=True):
+    """A message to the agent of the attempt whose streams are open, signed with its stream key."""
+
+    credit: StreamCredit
+
+
+class Write(Told, frozen=True):
+    """Hand these bytes to the reader of the stream and say `Written` or `ReaderGone`."""
+
+    stream: str
+    content: bytes
+
+
+class Deliver(Told, frozen=True):
+    """The answer that somebody waits for."""
+
+    correlation: bytes
+    answer: Answer
+
+
+class GiveUp(Told, frozen=True):
+    """No answer came in time. `correlation` says to which request."""
+
+    correlation: bytes
+    missing: Missing
+
+
+class Finish(Told, frozen=True):
+    """Say farewell and end with this code; a sentence, if there is one, goes to standard error."""
+
+    exit_code: int
+    sentence: str | None = None
+
+
+class WakeAt(Told, frozen=True):
+    """Say `Woken` when it is so late. The last one counts; null: there is nothing to wait for."""
+
+    elapsed: float | None
+
+
+Effect: TypeAlias = Tell | OpenStreams | TellAgent | Write | Deliver | GiveUp | Finish | WakeAt

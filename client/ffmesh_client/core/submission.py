@@ -1,0 +1,126 @@
+"""A command line as the caller wrote it becomes a submit. Pure: where it was written is told.
+
+Paths: an absolute one under a root becomes a piece; a relative one stays text, and the program starts in the caller's
+folder where that lies under a root, else in an empty one. What hides inside an argument (filters, URLs, patterns) is
+looked at by the shim's model, which is not there yet.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ffmesh_client.errors import WrongUsage
+from ffmesh_protocol import codec
+from ffmesh_protocol.errors import MalformedMessage, Oversized
+from ffmesh_protocol.limits import MESSAGE_BYTES, SUBMIT_BYTES
+from ffmesh_protocol.media import Needs, RootPath, argument_of, printable, roots_in, working_folder
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.requests import Submit
+from ffmesh_protocol.wire import Told
+
+ENVIRONMENT: Final = frozenset(
+    {
+        "AV_LOG_FORCE_256COLOR",
+        "AV_LOG_FORCE_COLOR",
+        "AV_LOG_FORCE_NOCOLOR",
+        "LANG",
+        "NO_COLOR",
+        "TERM",
+        "TZ",
+    }
+)
+"""What of the caller's environment goes along, besides LC_*: how the program speaks, never where it looks."""
+
+ENVIRONMENT_PREFIX: Final = "LC_"
+
+
+class Wishes(Told, frozen=True):
+    """The options of `run` and `submit`."""
+
+    priority: int = 0
+    on: str | None = None
+    capabilities: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
+    labels: dict[str, str]
+    roots: dict[str, str]
+
+
+class Surroundings(Told, frozen=True):
+    """Where the command was typed. `folders` are names of the one working folder, the one that people use first."""
+
+    folders: tuple[str, ...]
+    environment: dict[str, str]
+    umask: int
+    stdin_is_terminal: bool
+
+
+def submission(
+    job: str, kind: JobKind, line: Sequence[str], wishes: Wishes, surroundings: Surroundings, roots: Mapping[str, str]
+) -> Submit:
+    """The submit, or `WrongUsage`, or `PathRefused` with the path that no other machine could know."""
+    program, *words = line
+    if "/" in program:
+        name = program.rstrip("/").rpartition("/")[2] or "ffmpeg"
+        raise WrongUsage(
+            f"PROGRAM is a name that agents know, not a path: say {printable(name)} instead of {printable(program)}"
+        )
+    known_roots = {**roots, **wishes.roots}
+    working = _working(surroundings.folders, known_roots)
+    arguments = tuple(argument_of(word, known_roots, working) for word in words)
+    return _checked(
+        Submit(
+            job=job,
+            kind=kind,
+            program=program,
+            args=arguments,
+            cwd=working,
+            env=_environment(surroundings.environment),
+            umask=surroundings.umask,
+            stdin_is_terminal=surroundings.stdin_is_terminal,
+            needs=Needs(
+                program=program,
+                roots=roots_in(arguments, working),
+                capabilities=wishes.capabilities,
+                on=wishes.on,
+            ),
+            priority=wishes.priority,
+            timeout_seconds=wishes.timeout_seconds,
+            labels=wishes.labels,
+        )
+    )
+
+
+def _working(folders: Sequence[str], roots: Mapping[str, str]) -> RootPath | None:
+    """A folder may be reached by several names (symlinks); the first that lies under a root is meant."""
+    return next((piece for folder in folders if (piece := working_folder(folder, roots)) is not None), None)
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in sorted(environment.items())
+        if (name in ENVIRONMENT or name.startswith(ENVIRONMENT_PREFIX)) and _is_utf8(name) and _is_utf8(value)
+    }
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _checked(submit: Submit) -> Submit:
+    """What the coordinator would not understand is refused here, with a sentence that is about the command line."""
+    try:
+        payload = codec.encode(submit)
+        size = len(payload)
+        if size <= SUBMIT_BYTES:
+            codec.decode(Submit, payload)
+    except Oversized:
+        size = MESSAGE_BYTES
+    except MalformedMessage as error:
+        raise WrongUsage(f"this cannot be asked for: {error}") from error
+    if size > SUBMIT_BYTES:
+        raise WrongUsage(f"the arguments are too long: {SUBMIT_BYTES // 1024} KiB are the limit; put them into a file")
+    return submit
