@@ -44,22 +44,29 @@ class Log:
         finally:
             os.close(descriptor)
 
+    def size(self) -> int:
+        return self._path.stat().st_size
+
     def says_running(self) -> bool:
-        return any("mosquitto version" in line and line.endswith("running") for line in self._lines())
+        return any("mosquitto version" in line and line.endswith("running") for line in self._lines(self._begins))
 
     def says_port_taken(self) -> bool:
-        return any(line.endswith("Error: Address already in use") for line in self._lines())
+        return any(line.endswith("Error: Address already in use") for line in self._lines(self._begins))
+
+    def says_reloading(self, *, since: int) -> bool:
+        """`since` is a `size` of earlier. It says so before it reads, and does nothing else in between."""
+        return any(line.endswith("Reloading config.") for line in self._lines(since))
 
     def last_words(self) -> str:
         """The end of this start's part, as the rest of a sentence."""
-        lines = [line for line in self._lines() if _ROUTINE not in line]
+        lines = [line for line in self._lines(self._begins) if _ROUTINE not in line]
         quoted = " | ".join(lines[-QUOTED_LINES:])
         return f"; the end of {self._path}: {quoted}" if quoted else f"; {self._path} says nothing about it"
 
-    def _lines(self) -> list[str]:
+    def _lines(self, since: int) -> list[str]:
         with self._path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
-            file.seek(max(self._begins, end - _READ_BYTES))
+            file.seek(max(since, end - _READ_BYTES))
             return file.read().decode("utf-8", "replace").splitlines()
 
     def _put_aside_if_long(self) -> None:

@@ -13,7 +13,7 @@ import pwd
 import random
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,12 @@ LOOPBACK: Final = ("127.0.0.1",)
 START_SECONDS: Final = 20.0
 """Mosquitto takes a fiftieth of a second, a Raspberry Pi that is also starting everything else a few."""
 
+RELOAD_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 3.0
+POLL_SECONDS: Final = 0.002
+"""How often its log is looked at: nobody tells that a file has grown. A pipe would, but it would have to be emptied for
+ever after, and a broker that writes into a full one stands still."""
+
 PORTS_TRIED: Final = 100
 
 LOWEST_PORT: Final = 20_000
@@ -54,9 +59,20 @@ class Broker:
     def pid(self) -> int:
         return self._program.pid
 
-    def reload(self) -> None:
-        """Makes it read its logins again: who is none any more is disconnected at once, nobody else is."""
+    async def reload(self) -> None:
+        """Makes it read its logins again: who is none any more is disconnected, nobody else is.
+
+        Whoever connects after this has returned meets the new logins. Nothing happens if it has ended meanwhile.
+        """
+        seen = self._log.size()
         self._program.signal(signal.SIGHUP)
+        try:
+            async with asyncio.timeout(RELOAD_SECONDS):
+                await _has_come(self._program, lambda: self._log.says_reloading(since=seen))
+        except TimeoutError as error:
+            raise BrokerFailed(
+                f"Mosquitto did not read its logins again within {RELOAD_SECONDS:.0f} s{self._log.last_words()}"
+            ) from error
 
     def kill(self) -> None:
         """SIGKILL. It keeps nothing on disk, so nothing is lost that was not going to be."""
@@ -156,12 +172,21 @@ async def _start_on(
 
 async def _listens(program: Program, log: Log, addresses: tuple[str, ...], port: int) -> None:
     """Returns when its log says so. To connect would prove nothing: it may be another program that answers."""
-    while not log.says_running():
+    if await _has_come(program, log.says_running):
+        return
+    assert program.end is not None
+    if log.says_port_taken():
+        raise PortTaken(addresses, port)
+    raise BrokerFailed(f"Mosquitto did not start: it {_end_of(program.end)}{log.last_words()}")
+
+
+async def _has_come(program: Program, sign: Callable[[], bool]) -> bool:
+    """Waits for a sign in the log. False: the program ended without it."""
+    while not sign():
         if program.end is not None:
-            if log.says_port_taken():
-                raise PortTaken(addresses, port)
-            raise BrokerFailed(f"Mosquitto did not start: it {_end_of(program.end)}{log.last_words()}")
-        await asyncio.sleep(0.002)  # nobody tells that a file has grown
+            return False
+        await asyncio.sleep(POLL_SECONDS)
+    return True
 
 
 def _candidates(port: int | None, preferred: int | None) -> Iterator[int]:
@@ -170,12 +195,12 @@ def _candidates(port: int | None, preferred: int | None) -> Iterator[int]:
         return
     if preferred is not None:
         yield preferred
-    ports = _range_of_ports()
+    ports = ports_to_try()
     for _ in range(PORTS_TRIED):
         yield random.choice(ports)  # no secret: the port is told to everyone
 
 
-def _range_of_ports() -> range:
+def ports_to_try() -> range:
     """Ports that the kernel gives to no outgoing connection.
 
     A client that tries again and again to reach a broker that is away is given, sooner or later, the broker's own port

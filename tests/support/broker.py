@@ -41,11 +41,15 @@ class PrivateBroker:
     def folder(self) -> BrokerFolder:
         return self._broker.folder
 
-    def change_logins(self, logins: Mapping[str, str]) -> None:
+    async def change_logins(self, logins: Mapping[str, str]) -> None:
         """These and no others, from now on."""
         write_logins(self.folder, logins)
         self.logins = dict(logins)
-        self._broker.reload()
+        await self.reload()
+
+    async def reload(self) -> None:
+        """After the password file was changed."""
+        await self._broker.reload()
 
     async def kill(self) -> None:
         """SIGKILL; with the process goes everything it retained."""
