@@ -1,0 +1,83 @@
+"""`ffmesh-agent --config FILE`: one agent, in the foreground, until it is told to stop.
+
+Exit codes: 0 stopped, 1 its warden died (to be started again), 2 wrong usage or configuration, 78 superseded by another
+agent of the same name (not to be started again), 128+N left at once by the second signal N.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from ulid import ULID
+
+from ffmesh_agent.config import AgentConfig, loaded
+from ffmesh_agent.core.agent import Agent
+from ffmesh_agent.shell.disk import Disk
+from ffmesh_agent.shell.host import boot
+from ffmesh_agent.shell.runtime import Runtime
+from ffmesh_agent.shell.spool import Spool, owned
+from ffmesh_protocol import VERSION
+from ffmesh_protocol.errors import BadConfig
+from ffmesh_warden.handle import Warden
+
+BAD_CONFIG = 2
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        sys.exit(_run(_arguments().config))
+    except BadConfig as error:
+        sys.stderr.write(f"ffmesh-agent: {error}\n")
+        sys.exit(BAD_CONFIG)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="ffmesh-agent", description="Runs the mesh's programs on this machine, until it is told to stop."
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, required=True, help="agent.toml; its folder is the agent's home"
+    )
+    parser.add_argument("--version", action="version", version=f"ffmesh-agent {VERSION}")
+    return parser.parse_args()
+
+
+def _run(file: Path) -> int:
+    config = loaded(file)
+    home = file.absolute().parent
+    with owned(home):
+        return asyncio.run(_work(config, home))
+
+
+async def _work(config: AgentConfig, home: Path) -> int:
+    syncing, other = Disk("spool"), Disk("disk")
+    async with Warden.started() as warden:
+        spool = Spool(home / "spool", syncing)
+        spool_id, restored = spool.opened()
+        life = str(ULID())
+        core = Agent(
+            name=config.name,
+            cluster=config.cluster,
+            life=life,
+            secret=config.secret,
+            kid=config.kid,
+            boot=boot(),
+            spool=spool_id,
+        )
+        return await Runtime(
+            config=config,
+            home=home,
+            life=life,
+            core=core,
+            warden=warden,
+            spool=spool,
+            restored=restored,
+            disk=other,
+        ).run()
+
+
+if __name__ == "__main__":
+    main()

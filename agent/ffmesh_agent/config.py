@@ -1,0 +1,124 @@
+"""`agent.toml`: who this agent is, where its broker is, and what it may use here.
+
+Parsed once and strictly: a key that is misspelt is an error with the key's name, never a default in silence. The
+file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
+
+    cluster = "home"
+    name = "pi-1"
+    secret = "…"                    # 32 bytes in base64
+    kid = 1                         # generation of the secret
+
+    [broker]
+    host = "192.168.1.10"
+    port = 1883
+
+    [roots]
+    Movies = "/media/movies"
+
+    [programs]
+    ffmpeg = ""                     # "" is looked up in PATH
+    ffprobe = "/opt/ffmpeg/bin/ffprobe"
+
+    [slots]
+    cpu = 2
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, dataclass_transform
+
+import msgspec
+
+from ffmesh_protocol.errors import BadConfig, BadName
+from ffmesh_protocol.keys import SECRET_BYTES
+from ffmesh_protocol.limits import NUMBER_MAX, SLOTS, WORD_CHARS
+from ffmesh_protocol.names import Principal, Role, checked_name, checked_principal
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class BrokerPlace(_Strict, frozen=True):
+    host: Annotated[str, msgspec.Meta(min_length=1)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+def _ffmpeg_and_ffprobe() -> dict[str, str]:
+    return {"ffmpeg": "", "ffprobe": ""}
+
+
+def _one_at_a_time() -> dict[str, int]:
+    return {"cpu": 1}
+
+
+class AgentConfig(_Strict, frozen=True):
+    cluster: str
+    name: str
+    secret: bytes
+    broker: BrokerPlace
+    kid: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)] = 1
+    roots: dict[str, str] = {}
+    programs: dict[str, str] = msgspec.field(default_factory=_ffmpeg_and_ffprobe)
+    slots: dict[str, Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]] = msgspec.field(default_factory=_one_at_a_time)
+
+    @property
+    def principal(self) -> Principal:
+        return Principal(role=Role.AGENTS, name=self.name)
+
+    def __repr__(self) -> str:
+        return f"AgentConfig({self.cluster}/{self.name})"  # never the secret: this ends up in logs
+
+
+def loaded(file: Path) -> AgentConfig:
+    """What the file says; `BadConfig` with file, key and what to do."""
+    try:
+        table = tomllib.loads(file.read_bytes().decode())
+        config = msgspec.convert(table, AgentConfig)
+        _check(config)
+    except FileNotFoundError as error:
+        raise BadConfig(f"there is no file {file}; `ffmesh join TOKEN` writes one") from error
+    except OSError as error:
+        raise BadConfig(f"{file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{file} is no TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise BadConfig(f"{file}: {_with_key(str(error))}") from error
+    except (BadName, _Wrong) as error:
+        raise BadConfig(f"{file}: {error}") from error
+    return config
+
+
+class _Wrong(Exception):
+    """What msgspec's types cannot say."""
+
+
+def _with_key(message: str) -> str:
+    """msgspec's “Expected `int`, got `str` - at `$.broker.port`” with the key in front."""
+    what, _, place = message.partition(" - at `$")
+    key = place.rstrip("`").lstrip(".")
+    what = what.replace("Object", "the file") if not key else what.replace("Object", "this table")
+    return f"{key}: {what}" if key else what
+
+
+def _check(config: AgentConfig) -> None:
+    checked_name("cluster", config.cluster, lower_case=True)
+    checked_principal(Role.AGENTS, config.name)
+    if len(config.secret) != SECRET_BYTES:
+        raise _Wrong(
+            f"secret: {len(config.secret)} bytes instead of {SECRET_BYTES}; copy it again, or join with a new token"
+        )
+    for name, place in config.roots.items():
+        checked_name("root", name)
+        if not place.startswith("/"):
+            raise _Wrong(f"roots.{name}: “{place}” is not absolute; write the whole path of the folder")
+    for name, place in config.programs.items():
+        if not name or "/" in name or "\0" in name or len(name) > WORD_CHARS:
+            raise _Wrong(
+                f"programs: “{name[:80]}” cannot name a program; write its name here and its path as the value"
+            )
+        if place and not place.startswith("/"):
+            raise _Wrong(f'programs.{name}: “{place}” is not absolute; write the whole path, or "" to look in PATH')
+    for kind in config.slots:
+        checked_name("kind of slot", kind)

@@ -1,0 +1,68 @@
+"""What a grant becomes on this machine: its argument vector and its working folder, in bytes.
+
+The agent looks for itself, however genuine the coordinator's message is. `PathRefused`: a root that is not here, a path
+that leads out of one, an absolute path that is no piece, a program that is not on our list.
+
+ffmpeg is asked for its progress on a pipe of its own, unless the caller asks for it already or would see that we did:
+at the log level `debug` ffmpeg tells how it reads each of its options.
+
+Not there yet: what hides inside an argument (URLs, filters, patterns) is not looked at, links below a root are not
+resolved, and no fence of the kernel stands around the program.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from ffmesh_protocol import media
+from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.messages.orders import Grant
+from ffmesh_protocol.wire import Told
+
+FFMPEG: Final = "ffmpeg"
+PROGRESS_DESCRIPTOR: Final = 3
+
+_OURS: Final = (b"-progress", f"pipe:{PROGRESS_DESCRIPTOR}".encode())
+_ASKED_ALREADY: Final = frozenset({b"-progress", b"-/progress", b"-report"})
+_DESCRIPTOR_TAKEN: Final = (f"pipe:{PROGRESS_DESCRIPTOR}".encode(), f"/dev/fd/{PROGRESS_DESCRIPTOR}".encode())
+_LEVEL_OPTIONS: Final = frozenset({b"-v", b"-loglevel"})
+_TELLING_LEVELS: Final = (b"debug", b"trace")
+_DEBUG: Final = 48
+
+
+class Command(Told, frozen=True):
+    argv: tuple[bytes, ...]
+    folder: bytes | None
+    """Where the program starts; None: in a private folder."""
+    reports_progress: bool
+
+
+def command(grant: Grant, programs: Mapping[str, str], roots: Mapping[str, str]) -> Command:
+    place = programs.get(grant.program)
+    if place is None:
+        raise PathRefused(f"{media.printable(grant.program)} is not on this agent's list of programs")
+    folder = media.written((grant.cwd,), roots) if grant.cwd else None
+    arguments = [media.written(argument, roots, grant.cwd) for argument in grant.args]
+    reports_progress = grant.program == FFMPEG and _would_not_notice(arguments)
+    return Command(
+        argv=(
+            (place or grant.program).encode(errors="surrogateescape"),
+            *(_OURS if reports_progress else ()),
+            *arguments,
+        ),
+        folder=folder,
+        reports_progress=reports_progress,
+    )
+
+
+def _would_not_notice(arguments: Sequence[bytes]) -> bool:
+    if any(argument in _ASKED_ALREADY or argument.endswith(_DESCRIPTOR_TAKEN) for argument in arguments):
+        return False
+    levels = [value for option, value in pairwise(arguments) if option in _LEVEL_OPTIONS]
+    return not any(_tells_options(level) for level in levels)
+
+
+def _tells_options(level: bytes) -> bool:
+    """Flags may stand before it: `repeat+level+debug`, `+48`."""
+    plain = level.rpartition(b"+")[2]
+    return plain.endswith(_TELLING_LEVELS) or (plain.isdigit() and int(plain) >= _DEBUG)

@@ -1,0 +1,210 @@
+"""What this agent can do: found in the background at start, told whenever it changes.
+
+ffmpeg and ffprobe are asked for what they list, and their answers are kept on disk by path, size and time of the file,
+so that a warm start asks nobody. Any other program on the list is only looked at: who knows what an arbitrary program
+does with `-version`. One that is missing, hangs or crashes is left out, and `unavailable` says why; the agent is online
+meanwhile.
+
+Not there yet: what is listed is not tried on this machine, so nothing is said to be `tried`; no fence of the kernel is
+around programs, so `fence` is `none`.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ffmesh_agent.config import AgentConfig
+from ffmesh_agent.core.agent import FEATURES
+from ffmesh_agent.core.events import CapabilitySeen
+from ffmesh_agent.ffmpeg import lists
+from ffmesh_agent.ffmpeg.argv import FFMPEG
+from ffmesh_agent.shell.capture import Asker, NoAnswer
+from ffmesh_agent.shell.host import host
+from ffmesh_agent.shell.roots import Roots
+from ffmesh_protocol import VERSION
+from ffmesh_protocol.limits import WORD_CHARS
+from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, RootState, SlotCount
+from ffmesh_protocol.times import HOLDING
+from ffmesh_protocol.wire import Told
+
+FFPROBE: Final = "ffprobe"
+NO_FENCE: Final = "none"
+
+NAMES: Final = 2000
+"""Of a list, at most: four times what ffmpeg has, so that a program that lies cannot make a message too large."""
+
+log = logging.getLogger(__name__)
+
+
+class Listed(Told, frozen=True):
+    """What one program says of itself."""
+
+    version: str = ""
+    encoders: tuple[str, ...] = ()
+    decoders: tuple[str, ...] = ()
+    hwaccels: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+
+
+class Binary(Told, frozen=True):
+    """A file, as far as one look tells whether it is still the same."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
+class _Remembered(Told, frozen=True):
+    binary: Binary
+    listed: Listed
+
+
+class Capability:
+    def __init__(self, config: AgentConfig, life: str, home: Path, asker: Asker) -> None:
+        self._config = config
+        self._life = life
+        self._asker = asker
+        self._cache = home / "capability.json"
+        self._roots = Roots(config.roots)
+        self._mounted: dict[str, RootState] = {}
+        self._listed: dict[str, Listed] = {}
+        self._unavailable: dict[str, str] = {}
+        self._host = host()
+
+    async def run(self, tell: Callable[[CapabilitySeen], None]) -> None:
+        """Never ends: asks the programs once, and looks at the roots each beat."""
+        unasked = self._looked_at()
+        self._mounted = await self._roots.states()
+        tell(self._seen())
+        async with asyncio.TaskGroup() as tasks:
+            for name, binary in unasked.items():
+                tasks.create_task(self._ask(name, binary, tell), name=f"ask {name}")
+            tasks.create_task(self._watch_roots(tell), name="watch roots")
+
+    def _looked_at(self) -> dict[str, Binary]:
+        """Notes what needs no question; gives back which programs are to be asked."""
+        remembered = self._remembered()
+        unasked: dict[str, Binary] = {}
+        for name, place in self._config.programs.items():
+            binary = _binary(place or name, self._asker.environment.get("PATH", os.defpath))
+            if isinstance(binary, str):
+                self._leave_out(name, binary)
+            elif name not in {FFMPEG, FFPROBE}:
+                self._listed[name] = Listed()
+            elif known := remembered.get(name):
+                if known.binary == binary:
+                    self._listed[name] = known.listed
+                else:
+                    unasked[name] = binary
+            else:
+                unasked[name] = binary
+        return unasked
+
+    async def _ask(self, name: str, binary: Binary, tell: Callable[[CapabilitySeen], None]) -> None:
+        try:
+            listed = await (self._ffmpeg(binary.path) if name == FFMPEG else self._ffprobe(binary.path))
+        except NoAnswer as reason:
+            self._leave_out(name, f"{binary.path} {reason}")
+        else:
+            self._listed[name] = listed
+            self._remember(name, binary, listed)
+        tell(self._seen())
+
+    async def _ffprobe(self, path: str) -> Listed:
+        version = lists.version(await self._asker.asked([path, "-hide_banner", "-version"]))
+        if version is None:
+            raise NoAnswer("does not say its version as ffmpeg and ffprobe do")
+        return Listed(version=version[:WORD_CHARS])
+
+    async def _ffmpeg(self, path: str) -> Listed:
+        async def list_of(option: str) -> str:
+            return await self._asker.asked([path, "-hide_banner", option])
+
+        known = await self._ffprobe(path)
+        return Listed(
+            version=known.version,
+            encoders=_bounded(lists.coders(await list_of("-encoders"))),
+            decoders=_bounded(lists.coders(await list_of("-decoders"))),
+            hwaccels=_bounded(lists.hwaccels(await list_of("-hwaccels"))),
+            filters=_bounded(lists.filters(await list_of("-filters"))),
+        )
+
+    async def _watch_roots(self, tell: Callable[[CapabilitySeen], None]) -> None:
+        while True:
+            await asyncio.sleep(HOLDING)
+            mounted = await self._roots.states()
+            if mounted != self._mounted:
+                self._say_what_changed(mounted)
+                self._mounted = mounted
+                tell(CapabilitySeen(advert=self._advert(), programs=None))
+
+    def _say_what_changed(self, mounted: dict[str, RootState]) -> None:
+        for name, state in mounted.items():
+            if state != self._mounted.get(name):
+                log.warning("root %s (%s) is %s", name, self._config.roots[name], "there" if state.mounted else "gone")
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        log.warning("%s is left out: %s", name, reason)
+        self._unavailable[f"program/{name}"[:WORD_CHARS]] = reason
+
+    def _seen(self) -> CapabilitySeen:
+        ffmpeg = self._listed.get(FFMPEG, Listed())
+        programs = AdvertPrograms(
+            life=self._life,
+            encoders=ffmpeg.encoders,
+            decoders=ffmpeg.decoders,
+            filters=ffmpeg.filters,
+            unavailable=dict(sorted(self._unavailable.items())),
+            tried=False,
+        )
+        return CapabilitySeen(advert=self._advert(), programs=programs)
+
+    def _advert(self) -> Advert:
+        return Advert(
+            life=self._life,
+            version=VERSION,
+            features=FEATURES,
+            host=self._host,
+            programs={name: self._listed[name].version for name in sorted(self._listed)},
+            hwaccels=self._listed.get(FFMPEG, Listed()).hwaccels,
+            roots=self._mounted,
+            slots={kind: SlotCount(total=total) for kind, total in self._config.slots.items()},
+            fence=NO_FENCE,
+            tried=False,
+        )
+
+    def _remembered(self) -> dict[str, _Remembered]:
+        try:
+            return msgspec.json.decode(self._cache.read_bytes(), type=dict[str, _Remembered])
+        except (OSError, msgspec.MsgspecError):
+            return {}  # the first start, or a file that cost nothing to make
+
+    def _remember(self, name: str, binary: Binary, listed: Listed) -> None:
+        known = self._remembered() | {name: _Remembered(binary=binary, listed=listed)}
+        new = self._cache.with_suffix(".new")
+        try:
+            new.write_bytes(msgspec.json.encode(known))
+            new.replace(self._cache)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", self._cache, error.strerror)
+
+
+def _binary(place: str, search: str) -> Binary | str:
+    """The file, or why there is none that can be run."""
+    found = shutil.which(place, path=search)
+    if found is None:
+        if "/" not in place:
+            return f"there is no program {place} in PATH"
+        return f"{place} is not executable" if Path(place).exists() else f"there is no program {place}"
+    state = Path(found).stat()
+    return Binary(path=found, size=state.st_size, modified_ns=state.st_mtime_ns)
+
+
+def _bounded(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name[:WORD_CHARS] for name in names[:NAMES])

@@ -1,0 +1,161 @@
+"""Carries out what the core orders of programs: launch, terminate, kill. The only place that starts a job's program.
+
+Each attempt is one task, from the grant to `ProgramEnded`. A program starts in the folder of its grant, or in a private
+one that is removed after its end; with little of our environment; with nothing on standard input. Its streams are read
+as blocks from beginning to end, whether or not anybody wants them, and `ProgramEnded` is said when nothing of it runs
+and all that it wrote has been read.
+
+Not there yet: the caller's standard input, the kernel's fence, owner and group of new files, outputs that are staged
+and committed.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted, ProgramStarted
+from ffmesh_agent.ffmpeg.argv import PROGRESS_DESCRIPTOR, Command, command
+from ffmesh_agent.shell.environment import environment
+from ffmesh_agent.shell.reading import Reading, Streams
+from ffmesh_agent.shell.scratch import Scratch
+from ffmesh_agent.shell.streaming import Streaming
+from ffmesh_agent.shell.tails import Tails
+from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.limits import SENTENCE_CHARS
+from ffmesh_protocol.messages.orders import Grant
+from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.topics import Verb
+from ffmesh_warden.errors import NotStarted, WardenDied
+from ffmesh_warden.handle import Warden
+from ffmesh_warden.program import Program
+
+log = logging.getLogger(__name__)
+
+
+class Programs:
+    def __init__(
+        self,
+        *,
+        warden: Warden,
+        tasks: asyncio.TaskGroup,
+        programs: Mapping[str, str],
+        roots: Mapping[str, str],
+        scratch: Scratch,
+        tails: Tails,
+        streaming: Streaming,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._warden = warden
+        self._tasks = tasks
+        self._programs = programs
+        self._roots = roots
+        self._scratch = scratch
+        self._tails = tails
+        self._streaming = streaming
+        self._tell = tell
+        self._running: dict[str, _Running] = {}
+
+    def launch(self, grant: Grant) -> None:
+        running = self._running[grant.attempt] = _Running()
+        self._tasks.create_task(self._run(grant, running), name=f"program of {grant.attempt}")
+
+    def terminate(self, attempt: str) -> None:
+        self._signal(attempt, signal.SIGTERM)
+
+    def kill(self, attempt: str) -> None:
+        self._signal(attempt, signal.SIGKILL)
+
+    def _signal(self, attempt: str, number: int) -> None:
+        if running := self._running.get(attempt):
+            running.signal(number)
+
+    async def _run(self, grant: Grant, running: "_Running") -> None:
+        try:
+            wanted = command(grant, self._programs, self._roots)
+            folder = self._scratch.made(grant.attempt)
+        except PathRefused as refusal:
+            self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal))
+        except OSError as error:
+            self._not_started(grant, ReasonCode.NOT_STARTED, f"no private folder for it: {error.strerror}")
+        else:
+            try:
+                await self._run_in(folder, grant, wanted, running)
+            finally:
+                await self._scratch.remove(folder)
+        finally:
+            del self._running[grant.attempt]
+
+    async def _run_in(self, private: Path, grant: Grant, wanted: Command, running: "_Running") -> None:
+        with ExitStack() as pipes:
+            try:
+                streams = Streams.made(pipes, progress=wanted.reports_progress)
+                program = await self._warden.start(
+                    wanted.argv,
+                    env=environment(grant.env, private),
+                    cwd=wanted.folder or private,
+                    umask=grant.umask,
+                    stdout=streams.stdout.writes,
+                    stderr=streams.stderr.writes,
+                    extra={PROGRESS_DESCRIPTOR: streams.progress.writes} if streams.progress else None,
+                )
+            except NotStarted as error:
+                self._not_started(grant, ReasonCode.NOT_STARTED, error.sentence)
+            except OSError as error:
+                self._not_started(grant, ReasonCode.NOT_STARTED, f"no pipes for it: {error.strerror}")
+            except WardenDied:
+                log.info("%s: the warden died while it was starting", grant.attempt)  # and the agent ends
+            else:
+                streams.close_writes()
+                running.has_started(program)
+                self._tell(ProgramStarted(attempt=grant.attempt))
+                await self._attend(grant, program, streams)
+
+    async def _attend(self, grant: Grant, program: Program, streams: Streams) -> None:
+        reading = Reading(
+            attempt=grant.attempt,
+            streams=streams,
+            stdout=self._streaming.outlet(grant.attempt, Verb.STDOUT),
+            stderr=self._streaming.outlet(grant.attempt, Verb.STDERR),
+            tail=self._tails.begin(grant.attempt),
+            tell=self._tell,
+        )
+        try:
+            ended = await reading.until_ended(program)
+        finally:
+            await self._tails.end(grant.attempt)
+        if ended.warden_died:
+            return  # how it would have ended is not known, and the agent ends too
+        self._tell(
+            ProgramEnded(
+                attempt=grant.attempt,
+                exit_code=ended.exit_code,
+                signal=ended.signal,
+                seconds=reading.seconds,
+                lengths=reading.lengths,
+            )
+        )
+
+    def _not_started(self, grant: Grant, code: ReasonCode, sentence: str) -> None:
+        self._tell(ProgramNotStarted(attempt=grant.attempt, reason_code=code, sentence=sentence[:SENTENCE_CHARS]))
+
+
+class _Running:
+    """Keeps a signal that comes while the program is still starting."""
+
+    def __init__(self) -> None:
+        self._program: Program | None = None
+        self._early: list[int] = []
+
+    def signal(self, number: int) -> None:
+        if self._program is None:
+            self._early.append(number)
+        else:
+            self._program.signal(number)
+
+    def has_started(self, program: Program) -> None:
+        self._program = program
+        for number in self._early:
+            program.signal(number)

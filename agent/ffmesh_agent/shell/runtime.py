@@ -1,0 +1,282 @@
+"""The agent at work: one inbox, one consumer, and tasks that carry out what takes time.
+
+The consumer gives what has come to the core and carries its effects out: messages are posted, and what takes longer
+becomes a task that returns its outcome as an event. Packets are opened by the consumer too, in the order in which they
+came: a client's first credit may follow so closely on the grant that both are read at once, and until the core has seen
+the grant it must take that credit for a stranger's. Nothing else changes the core. The first signal asks the core to
+stop, which ends what runs and says so before it leaves; the second one leaves at once, and the warden ends what runs.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Protocol, assert_never
+
+from ffmesh_agent.config import AgentConfig
+from ffmesh_agent.core.effects import (
+    CloseStreams,
+    DropResult,
+    Effect,
+    KeepResult,
+    Kill,
+    Launch,
+    Leave,
+    Note,
+    NoteLevel,
+    OpenStreams,
+    Publish,
+    ReadTail,
+    Tell,
+    Terminate,
+    WakeAt,
+)
+from ffmesh_agent.core.events import (
+    CreditCame,
+    Event,
+    LoadSampled,
+    Restored,
+    ResultKept,
+    StopAsked,
+    TailRead,
+    Woken,
+)
+from ffmesh_agent.shell.capability import Capability
+from ffmesh_agent.shell.capture import Asker
+from ffmesh_agent.shell.clock import boottime
+from ffmesh_agent.shell.connection import Connection, Voice
+from ffmesh_agent.shell.disk import Disk
+from ffmesh_agent.shell.environment import environment
+from ffmesh_agent.shell.programs import Programs
+from ffmesh_agent.shell.scratch import Scratch
+from ffmesh_agent.shell.sensors import Sensors
+from ffmesh_agent.shell.spool import Spool
+from ffmesh_agent.shell.streaming import Streaming
+from ffmesh_agent.shell.tails import Tails
+from ffmesh_protocol.bus import BrokerAddress
+from ffmesh_protocol.keys import broker_password, client_id_tag
+from ffmesh_protocol.messages.reports import Result
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.times import HOLDING
+from ffmesh_protocol.topics import Verb
+from ffmesh_warden.handle import Warden
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+WARDEN_DIED: Final = 1
+
+EVENTS_AT_ONCE: Final = 256
+"""Handled before their messages are posted: what is ready together may share one."""
+
+log = logging.getLogger(__name__)
+
+
+class Core(Voice, Protocol):
+    """What the runtime needs of the core; the real one is `core.agent.Agent`."""
+
+    def handle(self, event: Event, now: float) -> list[Effect]: ...
+    def opened(self, packet: Packet) -> Event | None: ...
+    def packets(self, effects: Iterable[Effect]) -> list[Packet]: ...
+    def chunk(self, attempt: str, verb: Verb, offset: int, content: bytes) -> Packet | None: ...
+
+
+class _Left(Exception):
+    """Ends all tasks."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class Runtime:
+    def __init__(
+        self,
+        *,
+        config: AgentConfig,
+        home: Path,
+        life: str,
+        core: Core,
+        warden: Warden,
+        spool: Spool,
+        restored: tuple[Result, ...],
+        disk: Disk,
+    ) -> None:
+        self._config = config
+        self._core = core
+        self._warden = warden
+        self._spool = spool
+        self._inbox: asyncio.Queue[Event | Packet] = asyncio.Queue()
+        self._tell(Restored(results=restored))
+        self._scratch = Scratch(home / "scratch", disk)
+        self._tails = Tails(home / "logs", disk)
+        self._streaming = Streaming(core.chunk)
+        self._sensors = Sensors()
+        self._asker = Asker(warden, environment({}, home), home)
+        self._capability = Capability(config, life, home, self._asker)
+        self._connection = Connection(
+            address=_address(config),
+            client_id=_client_id(config, life),
+            voice=core,
+            streaming=self._streaming,
+            tell=self._tell,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self._signals: asyncio.Queue[int] = asyncio.Queue()
+        self._exit_code = 0
+        self._goodbye: Leave | None = None
+
+    async def run(self) -> int:
+        """The exit code."""
+        with_signals = asyncio.get_running_loop()
+        for number in SIGNALS:
+            with_signals.add_signal_handler(number, self._signals.put_nowait, number)
+        try:
+            await self._work()
+        except* _Left as left:
+            self._exit_code = next(each.exit_code for each in left.exceptions if isinstance(each, _Left))
+        finally:
+            for number in SIGNALS:
+                with_signals.remove_signal_handler(number)
+        return self._exit_code
+
+    async def _work(self) -> None:
+        left_over = self._scratch.left()
+        await self._tails.prepare()
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self._programs = Programs(
+                warden=self._warden,
+                tasks=tasks,
+                programs=self._config.programs,
+                roots=self._config.roots,
+                scratch=self._scratch,
+                tails=self._tails,
+                streaming=self._streaming,
+                tell=self._tell,
+            )
+            tasks.create_task(self._consume(), name="inbox")
+            tasks.create_task(self._heed_signals(), name="signals")
+            tasks.create_task(self._fear_for_warden(), name="warden")
+            tasks.create_task(self._spool.run(self._kept), name="spool")
+            tasks.create_task(self._capability.run(self._tell), name="capability")
+            tasks.create_task(self._streaming.run(), name="streams")
+            tasks.create_task(self._beat(), name="beat")
+            tasks.create_task(self._scratch.sweep(left_over), name="sweep")
+            tasks.create_task(self._stay_connected(), name="connection")
+
+    # What happens
+
+    def _tell(self, event: Event | Packet) -> None:
+        self._inbox.put_nowait(event)
+
+    def _kept(self, attempt: str) -> None:
+        self._tell(ResultKept(attempt=attempt))
+
+    async def _heed_signals(self) -> None:
+        await self._signals.get()
+        self._tell(StopAsked())
+        raise _Left(128 + await self._signals.get())
+
+    async def _fear_for_warden(self) -> None:
+        await self._warden.died()
+        log.error("the warden died, and every program with it; a new agent starts with a new one")
+        raise _Left(WARDEN_DIED)
+
+    async def _beat(self) -> None:
+        while True:
+            self._tell(LoadSampled(load=self._sensors.load()))
+            self._streaming.beat()
+            await self._tails.beat()
+            await asyncio.sleep(HOLDING)
+
+    async def _stay_connected(self) -> None:
+        await self._connection.run()
+        raise _Left(self._exit_code)
+
+    async def _read_tail(self, wanted: ReadTail) -> None:
+        lines = await self._tails.read(wanted.attempt)
+        self._tell(TailRead(attempt=wanted.attempt, request=wanted.request, lines=lines))
+
+    # What is done about it
+
+    async def _consume(self) -> None:
+        while True:
+            events = [await self._inbox.get()]
+            while not self._inbox.empty() and len(events) < EVENTS_AT_ONCE:
+                events.append(self._inbox.get_nowait())
+            self._post([effect for event in events for effect in self._handled(event)])
+            if self._goodbye is not None:
+                self._leave(self._goodbye)
+                return
+
+    def _handled(self, came: Event | Packet) -> list[Effect]:
+        event = self._core.opened(came) if isinstance(came, Packet) else came
+        if event is None:
+            return []
+        if isinstance(event, CreditCame):
+            self._streaming.credit(event.credit)
+        effects = self._core.handle(event, boottime())
+        for effect in effects:
+            self._carry_out(effect)
+        return effects
+
+    def _post(self, effects: list[Effect]) -> None:
+        if self._connection.is_open:
+            self._connection.post(self._core.packets(effects))
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Tell() | Publish():
+                pass  # posted with what else is ready, or there is nobody to hear it
+            case OpenStreams(attempt=attempt):
+                self._streaming.open(attempt)
+            case CloseStreams(attempt=attempt):
+                self._streaming.close(attempt)
+            case Launch(grant=grant):
+                self._programs.launch(grant)
+            case Terminate(attempt=attempt):
+                self._programs.terminate(attempt)
+            case Kill(attempt=attempt):
+                self._programs.kill(attempt)
+            case KeepResult(result=result):
+                self._spool.keep(result)
+            case DropResult(attempt=attempt):
+                self._spool.drop(attempt)
+            case ReadTail():
+                self._tasks.create_task(self._read_tail(effect), name=f"tail of {effect.attempt}")
+            case WakeAt(elapsed=elapsed):
+                self._wake_at(elapsed)
+            case Note(level=level, text=text):
+                log.log(logging.WARNING if level is NoteLevel.WARNING else logging.INFO, "%s", text)
+            case Leave():
+                self._goodbye = effect  # when what stands before it has been posted
+            case _:
+                assert_never(effect)
+
+    def _wake_at(self, elapsed: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if elapsed is not None:
+            seconds = max(0.0, elapsed - boottime())
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._tell, Woken())
+
+    def _leave(self, goodbye: Leave) -> None:
+        log.info("leaving: %s", goodbye.sentence)
+        self._exit_code = goodbye.exit_code
+        if not self._connection.leave():
+            raise _Left(goodbye.exit_code)
+
+
+def _address(config: AgentConfig) -> BrokerAddress:
+    return BrokerAddress(
+        host=config.broker.host,
+        port=config.broker.port,
+        username=config.principal.login,
+        password=broker_password(config.secret, config.cluster, config.principal),
+    )
+
+
+def _client_id(config: AgentConfig, life: str) -> str:
+    tag = client_id_tag(config.secret, config.cluster, config.principal, life)
+    return f"{config.principal.login}/{life}-{tag}"

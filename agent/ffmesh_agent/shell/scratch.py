@@ -1,0 +1,50 @@
+"""A private folder for each attempt, gone after its end, and swept at the start if an earlier life could not."""
+
+import contextlib
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from ffmesh_agent.shell.disk import Disk
+
+log = logging.getLogger(__name__)
+
+
+class Scratch:
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        self._folder = folder
+        self._disk = disk
+
+    def left(self) -> list[Path]:
+        """What is there now. At the start of a life all of it is an earlier one's."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return list(self._folder.iterdir())
+
+    async def sweep(self, left: list[Path]) -> None:
+        for place in left:
+            await self._disk.did(_remove, place)
+
+    def made(self, attempt: str) -> Path:
+        folder = self._folder / attempt
+        folder.mkdir(mode=0o700)
+        return folder
+
+    async def remove(self, folder: Path) -> None:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # most programs leave nothing there, and a thread costs more than the call
+            return
+        await self._disk.did(_remove, folder)
+
+
+def _remove(place: Path) -> None:
+    if place.is_symlink() or not place.is_dir():
+        place.unlink(missing_ok=True)
+        return
+    # A program may have taken our rights to its own folders away.
+    for folder, _, _ in os.walk(place):
+        with contextlib.suppress(OSError):
+            Path(folder).chmod(0o700)
+    shutil.rmtree(place, ignore_errors=True)
+    if place.exists():
+        log.warning("%s could not be removed", place)

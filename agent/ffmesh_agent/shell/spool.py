@@ -1,0 +1,157 @@
+"""Results that the coordinator has not settled, on disk; and the lock that makes a home one agent's.
+
+A result is told only after it is here, file and folder synced, so that a crash loses none. A file that cannot be read
+is set aside, never a reason not to start. `spool id` is random and made once: with the boot id it tells a restart on
+the same machine from a copy of the folder elsewhere.
+
+Not there yet: staged outputs and the journal of their commit.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from ffmesh_agent.shell.disk import Disk
+from ffmesh_protocol import codec
+from ffmesh_protocol.errors import BadConfig, MalformedMessage
+from ffmesh_protocol.messages.reports import Result
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 3
+RETRY_SECONDS: Final = 1.0
+"""A disk that is full may have room again. After the tries the result is told without being kept: were the agent to
+crash before it is settled, it would be lost; were it not told, its job would stay open for ever."""
+
+_Order: TypeAlias = Result | str
+"""Keep this, or drop the one of this attempt."""
+
+
+@contextmanager
+def owned(home: Path) -> Generator[None, None, None]:
+    """The home is ours alone, until the block is left or the process ends in whatever way."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(home / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "another one"
+            raise BadConfig(
+                f"an agent (pid {owner}) runs with {home} already; stop it, or give this one a folder of its own"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class Spool:
+    """Keeps results in the order in which it is told, those that wait together with one sync of the folder."""
+
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._orders: asyncio.Queue[_Order] = asyncio.Queue()
+
+    def opened(self) -> tuple[str, tuple[Result, ...]]:
+        """Its id, and the results that were never settled. Before anything else, and without a loop."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _spool_id(self._folder), tuple(_restored(self._folder))
+
+    def keep(self, result: Result) -> None:
+        self._orders.put_nowait(result)
+
+    def drop(self, attempt: str) -> None:
+        self._orders.put_nowait(attempt)
+
+    async def run(self, kept: Callable[[str], None]) -> None:
+        """Carries out what it was told; says of each attempt when its result is on disk."""
+        while True:
+            orders = [await self._orders.get()]
+            while not self._orders.empty():
+                orders.append(self._orders.get_nowait())
+            await self._carry_out(orders)
+            for order in orders:
+                if isinstance(order, Result):
+                    kept(order.attempt)
+
+    async def _carry_out(self, orders: Sequence[_Order]) -> None:
+        for _ in range(TRIES):
+            try:
+                await self._disk.did(_carried_out, self._folder, orders)
+            except OSError as error:
+                log.warning("%s cannot be written: %s", self._folder, error.strerror)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+        log.error("results are told without being kept; make room for %s", self._folder)
+
+
+def _carried_out(folder: Path, orders: Sequence[_Order]) -> None:
+    kept = False
+    for order in orders:
+        if isinstance(order, Result):
+            _write(folder / f"{order.attempt}.json", codec.encode(order))
+            kept = True
+        else:
+            (folder / f"{order}.json").unlink(missing_ok=True)
+    if kept:
+        _sync_folder(folder)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """In place whole, or not at all."""
+    new = file.with_suffix(".new")
+    with new.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    new.replace(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _spool_id(folder: Path) -> str:
+    file = folder / "id"
+    with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+        known = file.read_text("ascii").strip()
+        if len(known) == 32:
+            return known
+    fresh = secrets.token_hex(16)
+    _write(file, fresh.encode() + b"\n")
+    _sync_folder(folder)
+    return fresh
+
+
+def _restored(folder: Path) -> Iterator[Result]:
+    for half_written in folder.glob("*.new"):
+        half_written.unlink(missing_ok=True)
+    for file in sorted(folder.glob("*.json")):
+        try:
+            yield _read(file)
+        except (OSError, MalformedMessage) as error:
+            log.warning("%s is no result (%s); set aside as %s.damaged", file, error, file.name)
+            with contextlib.suppress(OSError):
+                file.replace(file.with_name(f"{file.name}.damaged"))
+
+
+def _read(file: Path) -> Result:
+    result = codec.decode(Result, file.read_bytes())
+    if file.stem != result.attempt:
+        raise MalformedMessage("it is another attempt's")
+    return result

@@ -1,0 +1,189 @@
+"""The kept end of each attempt's standard error, for `ffmesh logs`.
+
+Bounded three ways: the length of a line, the size of an attempt's file, the number of attempts. Written each beat and
+at the end, never line by line: a memory card wears out. Not synced: what a crash takes of it is no loss to anybody.
+
+On disk an attempt is one or two files of JSON lines, `[seconds since the start, text]`: `<attempt>.log`, and
+`<attempt>.log.1` with what came before.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ffmesh_agent.ffmpeg.lines import Lines
+from ffmesh_agent.shell.disk import Disk
+from ffmesh_protocol.messages.reports import LogLine
+
+LINE_CHARS: Final = 1000
+FILE_BYTES: Final = 32 * 1024
+"""Of each of an attempt's two files."""
+
+SMALL_BYTES: Final = 4096
+SMALL_SECONDS: Final = 0.05
+KEPT: Final = 200
+"""How many attempts have a tail; the oldest goes first."""
+
+MESSAGE_BYTES: Final = 128 * 1024
+"""Of the lines that answer one request, as JSON."""
+
+STREAM: Final = "stderr"
+
+log = logging.getLogger(__name__)
+
+_line: Final = msgspec.json.Decoder(tuple[float, str])
+
+
+class Tail:
+    """Of one attempt that runs. Feeding costs nothing but the newest bytes; lines are made when they are asked for."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[tuple[float, bytes]] = deque()
+        self._bytes = 0
+        self._lines = Lines()
+
+    def feed(self, seconds: float, block: bytes) -> None:
+        if len(block) > FILE_BYTES:
+            block = block[-FILE_BYTES:]
+            self._lines.rest()  # what comes next does not continue it; nor below
+        self._bytes += len(block)
+        self._blocks.append(self._merged(seconds, block))
+        while self._bytes - len(self._blocks[0][1]) >= FILE_BYTES:
+            self._bytes -= len(self._blocks.popleft()[1])
+            self._lines.rest()
+
+    def _merged(self, seconds: float, block: bytes) -> tuple[float, bytes]:
+        """With the block before it, if both are small: a program may write each letter by itself."""
+        if self._blocks and len(block) + len(self._blocks[-1][1]) <= SMALL_BYTES:
+            before, content = self._blocks[-1]
+            if seconds - before < SMALL_SECONDS:
+                self._blocks.pop()
+                return before, content + block
+        return seconds, block
+
+    def taken(self, *, at_end: bool = False) -> bytes:
+        """The lines that ended since the last time, as they stand in the file."""
+        written = b"".join(
+            _written(seconds, line) for seconds, block in self._blocks for line in self._lines.feed(block)
+        )
+        if at_end and (rest := self._lines.rest()):
+            written += _written(self._blocks[-1][0] if self._blocks else 0.0, rest)
+        self._blocks.clear()
+        self._bytes = 0
+        return written
+
+
+def _written(seconds: float, line: bytes) -> bytes:
+    text = line.decode(errors="replace")[:LINE_CHARS]
+    return msgspec.json.encode((round(seconds, 3), text)) + b"\n"
+
+
+class Tails:
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._running: dict[str, Tail] = {}
+        self._kept: dict[str, None] = {}
+        """Every attempt that has a tail, the oldest first. One that wrote nothing has no file."""
+        self._disk_is_well = True
+
+    async def prepare(self) -> None:
+        self._kept = dict.fromkeys(await self._disk.did(_found, self._folder))
+
+    def begin(self, attempt: str) -> Tail:
+        self._kept[attempt] = None
+        tail = self._running[attempt] = Tail()
+        return tail
+
+    async def end(self, attempt: str) -> None:
+        tail = self._running.pop(attempt)
+        await self._append({attempt: tail.taken(at_end=True)})
+
+    async def beat(self) -> None:
+        """Writes what came since the last one."""
+        await self._append({attempt: tail.taken() for attempt, tail in self._running.items()})
+
+    async def read(self, attempt: str) -> tuple[LogLine, ...] | None:
+        """None: there is nothing of that attempt here."""
+        if attempt not in self._kept:
+            return None
+        if tail := self._running.get(attempt):
+            await self._append({attempt: tail.taken()})
+        return await self._disk.did(_read, self._folder, attempt)
+
+    async def _append(self, written: dict[str, bytes]) -> None:
+        written = {attempt: lines for attempt, lines in written.items() if lines}
+        too_many = self._taken_from_kept()
+        if not written and not too_many:
+            return
+        try:
+            await self._disk.did(_carried_out, self._folder, written, too_many)
+        except OSError as error:  # a full disk stops no program
+            if self._disk_is_well:
+                log.warning("the ends of standard error cannot be kept in %s: %s", self._folder, error.strerror)
+            self._disk_is_well = False
+        else:
+            self._disk_is_well = True
+
+    def _taken_from_kept(self) -> list[str]:
+        over = max(0, len(self._kept) - KEPT)
+        oldest = list(islice((attempt for attempt in self._kept if attempt not in self._running), over))
+        for attempt in oldest:
+            del self._kept[attempt]
+        return oldest
+
+
+def _found(folder: Path) -> list[str]:
+    """The attempts with files, the oldest first."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return [file.stem for file in sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns)]
+
+
+def _carried_out(folder: Path, written: dict[str, bytes], too_many: list[str]) -> None:
+    for attempt in too_many:
+        for half in _halves(folder, attempt):
+            half.unlink(missing_ok=True)
+    for attempt, lines in written.items():
+        _append_one(folder, attempt, lines)
+
+
+def _halves(folder: Path, attempt: str) -> tuple[Path, Path]:
+    return folder / f"{attempt}.log.1", folder / f"{attempt}.log"
+
+
+def _append_one(folder: Path, attempt: str, lines: bytes) -> None:
+    older, newer = _halves(folder, attempt)
+    if len(lines) > FILE_BYTES:
+        lines = lines[lines.index(b"\n", len(lines) - FILE_BYTES) + 1 :]
+    size = newer.stat().st_size if newer.exists() else 0
+    if size and size + len(lines) > FILE_BYTES:
+        newer.replace(older)
+    with newer.open("ab") as opened:
+        opened.write(lines)
+
+
+def _read(folder: Path, attempt: str) -> tuple[LogLine, ...]:
+    halves = [half.read_bytes() for half in _halves(folder, attempt) if half.exists()]
+    return _newest_that_fit([line for half in halves for line in _lines_in(half)])
+
+
+def _lines_in(half: bytes) -> Iterable[LogLine]:
+    for line in half.splitlines():
+        try:
+            seconds, text = _line.decode(line)
+        except msgspec.MsgspecError:
+            continue  # cut off by a crash
+        yield LogLine(time=seconds, stream=STREAM, text=text)
+
+
+def _newest_that_fit(lines: list[LogLine]) -> tuple[LogLine, ...]:
+    size, first = 0, len(lines)
+    measure: Callable[[LogLine], bytes] = msgspec.json.Encoder().encode
+    while first and (size := size + len(measure(lines[first - 1])) + 1) <= MESSAGE_BYTES:
+        first -= 1
+    return tuple(lines[first:])
