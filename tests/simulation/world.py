@@ -1,0 +1,218 @@
+"""A mesh in a bottle: real cores, one heap of moments, one seed. Faults happen for a while; then they stop.
+
+After every step the promises are checked against the truth, which no core sees; at the end every job must have ended.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from random import Random
+
+from ffmesh_client.core.post import Identity
+from ffmesh_coordinator.core.job import Job
+from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_protocol.media import Needs
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.requests import Submit
+from ffmesh_protocol.reasons import ReasonCode
+from simulation.network import Broker, Weather
+from simulation.parts import BEGINNING_OF_TIME, AgentPart, CoordinatorPart, Part, RunPart, SubmitPart
+from simulation.truth import Broken, Truth
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+STORY_LINES = 60
+CALM_SECONDS = 240.0
+"""After the faults: time for a minute of silence, twice, and for what follows."""
+
+
+class World:
+    def __init__(
+        self, seed: int, *, jobs: int = 8, agents: int = 2, faulty_for: float = 60.0, weather: Weather | None = None
+    ) -> None:
+        self.dice = Random(seed)
+        self.seed = seed
+        self.now = 0.0
+        self.faulty = True
+        self.die_after_commit = 0.002
+        self.truth = Truth()
+        self.story: deque[str] = deque(maxlen=STORY_LINES)
+        self._heap: list[tuple[float, int, str, Callable[[], None]]] = []
+        self._order = 0
+        self._faulty_for = faulty_for
+        self.weather = weather or Weather(
+            drop=self.dice.choice([0.0, 0.02, 0.2]),
+            repeat=self.dice.choice([0.0, 0.1, 0.4]),
+            delay=self.dice.choice([0.01, 0.1, 1.0]),
+        )
+        self.broker = Broker(self, self.dice, self.weather)
+        names = [f"pi-{number}" for number in range(agents)]
+        secrets = {name: self.dice.randbytes(32) for name in [*names, "tv"]}
+        self.identity = Identity(cluster="home", name="tv", secret=secrets["tv"], kid=1)
+        self.coordinator = CoordinatorPart(self, secrets, names, ["tv"])
+        self.agents = [AgentPart(self, name, secrets[name], self.dice.choice([1, 2])) for name in names]
+        self.clients = [self._client(number) for number in range(jobs)]
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def after(self, seconds: float, what: str, action: Callable[[], None]) -> None:
+        self._order += 1
+        heapq.heappush(self._heap, (self.now + seconds, self._order, what, action))
+
+    def say(self, what: str) -> None:
+        self.story.append(f"{self.now:9.3f}  {what}")
+
+    def ulid(self) -> str:
+        """Random but for its first letter; lives and ids need no order."""
+        return "0" + "".join(self.dice.choices(ALPHABET, k=25))
+
+    def nonce(self) -> bytes:
+        return self.dice.randbytes(12)
+
+    # --- the play -----------------------------------------------------------------------------------------------------
+
+    def play(self) -> None:
+        """The whole story; `Broken` with its end if a promise is."""
+        try:
+            self._play()
+        except Broken as broken:
+            story = "\n".join(self.story)
+            raise Broken(f"seed {self.seed}: {broken}\nthe last {len(self.story)} events:\n{story}") from broken
+
+    def _play(self) -> None:
+        for part in [self.coordinator, *self.agents]:
+            self.after(self.dice.uniform(0, 1), f"{part.name} starts", part.start)
+        for client in self.clients:
+            self.after(self.dice.uniform(0, self._faulty_for / 2), f"{client.name} starts", client.start)
+        self._next_fault()
+        self._run_until(self._faulty_for)
+        self._calm()
+        self._run_until(self._faulty_for + CALM_SECONDS)
+        self._check_end()
+
+    def _run_until(self, end: float) -> None:
+        while self._heap and self._heap[0][0] <= end:
+            at, _, what, action = heapq.heappop(self._heap)
+            self.now = at
+            self.say(what)
+            action()
+            self._check()
+        self.now = end
+
+    def _calm(self) -> None:
+        self.say("--- the faults stop ---")
+        self.faulty = False
+        self.weather.drop = self.weather.repeat = 0.0
+        self.weather.delay = 0.02
+        self.broker.start()
+        for part in [self.coordinator, *self.agents]:
+            part.start()
+
+    def _client(self, number: int) -> Part:
+        interactive = self.dice.random() < 0.5
+        submit = Submit(
+            job=self.ulid(),
+            kind=JobKind.INTERACTIVE if interactive else JobKind.DIRECT,
+            program="ffmpeg",
+            args=(("-version",),),
+            cwd=None,
+            env={},
+            umask=None,
+            stdin_is_terminal=False,
+            needs=Needs(program="ffmpeg"),
+            priority=self.dice.choice([0, 0, 5]),
+            timeout_seconds=self.dice.choice([None, None, 3.0]),
+            labels={},
+        )
+        if interactive:
+            return RunPart(self, f"run-{number}", self.identity, submit)
+        cancel_after = self.dice.choice([None, None, 0.5, 10.0])
+        return SubmitPart(self, f"submit-{number}", self.identity, submit, cancel_after)
+
+    # --- faults -------------------------------------------------------------------------------------------------------
+
+    def _next_fault(self) -> None:
+        self.after(self.dice.expovariate(1 / 5.0), "a fault", self._fault)
+
+    def _fault(self) -> None:
+        if not self.faulty:
+            return
+        part = self.dice.choice([self.coordinator, *self.agents, *self.agents])
+        match self.dice.choice(["kill", "kill", "cut", "broker", "client"]):
+            case "kill":
+                self.crash(part)
+            case "cut":
+                self.say(f"{part.name} loses its connection")
+                part.cut_off()
+            case "broker":
+                self.say("the broker is killed and forgets everything")
+                self.broker.kill()
+                self.after(self.dice.choice([0.2, 3.0, 15.0]), "the broker is back", self.broker.start)
+            case _:
+                self._kill_client()
+        self._next_fault()
+
+    def crash(self, part: Part) -> None:
+        self.say(f"{part.name} is killed")
+        part.kill()
+        self.after(self.dice.choice([0.3, 2.0, 20.0]), f"{part.name} starts", part.start)
+
+    def _kill_client(self) -> None:
+        running = [client for client in self.clients if isinstance(client, RunPart) and client.alive]
+        if running:
+            client = self.dice.choice(running)
+            self.say(f"{client.name} is killed")
+            client.kill()
+
+    # --- promises -----------------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """After every step. That nothing runs twice, beyond its slots or without a grant is checked where it starts."""
+        jobs = self.coordinator.jobs
+        for job_id in self.truth.accepted:
+            if job_id not in jobs:
+                raise Broken(f"job {job_id} was accepted and is forgotten")
+        for job_id, codes in self.truth.client_ends.items():
+            if len(codes) > 1:
+                raise Broken(f"the client of job {job_id} saw more than one end: {codes}")
+            if codes[0] == 0 and jobs[job_id].phase is not Phase.SUCCEEDED:
+                raise Broken(f"the client of job {job_id} saw a success that is on no disk")
+
+    def _check_end(self) -> None:
+        for job in self.coordinator.jobs.values():
+            if not job.has_ended:
+                raise Broken(f"job {job.id} is still {job.phase}, {CALM_SECONDS:.0f} s after the last fault")
+            runs = [self.truth.runs[name] for name in self.truth.of_job[job.id]]
+            if job.phase is Phase.SUCCEEDED and not any(run.exit_code == 0 and not run.stopped for run in runs):
+                raise Broken(f"job {job.id} counts as succeeded, and no program of it ended so")
+            if any(run.ended_at is None for run in runs):
+                raise Broken(f"job {job.id} has ended as {job.phase}, and its program still runs")
+            self._check_loss(job)
+        for agent in self.agents:
+            if agent.disk.results:
+                raise Broken(f"{agent.name} keeps results that nobody settles: {sorted(agent.disk.results)}")
+        self._check_clients()
+        left = [topic for topic in self.broker.retained if "/coordinator/jobs/" in topic]
+        if left:
+            raise Broken(f"retained though no job runs: {left}")
+
+    def _check_loss(self, job: Job) -> None:
+        """Nobody is called lost whose result was on its agent's disk: no fault here lasts for a minute of silence."""
+        if job.reason_code is not ReasonCode.LOST or job.ended_at is None:
+            return
+        kept_at = self.truth.kept_at.get(job.attempts[-1].id)
+        if kept_at is not None and kept_at < job.ended_at - BEGINNING_OF_TIME:
+            raise Broken(f"job {job.id} was called lost, though its result was on disk {kept_at:.3f}")
+
+    def _check_clients(self) -> None:
+        for client in self.clients:
+            if not isinstance(client, RunPart) or client.finished is None:
+                if isinstance(client, RunPart) and client.alive:
+                    raise Broken(f"{client.name} still waits")
+                continue
+            runs = [self.truth.runs[name] for name in self.truth.of_job[client.submit.job]]
+            heard = self.truth.heard[client.submit.job]
+            whole = runs[0].output if runs else b""
+            if not whole.startswith(heard):
+                raise Broken(f"{client.name} heard bytes that its program did not write so")
+            if client.finished == 0 and heard != whole:
+                raise Broken(f"{client.name} ended well with {len(heard)} of {len(whole)} bytes")
