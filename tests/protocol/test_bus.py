@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -400,12 +401,68 @@ async def test_a_name_that_nobody_has_is_unreachable() -> None:
         await tried(anyone_at("two..dots", 1883))
 
 
-async def test_a_name_is_dialled_at_each_of_its_addresses(broker: PrivateBroker) -> None:
-    there = address_of(broker, PI)
-    # Of the two addresses of this name, ::1 comes first on most machines; the broker is at the other one.
-    by_name = BrokerAddress(host="localhost", port=there.port, username=there.username, password=there.password)
-    async with connected(by_name, client_id="agents/pi-1/by-name") as pi:
-        await pi.publish(Packet(topic=HOLDING, payload=b"found"))
+async def test_an_address_that_refuses_is_followed_by_the_next(
+    broker: PrivateBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        found_at(monkeypatch, deaf.getsockname(), (broker.host, broker.port))
+        async with as_agent(broker) as pi:
+            await pi.publish(Packet(topic=HOLDING, payload=b"found"))
+
+
+async def test_a_name_without_an_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    found_at(monkeypatch)
+    with pytest.raises(BrokerUnreachable, match="the name nowhere has no address"):
+        await tried(anyone_at("nowhere", 1883))
+
+
+def found_at(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    async def look_up(_host: str, _port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+        return [(socket.AF_INET, address) for address in addresses]
+
+    monkeypatch.setattr(bus_module, "_looked_up", look_up)
+
+
+async def test_who_reaches_only_itself_has_reached_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        itself = probe.getsockname()
+    plain = socket.socket
+
+    def bound_to_where_it_dials(*args: int) -> socket.socket:
+        sock = plain(*args)
+        sock.bind(itself)
+        return sock
+
+    monkeypatch.setattr(socket, "socket", bound_to_where_it_dials)
+    with pytest.raises(BrokerUnreachable, match="nobody listens there"):
+        await tried(anyone_at(*itself))
+
+
+STUCK = """
+import asyncio, socket, time
+from ffmesh_protocol.bus import BrokerAddress, connected
+
+socket.getaddrinfo = lambda *args, **kwargs: time.sleep(60)
+
+async def main():
+    address = BrokerAddress(host="slow.example", port=1883, username="", password="")
+    try:
+        async with asyncio.timeout(0.05), connected(address, client_id="stuck"):
+            pass
+    except TimeoutError:
+        print("given up")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_name_server_that_does_not_answer_holds_no_process_back() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", STUCK, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate()
+    assert (output, process.returncode) == (b"given up\n", 0)
 
 
 async def test_who_answers_nothing_is_unreachable_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
