@@ -1,0 +1,57 @@
+"""`ffmesh jobs`: what there is to do, and was done."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+
+from ffmesh_client import calling, wishing
+from ffmesh_protocol.messages.jobs import JobState
+
+HELP = """\
+List jobs, newest first.
+
+    ffmesh jobs --state running --state queued
+    ffmesh jobs --label show=Holiday --limit 200
+    ffmesh jobs --json | jq -r '.[] | select(.state == "failed") | .id'
+
+If there are more than --limit, the cursor that goes on from there is told on standard error.
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--state",
+        metavar="STATE",
+        action="append",
+        default=[],
+        choices=[state.value for state in JobState],
+        help=f"only jobs in this state; may be repeated ({', '.join(state.value for state in JobState)})",
+    )
+    parser.add_argument("--limit", metavar="N", type=_limit, default=50, help="this many at most; 50 unless said")
+    parser.add_argument("--cursor", metavar="C", help="go on where an earlier list ended")
+    parser.add_argument(
+        "--label", metavar="K=V", type=wishing.label, action="append", default=[], help="only jobs with this label"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    states = tuple(JobState(state) for state in arguments.state)
+    page = calling.conversed(
+        calling.configured(arguments),
+        lambda mesh: mesh.jobs(
+            states=states, labels=dict(arguments.label), limit=arguments.limit, cursor=arguments.cursor
+        ),
+    )
+    if arguments.json:
+        calling.print_json(page.jobs)
+    else:
+        from ffmesh_client.render.jobs import show_jobs
+
+        show_jobs(page.jobs)
+    if page.cursor is not None:
+        calling.complain(f"there are more: --cursor {page.cursor} goes on from here")
+    return 0
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number of jobs")
+    return int(text)

@@ -1,0 +1,25 @@
+"""`ffmesh resume`: a drained agent takes work again."""
+
+from argparse import ArgumentParser, Namespace
+
+from ffmesh_client import calling
+
+HELP = """\
+Let a drained agent take jobs again.
+
+    ffmesh resume pi-1
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of the agent, as `ffmesh agents` shows it")
+
+
+def run(arguments: Namespace) -> int:
+    name = calling.checked_agent(arguments.name)
+    agent = calling.conversed(calling.configured(arguments), lambda mesh: mesh.drain(name, draining=False))
+    if arguments.json:
+        calling.print_json(agent)
+    else:
+        print(f"{name} takes jobs again; it is {agent.state.value}.")
+    return 0

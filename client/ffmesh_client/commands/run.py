@@ -1,0 +1,37 @@
+"""`ffmesh run`: a program on the mesh, attached, as if it were local."""
+
+import signal
+from argparse import ArgumentParser, Namespace
+
+from ffmesh_client import calling, wishing
+
+HELP = """\
+Run a program on the mesh as if it were here: its standard output and error come byte for byte and
+unmixed, and its exit code is ours. When this command ends, the program is stopped.
+
+PROGRAM is a name that agents have on their list (`ffmesh agents`). Absolute paths must lie under a
+root (client.toml, --root); the program starts in the folder of the same root, if this one is in one.
+Standard input is not passed on.
+
+    ffmesh run -- ffmpeg -i /media/movies/in.mkv -c:v libx265 /media/movies/out.mkv
+    ffmesh run --on pi-1 --need encoder=h264_v4l2m2m -- ffmpeg -i in.mkv -c:v h264_v4l2m2m out.mkv
+
+Ctrl-C and SIGTERM cancel the job, wait for its end and exit 130 or 143; a second one leaves at once.
+Exit code: the program's own; 128+N for signal N; cancelled 130; timed out 124; lost or else 1.
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    wishing.add_options(parser)
+
+
+def run(arguments: Namespace) -> int:
+    from ffmesh_protocol.messages.jobs import JobKind
+
+    config = calling.configured(arguments)
+    submit = wishing.submit_of(arguments, JobKind.INTERACTIVE, config)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    finish = calling.conversed(config, lambda mesh: mesh.run(submit, {"stdout": 1, "stderr": 2}, signals))
+    if finish.sentence is not None:
+        calling.complain(finish.sentence)
+    return finish.exit_code

@@ -1,0 +1,212 @@
+"""Runs the client's cores: one inbox, one consumer, and what they ask for is done on the spot."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Protocol, TypeVar, assert_never
+
+from ffmesh_client.config import ClientConfig
+from ffmesh_client.core.attached import Attached
+from ffmesh_client.core.effects import (
+    Deliver,
+    Effect,
+    Finish,
+    GiveUp,
+    Missing,
+    OpenStreams,
+    Tell,
+    TellAgent,
+    WakeAt,
+    Write,
+)
+from ffmesh_client.core.events import (
+    Asked,
+    CoordinatorSpoke,
+    Event,
+    Forgotten,
+    JobSeen,
+    OwnStatusSeen,
+    ProgressSeen,
+    ReaderGone,
+    Reborn,
+    Signalled,
+    Woken,
+    Written,
+)
+from ffmesh_client.core.post import Identity, Post
+from ffmesh_client.core.requests import Requests
+from ffmesh_client.errors import CoordinatorUnreachable, NoAnswer
+from ffmesh_client.ids import fresh_ulid
+from ffmesh_client.shell.connection import Connection
+from ffmesh_client.shell.outlet import Outlet
+from ffmesh_protocol.errors import BrokerUnreachable, FfmeshError
+from ffmesh_protocol.messages.answers import Answer, Retired
+from ffmesh_protocol.messages.presence import ClientState
+from ffmesh_protocol.messages.requests import Submit
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.times import REQUEST_PATIENCE
+from ffmesh_protocol.wire import Directed
+
+R = TypeVar("R")
+
+
+class Machine(Protocol):
+    def handle(self, event: Event, now: float) -> list[Effect]: ...
+
+
+class Seat:
+    """A core, and what the shell keeps for it."""
+
+    def __init__(self, machine: Machine, *, result: "asyncio.Future[Finish] | None" = None) -> None:
+        self.machine = machine
+        self.result = result
+        self.outlets: Mapping[str, Outlet] = {}
+        self.alarm: asyncio.TimerHandle | None = None
+
+
+class Runtime:
+    """Make it inside of a running loop, and let `run` and `connection.run` run as long as it is used."""
+
+    def __init__(self, config: ClientConfig, *, followed: Iterable[str] = ()) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._identity = Identity(cluster=config.cluster, name=config.name, secret=config.secret, kid=config.kid)
+        self._inbox: asyncio.Queue[tuple[Seat | None, Event | Packet]] = asyncio.Queue()
+        self._post = Post(self._identity, fresh_ulid())
+        self._requests = Seat(Requests())
+        self._seats = [self._requests]
+        self._answers: dict[bytes, asyncio.Future[Answer]] = {}
+        self._asked = 0
+        self._broker = f"{config.broker.host}:{config.broker.port}"
+        self.news: asyncio.Queue[JobSeen | ProgressSeen] = asyncio.Queue()
+        """What was heard of the jobs that are followed."""
+        self.connection = Connection(config, self._post, followed=followed, tell=self._hear)
+
+    async def run(self) -> None:
+        while True:
+            seat, event = await self._inbox.get()
+            if isinstance(event, Packet):
+                heard = self._post.opened(event)
+                if heard is None:
+                    continue
+                event = heard
+            self._handle(seat, event)
+
+    async def answer(self, request: Directed, *, patience: float | None = REQUEST_PATIENCE) -> Answer:
+        """The answer, a refusal included; or `BrokerUnreachable`, `CoordinatorUnreachable`, `NoAnswer`."""
+        self._asked += 1
+        correlation = self._asked.to_bytes(8, "big")
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._answers[correlation] = answer
+        self._tell(self._requests, Asked(correlation=correlation, request=request, patience=patience))
+        try:
+            return await answer
+        finally:
+            del self._answers[correlation]
+            self._tell(self._requests, Forgotten(correlation=correlation))
+
+    async def attach(self, submit: Submit, descriptors: Mapping[str, int], signals: Iterable[int]) -> Finish:
+        """Runs the job with its streams here, to its end. These signals are taken as the wish to cancel it."""
+        seat = self._seated(submit, descriptors)
+        taken = [*signals]
+        for number in taken:
+            self._loop.add_signal_handler(number, self._signalled, seat, number)
+        try:
+            assert seat.result is not None
+            return await seat.result
+        finally:
+            for number in taken:
+                self._loop.remove_signal_handler(number)
+            self._seats.remove(seat)
+
+    def _seated(self, submit: Submit, descriptors: Mapping[str, int]) -> Seat:
+        seat = Seat(Attached(submit, self._loop.time()), result=self._loop.create_future())
+
+        def from_thread(event: Written | ReaderGone) -> None:
+            with suppress(RuntimeError):  # the loop has been closed: nobody wants to know any more
+                self._loop.call_soon_threadsafe(self._tell, seat, event)
+
+        seat.outlets = {stream: Outlet(stream, number, from_thread) for stream, number in descriptors.items()}
+        self._seats.append(seat)
+        return seat
+
+    def _signalled(self, seat: Seat, number: int) -> None:
+        self._tell(seat, Signalled(signal=number))
+
+    def _hear(self, event: Event | Packet) -> None:
+        self._inbox.put_nowait((None, event))
+
+    def _tell(self, seat: Seat, event: Event) -> None:
+        self._inbox.put_nowait((seat, event))
+
+    def _handle(self, seat: Seat | None, event: Event) -> None:
+        match event:
+            case JobSeen() | ProgressSeen():
+                self.news.put_nowait(event)
+                return
+            case OwnStatusSeen(status=status):
+                if status.state is ClientState.OFFLINE and status.life == self._post.life:
+                    self.connection.say_online()
+                return
+            case CoordinatorSpoke(word=Retired()):
+                self._take_a_new_life()
+                event = Reborn()
+            case _:
+                pass
+        for each in [seat] if seat is not None else [*self._seats]:
+            for effect in each.machine.handle(event, self._loop.time()):
+                self._carry_out(each, effect)
+
+    def _carry_out(self, seat: Seat, effect: Effect) -> None:
+        match effect:
+            case Tell(message=message, correlation=correlation):
+                self.connection.say(self._post.to_coordinator(message, correlation))
+            case TellAgent(credit=credit):
+                self.connection.say(self._post.to_agent(credit))
+            case OpenStreams(job=job, assignment=assignment):
+                self._post.open_streams(job, assignment)
+            case Write(stream=stream, content=content):
+                seat.outlets[stream].write(content)
+            case Deliver(correlation=correlation, answer=answer):
+                _settle(self._answers.get(correlation), answer)
+            case GiveUp(correlation=correlation, missing=missing):
+                _fail(seat.result or self._answers.get(correlation), self._unreachable(missing))
+            case Finish():
+                _settle(seat.result, effect)
+            case WakeAt(elapsed=elapsed):
+                self._set_alarm(seat, elapsed)
+            case _:
+                assert_never(effect)
+
+    def _set_alarm(self, seat: Seat, elapsed: float | None) -> None:
+        if seat.alarm is not None:
+            seat.alarm.cancel()
+        seat.alarm = self._loop.call_at(elapsed, self._tell, seat, Woken()) if elapsed is not None else None
+
+    def _take_a_new_life(self) -> None:
+        self._post = Post(self._identity, fresh_ulid())
+        self.connection.post = self._post
+        self.connection.again()
+
+    def _unreachable(self, missing: Missing) -> FfmeshError:
+        match missing:
+            case Missing.BROKER:
+                complaint = self.connection.complaint or f"no connection to the broker at {self._broker}"
+                return BrokerUnreachable(f"{complaint}; is it running? `ffmesh up` starts a whole mesh")
+            case Missing.COORDINATOR:
+                return CoordinatorUnreachable(
+                    f"the broker at {self._broker} is there, but no coordinator; start it and try again"
+                )
+            case Missing.ANSWER:
+                return NoAnswer(
+                    f"the coordinator did not answer for {REQUEST_PATIENCE:.0f} s; look at its log and try again"
+                )
+
+
+def _settle(waiting: "asyncio.Future[R] | None", result: R) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(result)
+
+
+def _fail(waiting: "asyncio.Future[Finish] | asyncio.Future[Answer] | None", error: FfmeshError) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_exception(error)

@@ -1,0 +1,131 @@
+"""The options of `run` and `submit`, and the submit that they and the surroundings make."""
+
+import math
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+
+from ffmesh_client.config import ClientConfig
+from ffmesh_client.core.submission import Surroundings, Wishes, submission
+from ffmesh_client.ids import fresh_ulid
+from ffmesh_protocol.limits import LABEL_CHARS, SECONDS_MAX
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.requests import Submit
+from ffmesh_protocol.names import Role, checked_principal
+
+PRIORITY_MOST = 1_000_000
+
+
+def add_options(parser: ArgumentParser) -> None:
+    options = parser.add_argument_group("what the job is to have")
+    options.add_argument(
+        "--priority", metavar="N", type=_priority, default=0, help="higher ones go first; 0 unless said"
+    )
+    options.add_argument("--on", metavar="AGENT", help="run it on this agent and on no other")
+    options.add_argument(
+        "--need",
+        metavar="KIND=NAME",
+        type=_need,
+        action="append",
+        default=[],
+        help="what the agent must have, as in encoder=hevc_nvenc; may be repeated",
+    )
+    options.add_argument(
+        "--timeout", metavar="SECONDS", type=_seconds, help="stop the program when it has run for so long"
+    )
+    options.add_argument(
+        "--label",
+        metavar="K=V",
+        type=label,
+        action="append",
+        default=[],
+        help="a word to find it by (`ffmesh jobs --label K=V`); `title` is shown; may be repeated",
+    )
+    options.add_argument(
+        "--root",
+        metavar="NAME=PATH",
+        action="append",
+        default=[],
+        help="where this machine has the root NAME, besides those of client.toml; may be repeated",
+    )
+
+
+def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig) -> Submit:
+    if arguments.on is not None:
+        checked_principal(Role.AGENTS, arguments.on)
+    wishes = Wishes(
+        priority=arguments.priority,
+        on=arguments.on,
+        capabilities=tuple(arguments.need),
+        timeout_seconds=arguments.timeout,
+        labels=dict(arguments.label),
+        roots=_roots(arguments.root),
+    )
+    return submission(fresh_ulid(), kind, arguments.line, wishes, _surroundings(), config.roots)
+
+
+def _roots(words: list[str]) -> dict[str, str]:
+    if not words:
+        return {}
+    from ffmesh_client.places import roots
+
+    return roots(words)
+
+
+def _surroundings() -> Surroundings:
+    umask = os.umask(0)
+    os.umask(umask)
+    return Surroundings(
+        folders=_folders(os.environ.get("PWD", "")),
+        environment=dict(os.environ),
+        umask=umask & 0o777,
+        stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),  # pyright: ignore[reportUnnecessaryComparison] - it is None when descriptor 0 is closed
+    )
+
+
+def _folders(logical: str) -> tuple[str, ...]:
+    """The working folder by the name that people know it by, links unresolved, if the shell told it and it is true."""
+    try:
+        physical = os.getcwd()  # noqa: PTH109 - a str; Path would normalise it
+        if logical.startswith("/") and os.path.samestat(os.stat(logical), os.stat(".")):  # noqa: PTH116 - as above
+            return (logical, physical)
+    except OSError:
+        return ()  # it was removed; relative arguments will not be found, absolute ones will
+    return (physical,)
+
+
+def _priority(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no whole number") from None
+    if abs(number) > PRIORITY_MOST:
+        raise ArgumentTypeError(f"priorities lie between {-PRIORITY_MOST} and {PRIORITY_MOST}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds") from None
+    if not math.isfinite(seconds) or not 0 < seconds <= SECONDS_MAX:
+        raise ArgumentTypeError(f"a timeout is more than 0 and at most {SECONDS_MAX} seconds")
+    return seconds
+
+
+def _need(text: str) -> str:
+    kind, equals, name = text.partition("=")
+    if not kind or not equals or not name:
+        raise ArgumentTypeError(f"{text!r}: write it as KIND=NAME, as in encoder=hevc_nvenc")
+    return text
+
+
+def label(text: str) -> tuple[str, str]:
+    """`K=V`, for `jobs` too."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise ArgumentTypeError(f"{text!r}: write it as K=V, as in title=Holiday")
+    if max(len(key), len(value)) > LABEL_CHARS:
+        raise ArgumentTypeError(f"a label has at most {LABEL_CHARS} characters on either side")
+    return key, value
