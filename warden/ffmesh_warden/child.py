@@ -1,0 +1,213 @@
+"""From fork to exec: what a program is given, in which order, and the sentence when that fails.
+
+Runs in the child of a process with one thread, all signals blocked. `become` never returns. Everything that may hang
+on a dead network mount (folder, program) happens here and not in the warden, which has others to look after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import resource
+import signal
+
+from ffmesh_warden import kernel
+from ffmesh_warden.wire import as_bytes
+
+TYPE_CHECKING = False  # see wire.py
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from ffmesh_warden.wire import Message
+
+
+class Order:
+    """A program to be started, as the owner described it. `descriptors`: number in the child → ours."""
+
+    __slots__ = ("argv", "cwd", "descriptors", "env", "group", "id", "nice", "umask", "user")
+
+    def __init__(self, message: Message, descriptors: dict[int, int]) -> None:
+        self.id: str = message["id"]
+        self.argv = [as_bytes(argument) for argument in message["argv"]]
+        self.env = {as_bytes(name): as_bytes(value) for name, value in message["env"].items()}
+        self.cwd = as_bytes(message["cwd"])
+        self.umask: int | None = message["umask"]
+        self.nice: int | None = message["nice"]
+        self.user: str | int | None = message["user"]
+        self.group: str | int | None = message["group"]
+        self.descriptors = descriptors
+
+
+class _Refused(Exception):  # it never leaves this file
+    def __init__(self, number: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.errno = number
+        self.sentence = sentence
+
+
+def become(order: Order, report: int, warden: int) -> NoReturn:
+    """Turns the calling process into the program. If that fails, tells `report` (a pipe that exec closes) why."""
+    try:
+        report = _out_of_the_way(report, order)
+        os.setsid()
+        _place_descriptors(order)
+        _limit(order)
+        _change_user(order)
+        _die_with(warden)
+        _enter_folder(order)
+        # A fence around files and network has its place here: after all that needs rights, before the program.
+        _plain_signals()
+        _execute(order)
+    except _Refused as refusal:
+        _tell(report, refusal.errno, refusal.sentence)
+    except OSError as error:
+        _tell(report, error.errno or errno.EIO, f"{_name(order)} cannot be started: {error.strerror}")
+    except Exception as error:  # noqa: BLE001  # a process's edge: a number out of range, a zero byte in an argument
+        _tell(report, errno.EINVAL, f"{_name(order)} cannot be started: {error}")
+    finally:
+        # Whatever happened: two wardens in one tree would both answer the owner.
+        os._exit(127)
+
+
+def _tell(report: int, number: int, sentence: str) -> None:
+    os.write(report, f"{number} {sentence}".encode("utf-8", "backslashreplace")[:4096])
+
+
+def refusal(told: bytes) -> tuple[int, str]:
+    """What `become` wrote, read in the warden."""
+    number, _, sentence = told.decode("utf-8", "replace").partition(" ")
+    return int(number), sentence
+
+
+def _out_of_the_way(descriptor: int, order: Order) -> int:
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(order.descriptors) + 1)
+
+
+def _place_descriptors(order: Order) -> None:
+    # First all above the highest place, then each to its own: a place may be another one's source.
+    moved = {place: _out_of_the_way(source, order) for place, source in order.descriptors.items()}
+    for place, source in moved.items():
+        os.dup2(source, place, inheritable=True)
+
+
+def _limit(order: Order) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if order.umask is not None:
+        os.umask(order.umask)
+    if order.nice is not None:
+        os.setpriority(os.PRIO_PROCESS, 0, order.nice)
+        # A session of its own is a scheduling group of its own (autogroup), between which the line above means nothing.
+        with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as file:  # noqa: PTH123
+            file.write(str(order.nice))
+
+
+def _change_user(order: Order) -> None:
+    if order.user is None and order.group is None:
+        return
+    name, user, group = _account(order)
+    try:
+        if name is None:
+            os.setgroups([group])
+        else:
+            os.initgroups(name, group)
+        os.setgid(group)
+        os.setuid(user)
+    except PermissionError:
+        raise _Refused(errno.EPERM, "only root may start a program as another user") from None
+
+
+def _account(order: Order) -> tuple[str | None, int, int]:
+    """Name (where there is one), user and group. A number needs no entry in /etc/passwd if the group is said too."""
+    import grp  # hardly ever needed
+    import pwd
+
+    wanted = os.getuid() if order.user is None else order.user
+    try:
+        entry = pwd.getpwnam(wanted) if isinstance(wanted, str) else pwd.getpwuid(wanted)
+    except KeyError:
+        entry = None
+    if entry is None and isinstance(wanted, str):
+        raise _Refused(errno.EINVAL, f"no user {wanted}")
+    group = order.group
+    if isinstance(group, str):
+        try:
+            group = grp.getgrnam(group).gr_gid
+        except KeyError:
+            raise _Refused(errno.EINVAL, f"no group {group}") from None
+    if entry is not None:
+        return entry.pw_name, entry.pw_uid, entry.pw_gid if group is None else group
+    if group is None:
+        raise _Refused(errno.EINVAL, f"user {wanted} has no group of its own: say which")
+    return None, int(wanted), group
+
+
+def _die_with(warden: int) -> None:
+    # After the change of user, which would lift it; and looked at afterwards, for a warden that died in between.
+    kernel.die_with_parent(signal.SIGKILL)
+    if os.getppid() != warden:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _enter_folder(order: Order) -> None:
+    folder = order.cwd.decode("utf-8", "backslashreplace")
+    try:
+        os.chdir(order.cwd)
+    except FileNotFoundError:
+        raise _Refused(errno.ENOENT, f"no folder {folder}") from None
+    except NotADirectoryError:
+        raise _Refused(errno.ENOTDIR, f"{folder} is not a folder") from None
+    except PermissionError:
+        raise _Refused(errno.EACCES, f"the folder {folder} may not be entered") from None
+
+
+def _plain_signals() -> None:
+    # Also what the owner inherited as ignored (nohup, SIGPIPE of every Python): a program expects the default.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _execute(order: Order) -> None:
+    program = order.argv[0]
+    if b"/" in program:
+        candidates = [program]
+    else:
+        folders = order.env.get(b"PATH", os.defpath.encode()).split(b":")
+        candidates = [os.path.join(folder or b".", program) for folder in folders]  # noqa: PTH118  # bytes
+    seen: tuple[bytes, OSError] | None = None
+    for candidate in candidates:
+        try:
+            os.execve(candidate, order.argv, order.env)  # noqa: S606  # no shell is the point
+        except OSError as error:
+            # As a shell does: what is there but cannot be run is worth more words than what is not there.
+            if seen is None or error.errno not in {errno.ENOENT, errno.ENOTDIR}:
+                seen = candidate, error
+    assert seen is not None
+    raise _Refused(seen[1].errno or errno.EIO, _why_not(order, *seen))
+
+
+def _why_not(order: Order, candidate: bytes, error: OSError) -> str:
+    name = candidate.decode("utf-8", "backslashreplace")
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR if os.path.lexists(candidate):
+            return f"{name} is there, but not the interpreter or the file that it points to"
+        case errno.ENOENT | errno.ENOTDIR if b"/" not in order.argv[0]:
+            return f"no program {_name(order)} in PATH"
+        case errno.ENOENT | errno.ENOTDIR:
+            return f"no program {name}"
+        case errno.EACCES if os.path.isdir(candidate):  # noqa: PTH112  # bytes
+            return f"{name} is a folder, not a program"
+        case errno.EACCES:
+            return f"{name} is not executable"
+        case errno.ENOEXEC:
+            return f"{name} is not a program that this machine can run"
+        case errno.E2BIG:
+            return f"the arguments and environment of {name} are longer than this system allows"
+        case _:
+            return f"{name} cannot be started: {error.strerror}"
+
+
+def _name(order: Order) -> str:
+    return order.argv[0].decode("utf-8", "backslashreplace") if order.argv else "a program without a name"
