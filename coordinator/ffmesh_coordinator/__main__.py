@@ -1,0 +1,222 @@
+"""`ffmesh-coordinator --config FILE`: the coordinator, in the foreground, until it is told to stop.
+
+`ffmesh-coordinator principal …` says who may take part, whether the coordinator runs or not; `ffmesh principal …` is
+the same.
+
+Exit codes: 0 stopped or done; 1 it failed, or the name is unknown or taken; 2 wrong usage or configuration, or another
+process has this home; 69 the coordinator does not answer.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Final, NoReturn, cast
+
+import msgspec
+import tomli_w
+
+from ffmesh_coordinator import config
+from ffmesh_coordinator.shell import commands
+from ffmesh_coordinator.shell.commands import RefusedByCoordinator
+from ffmesh_coordinator.shell.errands import Added, Listed, Membership
+from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, HomeError
+from ffmesh_coordinator.shell.runtime import serve
+from ffmesh_protocol import VERSION
+from ffmesh_protocol.errors import BadConfig, BadName, FfmeshError
+from ffmesh_protocol.names import SPOKEN_ROLES
+
+PROGRAM: Final = "ffmesh-coordinator"
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+
+EPILOG: Final = """\
+The folder of FILE is the coordinator's home; its database, keys and lock lie there.
+coordinator.toml may say (all of it has defaults):
+
+  cluster = "home"
+  public_details = false
+  listen = "127.0.0.1"
+  public_host = "mesh.example"
+
+  [broker]
+  host = "127.0.0.1"
+  port = 1883
+  passwords = "broker/passwords"
+  pid_file = "run/broker.pid"
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Its errors are one line, as all of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main() -> None:
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.command is None and arguments.config is None:
+        parser.error("--config FILE is missing")
+    try:
+        sys.exit(_run(arguments))
+    except FfmeshError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        sys.exit(_exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit finds a reader
+        sys.exit(BROKEN_PIPE)
+
+
+def _exit_code(error: FfmeshError) -> int:
+    match error:
+        case HomeError() | RefusedByCoordinator():
+            return error.exit_code
+        case BadConfig() | BadName():
+            return WRONG_USAGE
+        case _:
+            return RAN_AND_FAILED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "add":
+            added = asyncio.run(commands.added(arguments.home, arguments.name, arguments.role))
+            _warn(added.warning)
+            _say(_as_json(added) if arguments.json else _as_lines(added.principal))
+        case "list":
+            listed = asyncio.run(commands.listed(arguments.home))
+            _say(msgspec.json.encode(listed.principals).decode() if arguments.json else _as_table(listed))
+        case "remove":
+            removed = asyncio.run(commands.removed(arguments.home, arguments.name))
+            _warn(removed.warning)
+            if arguments.json:
+                _say(msgspec.json.encode(removed.principal).decode())
+        case _:
+            return _serve(arguments.config)
+    return 0
+
+
+def _serve(file: Path) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        asyncio.run(serve(file.absolute().parent, config.load(file)))
+    except ExceptionGroup as group:
+        raise _reason(group) from group
+    return 0
+
+
+def _reason(group: ExceptionGroup[Exception]) -> Exception:
+    """Why the tasks ended: in one sentence if we have one, else all of it."""
+    _, unforeseen = group.split(FfmeshError)
+    if unforeseen is not None:
+        return group
+    first = group.exceptions[0]
+    return _reason(cast("ExceptionGroup[Exception]", first)) if isinstance(first, ExceptionGroup) else first
+
+
+# What is printed
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _warn(sentence: str | None) -> None:
+    if sentence is not None:
+        sys.stderr.write(f"{PROGRAM}: {sentence}\n")
+
+
+def _as_json(added: Added) -> str:
+    """Name, role, and the token or what stands in the login."""
+    member = added.principal
+    way = {"token": member.token} if member.login is None else msgspec.structs.asdict(member.login)
+    return msgspec.json.encode({"name": member.name, "role": member.role, **way}).decode()
+
+
+def _as_lines(member: Membership) -> str:
+    """The token alone, so that it can be copied as it is; or the login, as in watcher.toml."""
+    if member.login is None:
+        return member.token or ""
+    return tomli_w.dumps(msgspec.structs.asdict(member.login)).rstrip()
+
+
+def _as_table(listed: Listed) -> str:
+    rows = [("NAME", "ROLE", "SINCE"), *((each.name, each.role, each.created_at) for each in listed.principals)]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(f"{name:{widths[0]}}  {role:{widths[1]}}  {since}" for name, role, since in rows)
+
+
+# What may be said
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Decides which agent runs which job. Runs in the foreground until it is told to stop (SIGTERM).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, help="coordinator.toml; its folder is the home")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
+    parser.set_defaults(command=None, json=False, home=config.default_home(os.environ, os.geteuid()))
+    principal = parser.add_subparsers(metavar="COMMAND", title="commands").add_parser(
+        "principal",
+        help="who may take part",
+        description="Who may take part in the mesh: effective at once, whether the coordinator runs or not.",
+        parents=[_common()],
+    )
+    _add_actions(principal)
+    return parser
+
+
+def _add_actions(principal: argparse.ArgumentParser) -> None:
+    actions = principal.add_subparsers(metavar="ACTION", title="actions", required=True)
+    add = actions.add_parser(
+        "add",
+        help="let somebody take part",
+        description="Lets somebody take part. Agents and clients get a join token, to be pasted on their machine; "
+        "watchers and controllers speak plain MQTT and get a login. Both are secrets.",
+        parents=[_common()],
+    )
+    add.add_argument("name", metavar="NAME", help="letters, digits, _ and -; an agent's in lower case")
+    add.add_argument("--role", choices=list(SPOKEN_ROLES), required=True, help="what it is in the mesh")
+    add.set_defaults(command="add")
+    listing = actions.add_parser(
+        "list",
+        help="show who may take part",
+        description="Shows who may take part, without their secrets.",
+        parents=[_common()],
+    )
+    listing.set_defaults(command="list")
+    remove = actions.add_parser(
+        "remove",
+        help="take somebody out",
+        description="Takes somebody out: their connections are ended at once, and their jobs with them.",
+        parents=[_common()],
+    )
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(command="remove")
+
+
+def _common() -> _Parser:
+    """Options that may stand before and after the action."""
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "--home",
+        metavar="DIR",
+        type=Path,
+        help="the coordinator's home; $XDG_STATE_HOME/ffmesh unless said, for root /var/lib/ffmesh",
+    )
+    common.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    return common
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""What can go wrong with a coordinator's home, as a tree. `exit_code` is what the command ends with.
+
+FfmeshError
+└── HomeError
+    ├── HomeInUse           another process has it; names that process
+    ├── HomeUnusable        a folder or file in it that cannot be used as it is
+    │   ├── StoreUnusable   the database: damaged, gone, or of a newer version
+    │   └── KeyUnusable     the master key: gone, damaged, or open to others
+    ├── StoreFailed         the database could not be read or written now: the disk is full, or fails
+    └── EnrolmentRefused    no such principal, or the name is taken
+"""
+
+from typing import ClassVar, Final
+
+from ffmesh_protocol.errors import FfmeshError
+
+RAN_AND_FAILED: Final = 1
+WRONG_USAGE: Final = 2
+UNREACHABLE: Final = 69
+
+
+class HomeError(FfmeshError):
+    """A coordinator's home, or something in it."""
+
+    exit_code: ClassVar[int] = WRONG_USAGE
+
+
+class HomeInUse(HomeError):
+    """Another process has it."""
+
+    def __init__(self, sentence: str, *, by_service: bool) -> None:
+        super().__init__(sentence)
+        self.by_service = by_service
+
+
+class HomeUnusable(HomeError):
+    """A folder or file in it that cannot be used as it is."""
+
+
+class StoreUnusable(HomeUnusable):
+    """The database is damaged, gone, or of a newer version. Nothing was changed."""
+
+
+class KeyUnusable(HomeUnusable):
+    """The master key is gone, damaged, or open to others."""
+
+
+class NotAnswered(HomeError):
+    """The coordinator that has it says nothing, or went away over the question."""
+
+    exit_code = UNREACHABLE
+
+
+class StoreFailed(HomeError):
+    """The database could not be read or written now."""
+
+    exit_code = RAN_AND_FAILED
+
+
+class EnrolmentRefused(HomeError):
+    """No such principal, or the name is taken."""
+
+    exit_code = RAN_AND_FAILED
+
+
+class WrongRole(EnrolmentRefused):
+    """The name belongs to somebody of another role than the one that was asked for."""
+
+    exit_code = WRONG_USAGE

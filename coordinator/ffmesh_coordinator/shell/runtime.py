@@ -1,0 +1,289 @@
+"""The coordinator as a process: one inbox, one consumer, and what is promised to others is on the disk first.
+
+The consumer takes what has arrived, a few hundred at a time, gives it to the core, and carries out what the core asks
+for: one transaction, then the network, then the rest. Whoever finds something out (the broker, the timer, the disk, the
+door) puts it into the inbox, and nobody else changes the core.
+
+While there is no broker, what the core decides is saved and what it says is dropped. When the disk fails, the process
+ends before it has sent anything that was not saved.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final, TypeAlias, assert_never
+
+from ulid import ULID
+
+from ffmesh_coordinator.config import Config
+from ffmesh_coordinator.core.coordinator import Coordinator
+from ffmesh_coordinator.core.effects import (
+    Effect,
+    ForgetAgent,
+    Note,
+    NoteLevel,
+    Publish,
+    Recall,
+    Reply,
+    SaveAgent,
+    SaveJob,
+    Tell,
+    WakeAt,
+)
+from ffmesh_coordinator.core.events import Event, PrincipalRemoved, Recalled, Woken
+from ffmesh_coordinator.core.keyring import Keyring
+from ffmesh_coordinator.core.post import Asked
+from ffmesh_coordinator.shell import clock, door
+from ffmesh_coordinator.shell.connection import Connection
+from ffmesh_coordinator.shell.enrolment import Enrolment
+from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Standing, Status
+from ffmesh_coordinator.shell.home import Home
+from ffmesh_coordinator.shell.library import Library
+from ffmesh_coordinator.shell.store import Store
+from ffmesh_coordinator.shell.timer import Timer
+from ffmesh_protocol import VERSION
+from ffmesh_protocol.bus import BrokerAddress
+from ffmesh_protocol.keys import NONCE_BYTES, broker_password, client_id_tag
+from ffmesh_protocol.names import COORDINATOR, Principal, agent, client
+from ffmesh_protocol.packet import Packet
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+TOGETHER: Final = 300
+"""How much of the inbox becomes one transaction at most: many share the cost of a commit, none waits long for it."""
+
+COMMANDS_PATIENCE: Final = 5.0
+"""Seconds that a command on this machine may have the home while we start."""
+
+log = logging.getLogger(__name__)
+
+
+class _StopAsked:
+    """Ends the consumer, when what came before has been carried out."""
+
+
+Arrival: TypeAlias = Event | Packet | _StopAsked
+Question: TypeAlias = Asked | Recall
+
+
+class _Turns:
+    """Lets visitors wait until something may have changed."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def pass_on(self) -> None:
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def next(self) -> None:
+        await self._next.wait()
+
+
+class _Keys:
+    """Where the enrolment puts keys. One that goes leaves the ring when the core hears of it, not a moment earlier:
+    until then the core may still need it for what it decides."""
+
+    def __init__(self, keyring: Keyring, inbox: asyncio.Queue[Arrival]) -> None:
+        self._keyring = keyring
+        self._inbox = inbox
+
+    def add(self, principal: Principal, kid: int, secret: bytes) -> None:
+        self._keyring.add(principal, kid, secret)
+
+    def remove(self, principal: Principal) -> None:
+        self._inbox.put_nowait(PrincipalRemoved(principal=principal))
+
+
+async def serve(folder: Path, config: Config) -> None:
+    """Runs until SIGTERM or SIGINT."""
+    home = Home(folder)
+    async with AsyncExitStack() as open_things:
+        await open_things.enter_async_context(home.locked_by_service(patience=COMMANDS_PATIENCE))
+        may_make = not home.master_key.exists()
+        store = await open_things.enter_async_context(Store.opened(home.database, may_make=may_make))
+        keyring = Keyring(config.cluster, lambda: os.urandom(NONCE_BYTES))
+        inbox: asyncio.Queue[Arrival] = asyncio.Queue()
+        enrolment = await Enrolment.opened(home, config, store, _Keys(keyring, inbox))
+        warning = await enrolment.come_into_force()
+        if warning is not None:
+            log.warning("%s", warning)
+        runtime = Runtime(
+            home=home, config=config, store=store, keyring=keyring, enrolment=enrolment, inbox=inbox, life=str(ULID())
+        )
+        await runtime.run()
+
+
+class Runtime:
+    def __init__(
+        self,
+        *,
+        home: Home,
+        config: Config,
+        store: Store,
+        keyring: Keyring,
+        enrolment: Enrolment,
+        inbox: asyncio.Queue[Arrival],
+        life: str,
+    ) -> None:
+        self._home = home
+        self._config = config
+        self._life = life
+        self._store = store
+        self._keyring = keyring
+        self._enrolment = enrolment
+        self._core = Coordinator(
+            cluster=config.cluster,
+            life=life,
+            keyring=keyring,
+            ids=lambda: str(ULID()),
+            public_details=config.public_details,
+        )
+        self._library = Library(self._core, store)
+        self._inbox = inbox
+        self._questions: asyncio.Queue[Question] = asyncio.Queue()
+        self._timer = Timer()
+        self._turns = _Turns()
+        self._connection = Connection(
+            address=_address(config, enrolment.own_secret),
+            client_id=_client_id(config, enrolment.own_secret, life),
+            core=self._core,
+            tell=inbox.put_nowait,
+        )
+
+    async def run(self) -> None:
+        log.info("life %s of the coordinator of %s begins in %s", self._life, self._config.cluster, self._home.folder)
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._inbox.put_nowait, _StopAsked())
+        try:
+            await self._restore()
+            with door.listening(self._home.made_run()) as sock:
+                await self._work(sock)
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+        log.info("life %s of the coordinator has ended", self._life)
+
+    async def _restore(self) -> None:
+        """What the disk holds; and who of those that it speaks of was removed while there was no coordinator."""
+        restored = await self._store.restored()
+        self._inbox.put_nowait(restored)
+        owners = {client(job.owner.client) for job in restored.jobs}
+        workers = {agent(job.attempt.agent) for job in restored.jobs if job.attempt is not None}
+        known = {agent(each.name) for each in restored.agents}
+        for principal in sorted((owners | workers | known) - self._keyring.principals(), key=lambda each: each.login):
+            self._inbox.put_nowait(PrincipalRemoved(principal=principal))
+
+    async def _work(self, sock: socket.socket) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            others = [
+                tasks.create_task(self._answer_questions(), name="questions"),
+                tasks.create_task(self._ring(), name="timer"),
+                tasks.create_task(door.receive_visitors(sock, self._errand_done), name="door"),
+            ]
+            connection = tasks.create_task(self._connection.run(), name="connection")
+            await self._consume()
+            self._connection.post([self._core.farewell()])
+            if self._connection.leave():
+                await connection
+            connection.cancel()
+            for task in others:
+                task.cancel()
+
+    # What happens
+
+    async def _ring(self) -> None:
+        while True:
+            await self._timer.rings()
+            self._inbox.put_nowait(Woken())
+
+    async def _answer_questions(self) -> None:
+        """One after the other, beside the consumer: a list of thousands must not hold up a grant."""
+        while True:
+            question = await self._questions.get()
+            match question:
+                case Asked(asker=asker):
+                    answer = await self._library.answer(question)
+                    self._connection.post(self._core.packets([Reply(asker=asker, answer=answer)]))
+                case Recall(job=job_id, spoken=spoken):
+                    found = await self._store.job(job_id)
+                    self._inbox.put_nowait(Recalled(job=job_id, spoken=spoken, found=found))
+                case _:
+                    assert_never(question)
+
+    async def _errand_done(self, errand: Errand) -> Answer:
+        match errand:
+            case Ready(agents=agents):
+                while not self._core.ready(agents):
+                    await self._turns.next()
+                return IsReady()
+            case Status():
+                return Standing(
+                    cluster=self._config.cluster,
+                    life=self._life,
+                    pid=os.getpid(),
+                    version=VERSION,
+                    connected=self._core.connected,
+                )
+            case _:
+                return await self._enrolment.carried_out(errand)
+
+    # What is done about it
+
+    async def _consume(self) -> None:
+        while True:
+            arrivals = [await self._inbox.get()]
+            while not self._inbox.empty() and len(arrivals) < TOGETHER:
+                arrivals.append(self._inbox.get_nowait())
+            await self._carry_out([effect for arrival in arrivals for effect in self._handled(arrival)])
+            self._turns.pass_on()
+            if any(isinstance(arrival, _StopAsked) for arrival in arrivals):
+                return
+
+    def _handled(self, arrival: Arrival) -> Sequence[Effect]:
+        if isinstance(arrival, _StopAsked):
+            return ()
+        event = self._core.opened(arrival) if isinstance(arrival, Packet) else arrival
+        if event is None:
+            return ()
+        if isinstance(event, PrincipalRemoved):
+            self._keyring.remove(event.principal)
+        if isinstance(event, Asked):
+            self._questions.put_nowait(event)
+            return ()
+        return self._core.handle(event, clock.now())
+
+    async def _carry_out(self, effects: Sequence[Effect]) -> None:
+        await self._store.save(e for e in effects if isinstance(e, SaveJob | SaveAgent | ForgetAgent))
+        self._connection.post(self._core.packets(effects))
+        for effect in effects:
+            match effect:
+                case SaveJob() | SaveAgent() | ForgetAgent() | Tell() | Reply() | Publish():
+                    pass  # saved and sent above
+                case WakeAt(elapsed=elapsed):
+                    self._timer.set(elapsed)
+                case Recall():
+                    self._questions.put_nowait(effect)
+                case Note(level=level, text=text):
+                    log.log(logging.WARNING if level is NoteLevel.WARNING else logging.INFO, "%s", text)
+                case _:
+                    assert_never(effect)
+
+
+def _address(config: Config, secret: bytes) -> BrokerAddress:
+    return BrokerAddress(
+        host=config.broker.host,
+        port=config.broker.port,
+        username=COORDINATOR.login,
+        password=broker_password(secret, config.cluster, COORDINATOR),
+    )
+
+
+def _client_id(config: Config, secret: bytes, life: str) -> str:
+    return f"{COORDINATOR.login}/{life}-{client_id_tag(secret, config.cluster, COORDINATOR, life)}"

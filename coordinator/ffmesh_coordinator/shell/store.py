@@ -1,0 +1,315 @@
+"""The coordinator's disk: SQLite in WAL mode, one writer, and a promise: what `save` has returned from is on the disk.
+
+`save` takes what many events made together and writes it in one transaction, one `executemany` for each kind of
+statement, because each call costs a hop to the database's thread. Reads have a connection of their own, so that a list
+never holds up a commit; they see what was committed.
+
+It refuses a database that is damaged, of a newer version, or gone while its master key is still there. It makes and
+mends nothing silently. Not there yet: pruning, backup, going on when a full disk has room again.
+"""
+
+import asyncio
+import gc
+import os
+import sqlite3
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import aiosqlite
+import msgspec
+
+from ffmesh_coordinator.core.effects import ForgetAgent, SaveAgent, SaveJob
+from ffmesh_coordinator.core.events import KnownAgent, Restored
+from ffmesh_coordinator.core.job import Attempt, Job
+from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.shell.errors import StoreFailed, StoreUnusable
+from ffmesh_coordinator.shell.home import PRIVATE_FILE, give_to_owner
+from ffmesh_coordinator.sql import MIGRATIONS, QUERIES
+from ffmesh_protocol.messages.requests import Submit
+from ffmesh_protocol.names import Principal, Role
+from ffmesh_protocol.wire import Told
+
+Saving: TypeAlias = SaveJob | SaveAgent | ForgetAgent
+Row: TypeAlias = dict[str, Any]
+"""The values of one statement, by the names that stand in it."""
+
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY_CODE: Final = 0xFF
+"""SQLite's extended error codes carry the plain one in their lowest byte."""
+
+_json: Final = msgspec.json.Encoder()
+_fields: Final = msgspec.json.Decoder(dict[str, Any])
+_submit: Final = msgspec.json.Decoder(Submit)
+_attempts: Final = msgspec.json.Decoder(tuple[Attempt, ...])
+_agent: Final = msgspec.json.Decoder(KnownAgent)
+
+
+class Enrolled(Told, frozen=True):
+    """A principal as the disk keeps it: its secret is sealed. `created_at` is in UTC seconds."""
+
+    principal: Principal
+    kid: int
+    sealed_secret: bytes
+    created_at: float
+
+
+class JobFilter(Told, frozen=True):
+    """Of which jobs a page consists: those in one of the phases that nobody cancels, and those that somebody does.
+
+    `phases` null: all of them, cancelled or not.
+    """
+
+    phases: frozenset[Phase] | None = None
+    cancelling: bool = False
+    labels: Mapping[str, str] = {}
+
+
+class Store:
+    """Made by `opened` only."""
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._path = path
+        self._writer = writer
+        self._reader = reader
+        self._writing = asyncio.Lock()
+        self._submits_until = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, path: Path, *, may_make: bool = True) -> AsyncGenerator["Store", None]:
+        """The database, checked and brought up to date. The home is locked by the caller.
+
+        `may_make` is false where one has been before: then a missing or empty file is an error.
+        """
+        async with AsyncExitStack() as open_files:
+            with _as_our_errors(path):
+                _prepare_file(path, may_make=may_make)
+                writer = await open_files.enter_async_context(aiosqlite.connect(path))
+                await _bring_up_to_date(writer, path, may_make=may_make)
+                reader = await open_files.enter_async_context(aiosqlite.connect(path))
+                await _pragma(reader, "query_only = ON")
+                store = cls(path, writer, reader)
+                store._submits_until = await store._highest_sequence()
+            yield store
+
+    async def save(self, batch: Iterable[Saving]) -> None:
+        """One transaction; returns when it is on the disk. Of several for one job or agent the last one counts."""
+        jobs: dict[str, Job] = {}
+        agents: dict[str, KnownAgent | None] = {}
+        for saving in batch:
+            match saving:
+                case SaveJob(job=job):
+                    jobs[job.id] = job
+                case SaveAgent(agent=agent):
+                    agents[agent.name] = agent
+                case ForgetAgent(name=name):
+                    agents[name] = None
+        known = {name: agent for name, agent in agents.items() if agent is not None}
+        new = [job for job in jobs.values() if job.sequence > self._submits_until]
+        await self._write(
+            ("save_job", [_job_row(job) for job in jobs.values()]),
+            ("save_submit", [{"job": job.sequence, "record": _text(job.asked)} for job in new]),
+            ("save_attempt", [_attempt_row(job, attempt) for job in jobs.values() for attempt in job.attempts]),
+            ("save_agent", [{"name": name, "record": _text(agent)} for name, agent in known.items()]),
+            ("forget_agent", [{"name": name} for name in agents.keys() - known.keys()]),
+        )
+        self._submits_until = max((job.sequence for job in new), default=self._submits_until)
+
+    async def restored(self) -> Restored:
+        """All that the core needs to go on."""
+        rows = await self._rows("open_jobs")
+        with _without_collection():
+            jobs = [_job(row) for row in rows]
+        ended = [row[0] for row in await self._rows("ended_jobs")]
+        agents = [_agent.decode(row[0]) for row in await self._rows("agents")]
+        return Restored(
+            jobs=tuple(jobs), ended=frozenset(ended), agents=tuple(agents), sequence=await self._highest_sequence()
+        )
+
+    async def job(self, job_id: str) -> Job | None:
+        return (await self.jobs([job_id])).get(job_id)
+
+    async def jobs(self, ids: Sequence[str]) -> dict[str, Job]:
+        """Those of them that are known."""
+        found = [_job(row) for row in await self._rows("jobs_by_id", {"ids": _text(ids)})]
+        return {job.id: job for job in found}
+
+    async def page(self, wanted: JobFilter, *, before: int, limit: int) -> list[Job]:
+        """At most so many jobs with a sequence below `before`, newest first."""
+        values = {
+            "below": before,
+            "phases": _text(sorted(wanted.phases)) if wanted.phases is not None else None,
+            "cancelling": wanted.cancelling,
+            "labels": _text(wanted.labels),
+            "limit": limit,
+        }
+        return [_job(row) for row in await self._rows("page", values)]
+
+    async def principals(self) -> list[Enrolled]:
+        """Everyone who may take part, oldest first."""
+        return [
+            Enrolled(
+                principal=Principal(role=Role(role), name=name), kid=kid, sealed_secret=secret, created_at=created_at
+            )
+            for name, role, kid, secret, created_at in await self._rows("principals")
+        ]
+
+    async def add_principals(self, new: Sequence[Enrolled]) -> None:
+        """All of them or none. None of the names may be taken."""
+        rows = [
+            {
+                "name": each.principal.name,
+                "role": each.principal.role.value,
+                "kid": each.kid,
+                "secret": each.sealed_secret,
+                "created_at": each.created_at,
+            }
+            for each in new
+        ]
+        await self._write(("add_principal", rows))
+
+    async def remove_principal(self, name: str) -> None:
+        await self._write(("remove_principal", [{"name": name}]))
+
+    async def _write(self, *statements: tuple[str, list[Row]]) -> None:
+        """One transaction: sqlite3 begins it with the first row; on the way out it is committed or rolled back."""
+        filled = [(name, rows) for name, rows in statements if rows]
+        if not filled:
+            return
+        with _as_our_errors(self._path):
+            async with self._writing:
+                try:
+                    for name, rows in filled:
+                        await self._writer.executemany(QUERIES[name], rows)
+                    await self._writer.commit()
+                except BaseException:
+                    await self._writer.rollback()
+                    raise
+
+    async def _rows(self, query: str, values: Row | None = None) -> Iterable[sqlite3.Row]:
+        with _as_our_errors(self._path):
+            return await self._reader.execute_fetchall(QUERIES[query], values)
+
+    async def _highest_sequence(self) -> int:
+        ((highest,),) = await self._rows("highest_sequence")
+        return int(highest)
+
+
+@contextmanager
+def _without_collection() -> Generator[None, None, None]:
+    """Nothing of what is made in here is garbage; looking for some again and again would take as long as the rest."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _text(value: object) -> str:
+    return _json.encode(value).decode()
+
+
+def _job_row(job: Job) -> Row:
+    record = msgspec.structs.asdict(job)
+    del record["asked"], record["attempts"]  # these have tables of their own
+    return {
+        "sequence": job.sequence,
+        "id": job.id,
+        "phase": job.phase.value,
+        "cancelling": job.cancel is not None and not job.has_ended,
+        "ended": job.has_ended,
+        "kind": job.asked.kind.value,
+        "owner": job.owner.client,
+        "priority": job.asked.priority,
+        "created_at": job.created_at,
+        "ended_at": job.ended_at,
+        "labels": _text(job.asked.labels),
+        "record": _text(record),
+    }
+
+
+def _attempt_row(job: Job, attempt: Attempt) -> Row:
+    return {
+        "job": job.sequence,
+        "number": attempt.number,
+        "id": attempt.id,
+        "agent": attempt.agent,
+        "state": attempt.state.value,
+        "record": _text(attempt),
+    }
+
+
+def _job(row: sqlite3.Row) -> Job:
+    record, submit, attempts = row
+    fields = _fields.decode(record)
+    fields["asked"] = _submit.decode(submit)
+    fields["attempts"] = _attempts.decode(attempts)
+    return msgspec.convert(fields, Job)
+
+
+def _prepare_file(path: Path, *, may_make: bool) -> None:
+    """The file is there, and no others may read it: jobs name files, and SQLite's -wal takes its mode from it."""
+    if not may_make and not path.exists():
+        raise StoreUnusable(
+            f"{path} is gone, but not the master key of what was in it; put it back from a backup, "
+            f"or remove master.key too to begin anew"
+        )
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        give_to_owner(descriptor, of=path.parent)
+    finally:
+        os.close(descriptor)
+
+
+async def _bring_up_to_date(database: aiosqlite.Connection, path: Path, *, may_make: bool) -> None:
+    version = await _pragma(database, "user_version")
+    if version > len(MIGRATIONS):
+        raise StoreUnusable(
+            f"{path} is of a newer ffmesh (its version is {version}, this one knows {len(MIGRATIONS)}); "
+            f"start that ffmesh, or restore a backup from before"
+        )
+    if version == 0 and not may_make:
+        raise StoreUnusable(f"{path} is empty; put it back from a backup, or remove master.key too to begin anew")
+    if (found := await _pragma(database, "quick_check")) != "ok":
+        raise _damaged(path, str(found))
+    if (mode := await _pragma(database, "journal_mode = WAL")) != "wal":
+        raise StoreUnusable(f"{path} cannot be used in WAL mode (only {mode}); put the home on a local disk")
+    await _pragma(database, "synchronous = FULL")
+    await _pragma(database, "foreign_keys = ON")
+    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+        await _migrate(database, number, migration)
+
+
+async def _migrate(database: aiosqlite.Connection, number: int, migration: str) -> None:
+    try:
+        await database.executescript(f"BEGIN EXCLUSIVE;\n{migration}\nPRAGMA user_version = {number};\nCOMMIT;")
+    except BaseException:
+        await database.rollback()
+        raise
+
+
+async def _pragma(database: aiosqlite.Connection, pragma: str) -> Any:  # noqa: ANN401 - as SQLite gives it
+    rows = list(await database.execute_fetchall(f"PRAGMA {pragma}"))
+    return rows[0][0] if rows else None
+
+
+def _damaged(path: Path, how: str) -> StoreUnusable:
+    return StoreUnusable(f"{path} is damaged ({how}); nothing was changed in it; restore it from a backup")
+
+
+@contextmanager
+def _as_our_errors(path: Path) -> Generator[None, None, None]:
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise  # not the disk's fault but ours: a bug
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _DAMAGED:
+            raise _damaged(path, str(error)) from error
+        raise StoreFailed(f"{path} could not be used: {error}; is the disk full or read-only?") from error
+    except OSError as error:
+        raise StoreFailed(f"{path} could not be used: {error.strerror or error}") from error

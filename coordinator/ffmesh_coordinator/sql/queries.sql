@@ -1,0 +1,81 @@
+-- One query a block, found by its name. Values are bound, never written into the text.
+
+-- name: save_job
+-- A job as it stands now, new or known.
+INSERT INTO jobs (
+    sequence, id, phase, cancelling, ended, kind, owner, priority, created_at, ended_at, labels, record
+) VALUES (
+    :sequence, :id, :phase, :cancelling, :ended, :kind, :owner, :priority, :created_at, :ended_at, :labels, :record
+)
+ON CONFLICT (id) DO UPDATE SET
+    sequence = excluded.sequence,
+    phase = excluded.phase,
+    cancelling = excluded.cancelling,
+    ended = excluded.ended,
+    ended_at = excluded.ended_at,
+    record = excluded.record
+
+-- name: save_submit
+-- What was asked for; it never changes.
+INSERT INTO submits (job, record) VALUES (:job, :record) ON CONFLICT (job) DO NOTHING
+
+-- name: save_attempt
+-- An attempt as it stands now, new or known.
+INSERT INTO attempts (job, number, id, agent, state, record) VALUES (:job, :number, :id, :agent, :state, :record)
+ON CONFLICT (job, number) DO UPDATE SET state = excluded.state, record = excluded.record
+
+-- name: save_agent
+INSERT INTO agents (name, record) VALUES (:name, :record) ON CONFLICT (name) DO UPDATE SET record = excluded.record
+
+-- name: forget_agent
+DELETE FROM agents WHERE name = :name
+
+-- name: open_jobs
+-- All jobs that have not ended, in the order of acceptance.
+SELECT record, submit, attempts FROM whole_jobs WHERE NOT ended ORDER BY sequence
+
+-- name: ended_jobs
+-- The ids of all jobs that have ended.
+SELECT id FROM jobs WHERE ended
+
+-- name: highest_sequence
+SELECT coalesce(max(sequence), 0) FROM jobs
+
+-- name: agents
+SELECT record FROM agents ORDER BY name
+
+-- name: jobs_by_id
+-- Those of these ids (a JSON array) that are known.
+SELECT record, submit, attempts FROM whole_jobs WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: page
+-- Jobs accepted before :below, newest first, that have all of these labels (a JSON object). With phases (a JSON array)
+-- those in one of them that nobody is cancelling; with :cancelling also those that somebody is. Both null: all.
+SELECT record, submit, attempts
+FROM whole_jobs
+WHERE
+    sequence < :below
+    AND (
+        :phases IS NULL
+        OR (NOT cancelling AND phase IN (SELECT value FROM json_each(:phases)))
+        OR (cancelling AND :cancelling)
+    )
+    AND NOT EXISTS (
+        SELECT 1
+        FROM json_each(:labels) AS wanted
+        WHERE NOT EXISTS (
+            SELECT 1 FROM json_each(whole_jobs.labels) AS own WHERE own.key = wanted.key AND own.value = wanted.value
+        )
+    )
+ORDER BY sequence DESC
+LIMIT :limit
+
+-- name: principals
+-- Everyone who may take part, oldest first.
+SELECT name, role, kid, secret, created_at FROM principals ORDER BY created_at, name
+
+-- name: add_principal
+INSERT INTO principals (name, role, kid, secret, created_at) VALUES (:name, :role, :kid, :secret, :created_at)
+
+-- name: remove_principal
+DELETE FROM principals WHERE name = :name
