@@ -1,4 +1,4 @@
-"""What falls due when: the one clockwork of all cores. Setting, lifting and asking cost no more when much else is waiting."""
+"""What falls due when: the clockwork of all cores. To set, lift and ask costs no more when much else is waiting."""
 
 import heapq
 from collections.abc import Hashable
