@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from ffmesh_protocol.errors import BadConfig, BadName
+from ffmesh_protocol.errors import BadConfig, FfmeshError
 from ffmesh_protocol.keys import SECRET_BYTES
 from ffmesh_protocol.limits import NUMBER_MAX
 from ffmesh_protocol.names import DEFAULT_CLUSTER, Principal, Role, checked_name, checked_principal
@@ -75,7 +75,7 @@ def load(path: Path) -> ClientConfig:
         ) from error
     try:
         return _checked(msgspec.convert(tomllib.loads(text), ClientConfig))
-    except (tomllib.TOMLDecodeError, msgspec.MsgspecError, ValueError, BadName) as error:
+    except (tomllib.TOMLDecodeError, msgspec.MsgspecError, FfmeshError) as error:
         raise BadConfig(f"{path}: {error}; mend that line, or make the file anew with `ffmesh join TOKEN`") from error
 
 

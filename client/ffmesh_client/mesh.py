@@ -101,7 +101,7 @@ class Mesh:
 
     async def jobs_named(self, ids: Iterable[str], *, patience: float | None = REQUEST_PATIENCE) -> dict[str, JobView]:
         """These, as far as they are known."""
-        open_ids = sorted(set(ids))
+        open_ids: list[str] = sorted(set(ids))
         found: dict[str, JobView] = {}
         told: set[str] = set()
         while open_ids:

@@ -22,6 +22,7 @@ Exit code: the program's own; 128+N for signal N; cancelled 130; timed out 124; 
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="changes nothing: standard output is the program's")
     wishing.add_options(parser)
 
 

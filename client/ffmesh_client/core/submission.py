@@ -36,12 +36,12 @@ ENVIRONMENT_PREFIX: Final = "LC_"
 class Wishes(Told, frozen=True):
     """The options of `run` and `submit`."""
 
+    labels: dict[str, str]
+    roots: dict[str, str]
     priority: int = 0
     on: str | None = None
     capabilities: tuple[str, ...] = ()
     timeout_seconds: float | None = None
-    labels: dict[str, str]
-    roots: dict[str, str]
 
 
 class Surroundings(Told, frozen=True):

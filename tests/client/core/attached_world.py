@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from ffmesh_client.core.attached import Attached
 from ffmesh_client.core.effects import (
     Effect,
@@ -139,7 +141,7 @@ class FakeMesh:
                 stream.end()
             self.end = cancelled() if self.cancelled else succeeded()
             lengths = StreamLengths(stdout=self.written["stdout"], stderr=self.written["stderr"])
-            self.end = End(**{**{f: getattr(self.end, f) for f in End.__struct_fields__}, "lengths": lengths})
+            self.end = msgspec.structs.replace(self.end, lengths=lengths)
 
     def credit(self, credit: StreamCredit) -> None:
         self.started = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from client.core.attached_world import (
@@ -312,7 +313,7 @@ def test_the_end_waits_for_the_bytes_that_it_promises() -> None:
 
 def test_bytes_that_never_come_are_not_waited_for() -> None:
     story = Story().assigned()
-    lost = End(**{**{f: getattr(succeeded(stdout=9), f) for f in End.__struct_fields__}, "streams_lost": True})
+    lost = msgspec.structs.replace(succeeded(stdout=9), streams_lost=True)
     (*_, finish) = story.word(Ended(job=JOB, end=lost))
     assert isinstance(finish, Finish)
     assert finish.exit_code == 1
@@ -322,14 +323,14 @@ def test_bytes_that_never_come_are_not_waited_for() -> None:
 def test_bytes_turn_out_to_be_lost_after_the_end() -> None:
     story = Story().assigned()
     story.word(Ended(job=JOB, end=succeeded(stdout=9)))
-    lost = End(**{**{f: getattr(succeeded(stdout=9), f) for f in End.__struct_fields__}, "streams_lost": True})
+    lost = msgspec.structs.replace(succeeded(stdout=9), streams_lost=True)
     assert Finish in told(story.news(end=lost))
 
 
 def test_what_our_reader_has_not_taken_is_not_dropped_when_streams_are_lost() -> None:
     story = Story().assigned()
     story.chunk(0, b"abc")
-    lost = End(**{**{f: getattr(succeeded(stdout=9), f) for f in End.__struct_fields__}, "streams_lost": True})
+    lost = msgspec.structs.replace(succeeded(stdout=9), streams_lost=True)
     assert Finish not in told(story.word(Ended(job=JOB, end=lost)))
     assert Finish in told(story.on(Written(stream="stdout", count=3)))
 
