@@ -189,6 +189,19 @@ async def test_a_script_whose_interpreter_is_missing_is_said_so(warden: Warden, 
         await warden.start([script], env=PATH, cwd="/")
 
 
+async def test_in_path_the_first_that_can_be_run_is_meant(warden: Warden, out: Caught, tmp_path: Path) -> None:
+    for place, mode in (("a", 0o644), ("b", 0o755), ("c", 0o755)):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "tool").write_text(f"#!/bin/sh\necho {place}\n")
+        (tmp_path / place / "tool").chmod(mode)
+    path = f"{tmp_path}/none:{tmp_path}/a:{tmp_path}/b:{tmp_path}/c"
+    program = await warden.start(["tool"], env={"PATH": path}, cwd="/", stdout=out.descriptor)
+    await program.ended()
+    assert out.read() == b"b\n"
+    with pytest.raises(NotStarted, match="a/tool is not executable"):
+        await warden.start(["tool"], env={"PATH": f"{tmp_path}/none:{tmp_path}/a"}, cwd="/")
+
+
 async def test_a_file_that_is_no_program_is_said_so(warden: Warden, tmp_path: Path) -> None:
     film = tmp_path / "film"
     film.write_bytes(b"\0\0\0\x18ftypisom")

@@ -172,29 +172,27 @@ def _plain_signals() -> None:
 def _execute(order: Order) -> None:
     program = order.argv[0]
     if b"/" in program:
-        candidates = [program]
-    else:
-        folders = order.env.get(b"PATH", os.defpath.encode()).split(b":")
-        candidates = [os.path.join(folder or b".", program) for folder in folders]  # noqa: PTH118  # bytes
-    seen: tuple[bytes, OSError] | None = None
-    for candidate in candidates:
-        try:
-            os.execve(candidate, order.argv, order.env)  # noqa: S606  # no shell is the point
-        except OSError as error:
-            # As a shell does: what is there but cannot be run is worth more words than what is not there.
-            if seen is None or error.errno not in {errno.ENOENT, errno.ENOTDIR}:
-                seen = candidate, error
-    assert seen is not None
-    raise _Refused(seen[1].errno or errno.EIO, _why_not(order, *seen))
+        _try(order, program)
+    # As a shell does: the first that can be run, else the first that is there, for the sake of a good sentence.
+    folders = order.env.get(b"PATH", os.defpath.encode()).split(b":")
+    there = [path for path in (b"/".join([folder or b".", program]) for folder in folders) if os.path.lexists(path)]
+    for path in [path for path in there if os.access(path, os.X_OK) and not os.path.isdir(path)] or there:  # noqa: PTH112
+        _try(order, path)
+    raise _Refused(errno.ENOENT, f"no program {_name(order)} in PATH")
 
 
-def _why_not(order: Order, candidate: bytes, error: OSError) -> str:
+def _try(order: Order, candidate: bytes) -> NoReturn:
+    try:
+        os.execve(candidate, order.argv, order.env)  # noqa: S606  # no shell is the point
+    except OSError as error:
+        raise _Refused(error.errno or errno.EIO, _why_not(candidate, error)) from None
+
+
+def _why_not(candidate: bytes, error: OSError) -> str:
     name = candidate.decode("utf-8", "backslashreplace")
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR if os.path.lexists(candidate):
             return f"{name} is there, but not the interpreter or the file that it points to"
-        case errno.ENOENT | errno.ENOTDIR if b"/" not in order.argv[0]:
-            return f"no program {_name(order)} in PATH"
         case errno.ENOENT | errno.ENOTDIR:
             return f"no program {name}"
         case errno.EACCES if os.path.isdir(candidate):  # noqa: PTH112  # bytes
