@@ -51,6 +51,11 @@ class _Stream:
         self._closed = False
         self._still_for = 0
 
+    @property
+    def kept_bytes(self) -> int:
+        outgoing = self._outgoing
+        return outgoing.written - outgoing.acknowledged + sum(len(content) for _, content in self._chunks)
+
     async def room(self) -> int:
         while not self._closed and self._outgoing.wants == 0:
             self._changed.clear()
@@ -134,6 +139,11 @@ class Streaming:
         quiet = self._bus is not None and self._bus.unacknowledged_bytes <= QUIET_BYTES
         for stream in self._all():
             stream.beat(quiet=quiet)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What waits here for clients: at most two windows a stream, and what its pipe held when its program ended."""
+        return sum(stream.kept_bytes for stream in self._all())
 
     async def run(self) -> None:
         """Sends what is due, a chunk of each stream in turn, for as long as there is a connection."""

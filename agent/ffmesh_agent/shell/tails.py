@@ -47,6 +47,10 @@ class Tail:
         self._bytes = 0
         self._lines = Lines()
 
+    @property
+    def held_bytes(self) -> int:
+        return self._bytes
+
     def feed(self, seconds: float, block: bytes) -> None:
         if len(block) > FILE_BYTES:
             block = block[-FILE_BYTES:]

@@ -1,0 +1,198 @@
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.shell.stage import fresh_id
+from ffmesh_agent.config import AgentConfig, BrokerPlace
+from ffmesh_agent.core.events import CapabilitySeen
+from ffmesh_agent.shell import capability as capability_module
+from ffmesh_agent.shell.capability import Capability
+from ffmesh_agent.shell.capture import Asker, NoAnswer
+from ffmesh_agent.shell.environment import environment
+from ffmesh_agent.shell.host import boot, host
+from ffmesh_agent.shell.sensors import Sensors
+from ffmesh_protocol import codec
+from ffmesh_warden.handle import Warden
+
+VERSION = 'echo "ffmpeg version 9.9 Copyright"'
+
+
+def _script(file: Path, text: str) -> str:
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def _config(programs: dict[str, str], roots: dict[str, str] | None = None) -> AgentConfig:
+    return AgentConfig(
+        cluster="home",
+        name="pi-1",
+        secret=bytes(32),
+        broker=BrokerPlace(host="x", port=1),
+        programs=programs,
+        roots=roots or {},
+        slots={"cpu": 2},
+    )
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[CapabilitySeen] = asyncio.Queue()
+
+    async def where(self, *programs: str) -> CapabilitySeen:
+        """The first that lists these."""
+        while True:
+            seen = await self.queue.get()
+            if set(programs) <= seen.advert.programs.keys():
+                return seen
+
+    async def without(self, program: str) -> CapabilitySeen:
+        """The first that says why this program is left out."""
+        while True:
+            seen = await self.queue.get()
+            if seen.programs is not None and f"program/{program}" in seen.programs.unavailable:
+                return seen
+
+
+@asynccontextmanager
+async def _looking(
+    config: AgentConfig, warden: Warden, home: Path, seconds: float = 10.0
+) -> AsyncGenerator[Seen, None]:
+    asker = Asker(warden, environment({}, home), home, seconds)
+    seen = Seen()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(Capability(config, fresh_id(), home, asker).run(seen.queue.put_nowait))
+        yield seen
+        task.cancel()
+
+
+async def test_the_installed_ffmpeg_is_advertised_with_what_it_lists(warden: Warden, tmp_path: Path) -> None:
+    async with _looking(_config({"ffmpeg": "", "ffprobe": ""}), warden, tmp_path) as seen:
+        found = await seen.where("ffmpeg", "ffprobe")
+    assert found.programs is not None
+    assert {"aac", "png"} <= set(found.programs.encoders)
+    assert {"h264", "aac"} <= set(found.programs.decoders)
+    assert {"scale", "overlay"} <= set(found.programs.filters)
+    assert found.programs.unavailable == {}
+    assert not found.programs.tried
+    assert (found.advert.tried, found.advert.fence, found.advert.slots["cpu"].total) == (False, "none", 2)
+    assert len(codec.encode(found.programs)) < 64 * 1024
+    assert len(codec.encode(found.advert)) < 4096
+
+
+async def test_a_warm_start_asks_nobody_until_the_file_changes(warden: Warden, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    program = _script(tmp_path / "ffprobe", f"echo >>{asked}; {VERSION}")
+    for _ in range(2):
+        async with _looking(_config({"ffprobe": program}), warden, tmp_path) as seen:
+            assert (await seen.where("ffprobe")).advert.programs == {"ffprobe": "9.9"}
+    assert asked.read_text() == "\n"
+    _script(tmp_path / "ffprobe", f"echo >>{asked}; {VERSION.replace('9.9', '10')}")
+    async with _looking(_config({"ffprobe": program}), warden, tmp_path) as seen:
+        assert (await seen.where("ffprobe")).advert.programs == {"ffprobe": "10"}
+
+
+async def test_a_damaged_memory_is_made_anew(warden: Warden, tmp_path: Path) -> None:
+    (tmp_path / "capability.json").write_bytes(b"\xff{")
+    program = _script(tmp_path / "ffprobe", VERSION)
+    async with _looking(_config({"ffprobe": program}), warden, tmp_path) as seen:
+        await seen.where("ffprobe")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("sleep 1000", "did not answer within 0 s"),
+        ("kill -SEGV $$", "was ended by signal 11"),
+        ("exit 3", "ended with exit code 3"),
+        ("echo hello", "does not say its version as ffmpeg and ffprobe do"),
+        ("yes", "prints without end"),
+    ],
+)
+async def test_a_program_that_hangs_crashes_or_lies_is_left_out_with_the_reason_and_the_agent_is_told_of_the_rest(
+    script: str, reason: str, warden: Warden, tmp_path: Path
+) -> None:
+    program = _script(tmp_path / "fake", script)
+    seconds = 0.3 if "sleep" in script else 10.0
+    async with _looking(_config({"ffmpeg": program, "true": ""}), warden, tmp_path, seconds) as seen:
+        assert (await seen.where("true")).advert.programs == {"true": ""}
+        left_out = await seen.without("ffmpeg")
+    assert left_out.programs is not None
+    assert left_out.programs.unavailable["program/ffmpeg"] == f"{program} {reason}"
+    assert left_out.advert.programs == {"true": ""}
+
+
+async def test_other_programs_are_looked_at_and_never_run(warden: Warden, tmp_path: Path) -> None:
+    program = _script(tmp_path / "dangerous", f"echo >{tmp_path}/run")
+    (tmp_path / "plain").write_text("not executable")
+    programs = {"dangerous": program, "plain": f"{tmp_path}/plain", "none": "", "gone": "/gone"}
+    async with _looking(_config(programs), warden, tmp_path) as seen:
+        found = await seen.where("dangerous")
+    assert found.programs is not None
+    assert found.advert.programs == {"dangerous": ""}
+    assert found.programs.unavailable == {
+        "program/gone": "there is no program /gone",
+        "program/none": "there is no program none in PATH",
+        "program/plain": f"{tmp_path}/plain is not executable",
+    }
+    assert not (tmp_path / "run").exists()
+
+
+async def test_a_list_that_is_far_too_long_is_cut(warden: Warden, tmp_path: Path) -> None:
+    lines = f'{VERSION}; i=0; while [ $i -lt 5000 ]; do echo " V..... e$i  text"; i=$((i+1)); done'
+    program = _script(tmp_path / "fake", lines)
+    async with _looking(_config({"ffmpeg": program}), warden, tmp_path) as seen:
+        found = await seen.where("ffmpeg")
+    assert found.programs is not None
+    assert len(found.programs.encoders) == 2000
+    codec.encode(found.programs)
+
+
+async def test_roots_come_and_go(warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capability_module, "HOLDING", 0.01)
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "there").mkdir()
+    roots = {name: str(tmp_path / name) for name in ("file", "there", "later")}
+    async with _looking(_config({}, roots), warden, tmp_path) as seen:
+        first = await seen.queue.get()
+        assert {name: root.mounted for name, root in first.advert.roots.items()} == {
+            "file": False,
+            "there": True,
+            "later": False,
+        }
+        (tmp_path / "later").mkdir()
+        (tmp_path / "there").rmdir()
+        while not (last := await seen.queue.get()).advert.roots["later"].mounted or last.advert.roots["there"].mounted:
+            pass
+
+
+async def test_an_answer_is_what_was_printed_and_the_program_sees_nothing_of_ours(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_DAEMON", "x")
+    asker = Asker(warden, environment({}, tmp_path), tmp_path)
+    assert await asker.asked(["sh", "-c", "echo printed; echo other >&2"]) == "printed\n"
+    assert "SECRET_OF_THE_DAEMON" not in await asker.asked(["env"])
+    with pytest.raises(NoAnswer, match="no program nonsense in PATH"):
+        await asker.asked(["nonsense"])
+
+
+def test_this_machine_is_described() -> None:
+    here = host()
+    assert here.cores >= 1
+    assert here.memory_bytes > 1_000_000
+    assert here.model
+    assert here.arch == os.uname().machine
+    assert boot() == boot()
+
+
+def test_the_load_is_in_percent() -> None:
+    load = Sensors().load()
+    assert load.cpu_percent is not None
+    assert load.memory_percent is not None
+    assert 0 <= load.cpu_percent <= 100
+    assert 0 < load.memory_percent <= 100

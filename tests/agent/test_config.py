@@ -1,0 +1,80 @@
+import base64
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from ffmesh_agent.config import loaded
+from ffmesh_protocol.errors import BadConfig
+
+SECRET = base64.b64encode(bytes(range(32))).decode()
+
+
+def _file(folder: Path, **changed: object) -> Path:
+    table = {"cluster": "home", "name": "pi-1", "secret": SECRET, "broker": {"host": "::1", "port": 1883}} | changed
+    file = folder / "agent.toml"
+    file.write_text(tomli_w.dumps({key: value for key, value in table.items() if value is not None}))
+    return file
+
+
+def test_what_is_left_out_has_a_sensible_value(tmp_path: Path) -> None:
+    config = loaded(_file(tmp_path))
+    assert config.secret == bytes(range(32))
+    assert (config.kid, config.roots, config.slots) == (1, {}, {"cpu": 1})
+    assert config.programs == {"ffmpeg": "", "ffprobe": ""}
+    assert config.principal.login == "agents/pi-1"
+
+
+def test_everything_said_is_taken(tmp_path: Path) -> None:
+    config = loaded(
+        _file(tmp_path, kid=2, roots={"Movies": "/m ü"}, programs={"true": "/bin/true"}, slots={"cpu": 4, "gpu": 1})
+    )
+    assert (config.kid, config.roots, config.programs) == (2, {"Movies": "/m ü"}, {"true": "/bin/true"})
+    assert config.slots == {"cpu": 4, "gpu": 1}
+
+
+def test_the_secret_is_not_shown(tmp_path: Path) -> None:
+    assert repr(loaded(_file(tmp_path))) == "AgentConfig(home/pi-1)"
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"name": None}, "missing required field `name`"),
+        ({"naem": "x"}, "unknown field `naem`"),
+        ({"broker": {"host": "x", "port": "1883"}}, "broker.port: Expected `int`, got `str`"),
+        ({"broker": {"host": "x", "port": 0}}, "broker.port: "),
+        ({"broker": {"host": "x", "port": 1, "tls": True}}, "broker: .*unknown field `tls`"),
+        ({"secret": "AAAA"}, "secret: 3 bytes instead of 32"),
+        ({"secret": "no base64!"}, "secret: Invalid base64"),
+        ({"kid": 0}, "kid: "),
+        ({"name": "Pi-1"}, "only lower case; “pi-1” would do"),
+        ({"cluster": "coordinator"}, "reserved"),
+        ({"roots": {"My Movies": "/m"}}, "cannot name a root"),
+        ({"roots": {"Movies": "media"}}, "roots.Movies: “media” is not absolute"),
+        ({"programs": {"bin/sh": ""}}, "“bin/sh” cannot name a program"),
+        ({"programs": {"sh": "bin/sh"}}, "programs.sh: “bin/sh” is not absolute"),
+        ({"slots": {"cpu": -1}}, "slots"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_the_file_and_the_key(
+    changed: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    file = _file(tmp_path, **changed)
+    with pytest.raises(BadConfig, match=sentence) as caught:
+        loaded(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_missing_unreadable_or_no_toml_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match=r"there is no file .*none\.toml; `ffmesh join"):
+        loaded(tmp_path / "none.toml")
+    with pytest.raises(BadConfig, match="cannot be read"):
+        loaded(tmp_path)
+    (tmp_path / "bad.toml").write_bytes(b"\xff = ")
+    with pytest.raises(BadConfig, match="is no TOML"):
+        loaded(tmp_path / "bad.toml")
+    (tmp_path / "bad.toml").write_text("name = \n")
+    with pytest.raises(BadConfig, match=r"is no TOML: .*line 1"):
+        loaded(tmp_path / "bad.toml")
