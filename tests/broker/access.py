@@ -59,8 +59,6 @@ ACCESS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     f"{P}/forbidden/canary": (NOBODY, only(COORDINATOR)),
     f"{P}/%u/status": (NOBODY, only(COORDINATOR)),
     "ffmesh": (NOBODY, NOBODY),
-    "ffmesh/other/coordinator/status": (NOBODY, NOBODY),
-    "ffmesh/other/agents/pi/status": (NOBODY, NOBODY),
     "ffmesh/other/agents/pi-2/to/agents/pi/x": (NOBODY, NOBODY),
     f"/{P}/agents/pi/status": (NOBODY, NOBODY),
     "agents/pi/status": (NOBODY, NOBODY),
@@ -73,6 +71,15 @@ ACCESS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "homeassistant/sensor/kitchen/config": (NOBODY, EVERYONE),
     "homeassistant/sensor/ffmesh-home/pi/state": (NOBODY, EVERYONE),
 }
+
+# What is public in one cluster is nobody's business in another.
+ACCESS.update(
+    {
+        topic.replace(P, "ffmesh/other"): (NOBODY, NOBODY)
+        for topic, (_, readers) in ACCESS.items()
+        if topic.startswith(P) and readers == EVERYONE
+    }
+)
 
 
 def matches(topic_filter: str, topic: str) -> bool:

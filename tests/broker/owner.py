@@ -1,4 +1,4 @@
-"""Runs a broker in the folder that is named, prints its pid, and waits to be killed: `python owner.py FOLDER`."""
+"""Runs a broker in the folder that is named, prints its pid and its warden's, and waits to be killed."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from ffmesh_warden.handle import Warden
 
 async def main(folder: Path) -> None:
     async with Warden.started() as warden, running(warden, prepare(folder, cluster="home")) as broker:
-        print(broker.pid, flush=True)
+        print(broker.pid, warden.pid, flush=True)
         await asyncio.Event().wait()
 
 

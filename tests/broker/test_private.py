@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import ctypes
 import os
 import selectors
@@ -9,7 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,16 @@ async def test_nothing_that_was_retained_survives_a_kill(tmp_path: Path) -> None
         assert broker.pid != before[1]
 
 
+async def test_a_reload_returns_no_sooner_than_the_broker_has_heard_of_it(warden: Warden, folder: BrokerFolder) -> None:
+    async with running(warden, folder) as broker:
+        os.kill(broker.pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await broker.reload()
+        os.kill(broker.pid, signal.SIGCONT)
+        await broker.reload()
+
+
 @as_root
 async def test_it_runs_as_the_owner_of_its_folder(warden: Warden, folder_of_nobody: BrokerFolder) -> None:
     set_login(folder_of_nobody.passwords, "agents/pi-1", "secret")
@@ -306,27 +317,46 @@ async def test_roots_own_folder_has_a_broker_that_can_read_its_logins_again(
             pass
 
 
-def dies_with_its_owner(path: Path) -> bool:
-    owner = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("owner.py"), path], stdout=subprocess.PIPE, text=True
-    )
-    assert owner.stdout is not None
-    with owner, owner.stdout:
-        process = os.pidfd_open(int(owner.stdout.readline()))
-        owner.kill()
-    try:
-        return is_over(process)
-    finally:
-        os.close(process)
+def outlives(path: Path, kill: Callable[[int, int], None]) -> bool:
+    """Whether a broker in this folder is still there after `kill`, which is told its owner's pid and its warden's."""
+    program = [sys.executable, str(Path(__file__).with_name("owner.py")), str(path)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        broker, warden = map(int, owner.stdout.readline().split())
+        process = os.pidfd_open(broker)
+        try:
+            kill(owner.pid, warden)
+            return not is_over(process)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            os.close(process)
+            owner.kill()
 
 
-def test_a_broker_dies_with_its_owner_even_by_sigkill(folder: BrokerFolder) -> None:
-    assert dies_with_its_owner(folder.path)
+def kill_the_owner(owner: int, _warden: int) -> None:
+    os.kill(owner, signal.SIGKILL)
+
+
+def kill_the_warden_of_a_frozen_owner(owner: int, warden: int) -> None:
+    os.kill(owner, signal.SIGSTOP)
+    os.kill(warden, signal.SIGKILL)
+
+
+KILLS = pytest.mark.parametrize("kill", [kill_the_owner, kill_the_warden_of_a_frozen_owner])
+
+
+@KILLS
+def test_a_broker_dies_with_who_started_it(folder: BrokerFolder, kill: Callable[[int, int], None]) -> None:
+    assert not outlives(folder.path, kill)
 
 
 @as_root
-def test_a_broker_that_runs_as_another_user_dies_with_its_owner_too(folder_of_nobody: BrokerFolder) -> None:
-    assert dies_with_its_owner(folder_of_nobody.path)
+@KILLS
+def test_a_broker_that_runs_as_another_user_dies_with_who_started_it_too(
+    folder_of_nobody: BrokerFolder, kill: Callable[[int, int], None]
+) -> None:
+    assert not outlives(folder_of_nobody.path, kill)
 
 
 async def test_a_packet_that_is_too_large_costs_its_sender_the_connection_and_nobody_else(tmp_path: Path) -> None:
