@@ -22,7 +22,7 @@ from ffmesh_protocol.names import checked_name
 
 @dataclass(frozen=True, slots=True)
 class BrokerFolder:
-    """Made by `prepare`, or by `existing` where that was done before."""
+    """Made by `prepare`; by its path alone where that was done before."""
 
     path: Path
 
