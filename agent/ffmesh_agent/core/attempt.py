@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
+from ffmesh_protocol.messages.jobs import Progress
 from ffmesh_protocol.messages.orders import Grant, Offer
 from ffmesh_protocol.messages.reports import Held, HeldPhase, Result
 from ffmesh_protocol.reasons import Stopped
+
+
+NOTHING_KNOWN: Final = Progress()
 
 
 class About(StrEnum):
@@ -34,6 +39,7 @@ class Attempt:
     stopping: Stopped | None = None
     result: Result | None = None
     kept: bool = False
+    progress: Progress = NOTHING_KNOWN
 
     @classmethod
     def reserved(cls, offer: Offer) -> "Attempt":

@@ -202,6 +202,7 @@ class Bench:
                 reason=SENTENCES[code] if code is not None else None,
                 seconds=ended.seconds,
                 lengths=ended.lengths,
+                progress=attempt.progress,
             ),
         )
 
@@ -235,6 +236,7 @@ class Bench:
     def progressed(self, attempt_id: str, progress: Progress) -> None:
         attempt = self._attempts.get(attempt_id)
         if attempt is not None and attempt.phase is HeldPhase.RUNNING:
+            attempt.progress = progress
             self._public.progressed(attempt.job, progress)
 
     # --- results ------------------------------------------------------------------------------------------------------

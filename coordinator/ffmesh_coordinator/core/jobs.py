@@ -209,6 +209,7 @@ class Jobs:
             verdict,
             {"exit_code": result.exit_code, "signal": result.signal, "started_at": started_at},
             lengths=result.lengths,
+            progress=last_progress(verdict, job, result),
         )
 
     def lose(self, job: Job, sentence: str) -> None:
@@ -248,6 +249,7 @@ class Jobs:
         verdict: Verdict,
         ended: dict[str, Any] | None = None,
         lengths: StreamLengths | None = None,
+        progress: Progress | None = None,
     ) -> Job:
         desk, attempt = self._desk, job.attempt
         ended = ended or {}
@@ -267,6 +269,7 @@ class Jobs:
             reason=verdict.reason,
             reason_code=verdict.code,
             lengths=lengths,
+            progress=progress or job.progress,
             ended_at=desk.now.utc,
             save=True,
         )
@@ -340,6 +343,14 @@ def verdict_on(job: Job, result: Result) -> Verdict:
         return Verdict(state=AttemptState.SUCCEEDED)
     reason = f"{job.asked.program} ended with exit code {result.exit_code}"
     return Verdict(state=AttemptState.FAILED, code=ReasonCode.EXITED, reason=reason)
+
+
+def last_progress(verdict: Verdict, job: Job, result: Result) -> Progress:
+    """As far as the program came; what succeeded has come to its end, whatever its last word before it was."""
+    last = result.progress if result.progress != Progress() else job.progress
+    if verdict.state is AttemptState.SUCCEEDED and last.percent is not None:
+        return msgspec.structs.replace(last, percent=100.0, eta_s=0.0)
+    return last
 
 
 def assignment(attempt: Attempt) -> Assignment:

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS
-from ffmesh_protocol.messages.jobs import ExitCode, Signal
+from ffmesh_protocol.messages.jobs import ExitCode, Progress, Signal
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Ulid
 from ffmesh_protocol.reasons import ReasonCode, Stopped
@@ -106,6 +106,8 @@ class Result(Told, frozen=True):
     reason: Sentence | None
     seconds: Seconds
     lengths: StreamLengths | None
+    progress: Progress = Progress()
+    """The program's last word of how far it was, which the once-a-second topic may have left out."""
 
 
 class Results(Directed, frozen=True):
