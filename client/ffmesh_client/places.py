@@ -1,4 +1,4 @@
-"""Roots and programs as a command line says them: `Movies=/media/movies`, `agent-2:Movies=/mnt/films`, `x264=/opt/x264`.
+"""Roots and programs as a command line says them: `Movies=/media/movies`, `agent-2:Movies=/mnt/it`, `x264=/opt/x264`.
 
 What comes out is absolute and there; anything else is refused with a sentence. Links are not followed: callers name
 their files the way they know them.

@@ -98,7 +98,7 @@ class MeshHome:
         """Returns when no part of an earlier mesh runs here any more: it may still have the port and the database."""
         for pid_file in sorted(self.run.glob("*.pid")):
             pid = _pid_in(pid_file)
-            if pid is not None and _is_part(pid) and not _ends(pid, LEFT_OVER_SECONDS):
+            if pid is not None and _sits_in(self.folder, pid) and not _ends(pid, LEFT_OVER_SECONDS):
                 raise WrongUsage(
                     f"process {pid} is left of an earlier mesh in {self.folder} ({pid_file.stem}); end it and try again"
                 )
@@ -122,10 +122,10 @@ def _pid_in(file: Path) -> int | None:
         return None
 
 
-def _is_part(pid: int) -> bool:
-    """Whether that process was started by a warden. The number may be another's by now."""
+def _sits_in(folder: Path, pid: int) -> bool:
+    """Whether that process works in the folder, as all parts do. The number may be another's by now."""
     try:
-        return b"FFMESH_PROGRAM=" in Path(f"/proc/{pid}/environ").read_bytes()
+        return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder.resolve())
     except OSError:
         return False
 
