@@ -10,12 +10,11 @@ import logging
 import sys
 from pathlib import Path
 
-from ulid import ULID
-
 from ffmesh_agent.config import AgentConfig, loaded
 from ffmesh_agent.core.agent import Agent
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.host import boot
+from ffmesh_agent.shell.life import fresh_life
 from ffmesh_agent.shell.runtime import Runtime
 from ffmesh_agent.shell.spool import Spool, owned
 from ffmesh_protocol import VERSION
@@ -57,7 +56,7 @@ async def _work(config: AgentConfig, home: Path) -> int:
     async with Warden.started() as warden:
         spool = Spool(home / "spool", syncing)
         spool_id, restored = spool.opened()
-        life = str(ULID())
+        life = fresh_life()
         core = Agent(
             name=config.name,
             cluster=config.cluster,

@@ -81,6 +81,9 @@ class Capability:
         """Never ends: asks the programs once, and looks at the roots each beat."""
         unasked = self._looked_at()
         self._mounted = await self._roots.states()
+        for name, state in self._mounted.items():
+            if not state.mounted:
+                log.warning("root %s (%s) is not there, or cannot be read", name, self._config.roots[name])
         tell(self._seen())
         async with asyncio.TaskGroup() as tasks:
             for name, binary in unasked.items():

@@ -83,8 +83,9 @@ class Connection:
         return self.is_open
 
     def _end_conversation(self) -> None:
-        if self._conversation is not None:
-            self._conversation.reschedule(asyncio.get_running_loop().time())
+        conversation, self._conversation = self._conversation, None  # it can be ended once
+        if conversation is not None:
+            conversation.reschedule(asyncio.get_running_loop().time())
 
     async def _connect(self, number: int) -> None:
         subscriptions = [Subscription(topic=topic, qos=qos) for topic, qos in self._voice.subscriptions()]

@@ -24,8 +24,13 @@ _OF_THE_CALLER: Final = frozenset(
 _LOCALE: Final = "LC_"
 
 
-def environment(asked: Mapping[str, str], private: Path, own: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """For a program whose private folder this is: its home and its place for temporary files."""
+def of_this_machine(own: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What every program is given: read once, and nothing reads the environment later."""
     base = {name: value for name, value in own.items() if name in _OF_THIS_MACHINE or name.startswith(_LOCALE)}
+    return {"PATH": os.defpath} | base
+
+
+def environment(base: Mapping[str, str], asked: Mapping[str, str], private: Path) -> dict[str, str]:
+    """For a program whose private folder this is: its home and its place for temporary files."""
     allowed = {name: value for name, value in asked.items() if name in _OF_THE_CALLER or name.startswith(_LOCALE)}
-    return {"PATH": os.defpath} | base | allowed | {"HOME": str(private), "TMPDIR": str(private)}
+    return {**base, **allowed, "HOME": str(private), "TMPDIR": str(private)}

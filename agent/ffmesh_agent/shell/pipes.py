@@ -11,9 +11,9 @@ from ffmesh_protocol.limits import CHUNK_BYTES
 BLOCK_BYTES: Final = CHUNK_BYTES
 """Read at most at once: as much as one message carries."""
 
-_CAPACITY: Final = 1024 * 1024
-"""Asked of the kernel for streams that are data: a program then writes on while we are busy with others. It is the most
-that anybody may have; without it a pipe holds 64 KiB, and a message a quarter of what it could."""
+_CAPACITY: Final = 256 * 1024
+"""Asked of the kernel for streams that are data: without it a pipe holds 64 KiB, and a message a quarter of what it
+could. More than a message gains nothing, and a user's pipes together are limited."""
 
 
 class Pipe:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted, ProgramStarted
 from ffmesh_agent.ffmpeg.argv import PROGRESS_DESCRIPTOR, Command, command
-from ffmesh_agent.shell.environment import environment
+from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.streaming import Streaming
@@ -56,6 +56,7 @@ class Programs:
         self._tails = tails
         self._streaming = streaming
         self._tell = tell
+        self._environment = of_this_machine()
         self._running: dict[str, _Running] = {}
 
     def launch(self, grant: Grant) -> None:
@@ -94,7 +95,7 @@ class Programs:
                 streams = Streams.made(pipes, progress=wanted.reports_progress)
                 program = await self._warden.start(
                     wanted.argv,
-                    env=environment(grant.env, private),
+                    env=environment(self._environment, grant.env, private),
                     cwd=wanted.folder or private,
                     umask=grant.umask,
                     stdout=streams.stdout.writes,

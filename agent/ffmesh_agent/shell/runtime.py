@@ -47,7 +47,7 @@ from ffmesh_agent.shell.capture import Asker
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.connection import Connection, Voice
 from ffmesh_agent.shell.disk import Disk
-from ffmesh_agent.shell.environment import environment
+from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.sensors import Sensors
@@ -111,7 +111,7 @@ class Runtime:
         self._tails = Tails(home / "logs", disk)
         self._streaming = Streaming(core.chunk)
         self._sensors = Sensors()
-        self._asker = Asker(warden, environment({}, home), home)
+        self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
         self._capability = Capability(config, life, home, self._asker)
         self._connection = Connection(
             address=_address(config),

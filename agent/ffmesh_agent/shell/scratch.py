@@ -31,15 +31,15 @@ class Scratch:
         return folder
 
     async def remove(self, folder: Path) -> None:
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # most programs leave nothing there, and a thread costs more than the call
-            return
         await self._disk.did(_remove, folder)
 
 
 def _remove(place: Path) -> None:
     if place.is_symlink() or not place.is_dir():
         place.unlink(missing_ok=True)
+        return
+    with contextlib.suppress(OSError):
+        place.rmdir()  # most programs leave nothing there
         return
     # A program may have taken our rights to its own folders away.
     for folder, _, _ in os.walk(place):

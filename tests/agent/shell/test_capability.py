@@ -12,7 +12,7 @@ from ffmesh_agent.core.events import CapabilitySeen
 from ffmesh_agent.shell import capability as capability_module
 from ffmesh_agent.shell.capability import Capability
 from ffmesh_agent.shell.capture import Asker, NoAnswer
-from ffmesh_agent.shell.environment import environment
+from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.host import boot, host
 from ffmesh_agent.shell.sensors import Sensors
 from ffmesh_protocol import codec
@@ -62,7 +62,7 @@ class Seen:
 async def _looking(
     config: AgentConfig, warden: Warden, home: Path, seconds: float = 10.0
 ) -> AsyncGenerator[Seen, None]:
-    asker = Asker(warden, environment({}, home), home, seconds)
+    asker = Asker(warden, environment(of_this_machine(), {}, home), home, seconds)
     seen = Seen()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(Capability(config, fresh_id(), home, asker).run(seen.queue.put_nowait))
@@ -174,7 +174,7 @@ async def test_an_answer_is_what_was_printed_and_the_program_sees_nothing_of_our
     warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_OF_THE_DAEMON", "x")
-    asker = Asker(warden, environment({}, tmp_path), tmp_path)
+    asker = Asker(warden, environment(of_this_machine(), {}, tmp_path), tmp_path)
     assert await asker.asked(["sh", "-c", "echo printed; echo other >&2"]) == "printed\n"
     assert "SECRET_OF_THE_DAEMON" not in await asker.asked(["env"])
     with pytest.raises(NoAnswer, match="no program nonsense in PATH"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.shell.stage import granted, stage
+from agent.shell.stage import granted, stage, until
 from ffmesh_agent.core.events import ProgramEnded, ProgramStarted, ProgressRead
 from ffmesh_protocol.media import RawBytes, RootPath
 from ffmesh_protocol.reasons import ReasonCode
@@ -132,6 +132,7 @@ async def test_what_cannot_be_started_says_why(warden: Warden, tmp_path: Path) -
         assert (refused.reason_code, refused.sentence) == (ReasonCode.NOT_STARTED, f"no folder {tmp_path}/none")
         refused = await here.refused(granted("sh", "-c", "true", env={"LC_ALL": "a\0b"}))
         assert refused.reason_code is ReasonCode.NOT_STARTED
+        await until(lambda: not any(here.scratch.iterdir()))
         here.scratch.rmdir()
         refused = await here.refused(granted("true"))
         assert "no private folder for it" in refused.sentence

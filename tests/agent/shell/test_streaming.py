@@ -14,7 +14,7 @@ from ffmesh_protocol.topics import Verb
 from ffmesh_warden.handle import Warden
 
 HERE = RootPath(root="R", path="")
-PIPES = 1024 * 1024 + 64 * 1024
+PIPES = 2 * 256 * 1024
 """What stdout's and stderr's pipes hold at most."""
 
 
