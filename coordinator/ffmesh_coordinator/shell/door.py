@@ -38,11 +38,11 @@ _errands: Final[msgspec.json.Decoder[Errand]] = msgspec.json.Decoder(Errand)
 @contextmanager
 def listening(folder: Path) -> Generator[socket.socket, None, None]:
     """The socket, ready for visitors. One that a killed coordinator has left is replaced: the home is locked by us."""
-    with _address(folder) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-        there = Path(address)
+    with address(folder) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        there = Path(name)
         there.unlink(missing_ok=True)
         door.setblocking(False)
-        door.bind(address)
+        door.bind(name)
         try:
             there.chmod(PRIVATE_SOCKET)  # nobody gets in before `listen`
             door.listen(VISITORS_WAITING)
@@ -120,8 +120,8 @@ def _is_welcome(visitor: socket.socket) -> bool:
 async def asked(folder: Path, errand: Errand) -> bytes | None:
     """The coordinator's answer, a line; None: nobody is at the door."""
     try:
-        with _address(folder) as address:
-            reader, writer = await asyncio.open_unix_connection(address, limit=LINE_BYTES)
+        with address(folder) as name:
+            reader, writer = await asyncio.open_unix_connection(name, limit=LINE_BYTES)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     try:
@@ -137,7 +137,7 @@ async def asked(folder: Path, errand: Errand) -> bytes | None:
 
 
 @contextmanager
-def _address(folder: Path) -> Generator[str, None, None]:
+def address(folder: Path) -> Generator[str, None, None]:
     """The socket's name as the kernel takes it, however deep the folder lies. Good within the block."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -39,7 +39,7 @@ from ffmesh_coordinator.core.events import Event, PrincipalRemoved, Recalled, Wo
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.post import Asked
 from ffmesh_coordinator.shell import clock, door
-from ffmesh_coordinator.shell.connection import Connection
+from ffmesh_coordinator.shell.connection import CoordinatorSpeaker
 from ffmesh_coordinator.shell.enrolment import Enrolment
 from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Standing, Status
 from ffmesh_coordinator.shell.home import Home
@@ -49,6 +49,7 @@ from ffmesh_coordinator.shell.timer import Timer
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.bus import BrokerAddress
 from ffmesh_protocol.keys import NONCE_BYTES, broker_password, client_id_tag
+from ffmesh_protocol.line import Line
 from ffmesh_protocol.names import COORDINATOR, Principal, agent, client
 from ffmesh_protocol.packet import Packet
 
@@ -149,12 +150,10 @@ class Runtime:
         self._questions: asyncio.Queue[Question] = asyncio.Queue()
         self._timer = Timer()
         self._turns = _Turns()
-        self._connection = Connection(
-            address=_address(config, enrolment.own_secret),
-            client_id=_client_id(config, enrolment.own_secret, life),
-            core=self._core,
-            tell=inbox.put_nowait,
+        speaker = CoordinatorSpeaker(
+            client_id=_client_id(config, enrolment.own_secret, life), core=self._core, tell=inbox.put_nowait
         )
+        self._line = Line(_address(config, enrolment.own_secret), speaker)
 
     async def run(self) -> None:
         log.info("life %s of the coordinator of %s begins in %s", self._life, self._config.cluster, self._home.folder)
@@ -187,10 +186,10 @@ class Runtime:
                 tasks.create_task(self._ring(), name="timer"),
                 tasks.create_task(door.receive_visitors(sock, self._errand_done), name="door"),
             ]
-            connection = tasks.create_task(self._connection.run(), name="connection")
+            connection = tasks.create_task(self._line.run(), name="connection")
             await self._consume()
-            self._connection.post([self._core.farewell()])
-            if self._connection.leave():
+            self._line.post([self._core.farewell()])
+            if self._line.leave():
                 await connection
             connection.cancel()
             for task in others:
@@ -210,7 +209,7 @@ class Runtime:
             match question:
                 case Asked(asker=asker):
                     answer = await self._library.answer(question)
-                    self._connection.post(self._core.packets([Reply(asker=asker, answer=answer)]))
+                    self._line.post(self._core.packets([Reply(asker=asker, answer=answer)]))
                 case Recall(job=job_id, spoken=spoken):
                     found = await self._store.job(job_id)
                     self._inbox.put_nowait(Recalled(job=job_id, spoken=spoken, found=found))
@@ -261,7 +260,7 @@ class Runtime:
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
         await self._store.save(e for e in effects if isinstance(e, SaveJob | SaveAgent | ForgetAgent))
-        self._connection.post(self._core.packets(effects))
+        self._line.post(self._core.packets(effects))
         for effect in effects:
             match effect:
                 case SaveJob() | SaveAgent() | ForgetAgent() | Tell() | Reply() | Publish():

@@ -74,7 +74,8 @@ class Store:
         self._writer = writer
         self._reader = reader
         self._writing = asyncio.Lock()
-        self._submits_until = 0
+        self._written_submits: set[str] = set()
+        """Of open jobs, as far as they were saved by us: what was asked for need not be written again."""
 
     @classmethod
     @asynccontextmanager
@@ -90,9 +91,7 @@ class Store:
                 await _bring_up_to_date(writer, path, may_make=may_make)
                 reader = await open_files.enter_async_context(aiosqlite.connect(path))
                 await _pragma(reader, "query_only = ON")
-                store = cls(path, writer, reader)
-                store._submits_until = await store._highest_sequence()
-            yield store
+            yield cls(path, writer, reader)
 
     async def save(self, batch: Iterable[Saving]) -> None:
         """One transaction; returns when it is on the disk. Of several for one job or agent the last one counts."""
@@ -107,7 +106,7 @@ class Store:
                 case ForgetAgent(name=name):
                     agents[name] = None
         known = {name: agent for name, agent in agents.items() if agent is not None}
-        new = [job for job in jobs.values() if job.sequence > self._submits_until]
+        new = [job for job in jobs.values() if job.id not in self._written_submits]
         await self._write(
             ("save_job", [_job_row(job) for job in jobs.values()]),
             ("save_submit", [{"job": job.sequence, "record": _text(job.asked)} for job in new]),
@@ -115,7 +114,8 @@ class Store:
             ("save_agent", [{"name": name, "record": _text(agent)} for name, agent in known.items()]),
             ("forget_agent", [{"name": name} for name in agents.keys() - known.keys()]),
         )
-        self._submits_until = max((job.sequence for job in new), default=self._submits_until)
+        self._written_submits.update(job.id for job in new)
+        self._written_submits.difference_update(job.id for job in jobs.values() if job.has_ended)
 
     async def restored(self) -> Restored:
         """All that the core needs to go on."""
@@ -124,9 +124,8 @@ class Store:
             jobs = [_job(row) for row in rows]
         ended = [row[0] for row in await self._rows("ended_jobs")]
         agents = [_agent.decode(row[0]) for row in await self._rows("agents")]
-        return Restored(
-            jobs=tuple(jobs), ended=frozenset(ended), agents=tuple(agents), sequence=await self._highest_sequence()
-        )
+        ((sequence,),) = await self._rows("highest_sequence")
+        return Restored(jobs=tuple(jobs), ended=frozenset(ended), agents=tuple(agents), sequence=sequence)
 
     async def job(self, job_id: str) -> Job | None:
         return (await self.jobs([job_id])).get(job_id)
@@ -191,10 +190,6 @@ class Store:
     async def _rows(self, query: str, values: Row | None = None) -> Iterable[sqlite3.Row]:
         with _as_our_errors(self._path):
             return await self._reader.execute_fetchall(QUERIES[query], values)
-
-    async def _highest_sequence(self) -> int:
-        ((highest,),) = await self._rows("highest_sequence")
-        return int(highest)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ _heading = re.compile(r"^-- name: ([a-z_]+)$", re.MULTILINE)
 _numbered = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql\Z")
 
 
-def _queries(text: str) -> dict[str, str]:
+def queries(text: str) -> dict[str, str]:
+    """Name → SQL, with its description, which SQLite takes for the comment that it is."""
     _, *blocks = _heading.split(text)
     named = list(zip(blocks[::2], blocks[1::2], strict=True))
     found = {name: block.strip() for name, block in named}
@@ -31,8 +32,8 @@ def _migrations() -> tuple[str, ...]:
     return tuple(files[name].read_text(encoding="utf-8") for _, name in numbered)
 
 
-QUERIES: Final[Mapping[str, str]] = _queries(_folder.joinpath("queries.sql").read_text(encoding="utf-8"))
-"""Name → SQL, with its description, which SQLite takes for the comment that it is."""
+QUERIES: Final[Mapping[str, str]] = queries(_folder.joinpath("queries.sql").read_text(encoding="utf-8"))
+"""Of `queries.sql`."""
 
 MIGRATIONS: Final = _migrations()
 """The first brings a database from version 0, which is an empty file, to version 1."""
