@@ -22,8 +22,8 @@ IMPURE = {"aiomqtt", "aiosqlite", "asyncio", "logging", "os", "paho", "pathlib",
     *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "open", "print", "input"),
 }
-#: The protocol is pure as a whole, its bus excepted, and may parse ids; a core is handed them.
-BUS, DICE_OF_IDS = "ffmesh_protocol.bus", "ulid"
+#: The protocol is pure as a whole, what carries packets excepted, and may parse ids; a core is handed them.
+CARRIERS, DICE_OF_IDS = {"ffmesh_protocol.bus", "ffmesh_protocol.line"}, "ulid"
 
 ROOT = Path(__file__).parent.parent
 FILES = {path.relative_to(ROOT): ast.parse(path.read_bytes()) for path in sorted(ROOT.glob("*/ffmesh_*/**/*.py"))}
@@ -69,7 +69,7 @@ def test_no_core_imports_a_shell_and_no_shell_a_main() -> None:
 
 
 def test_neither_a_core_nor_the_wire_knows_a_clock_a_socket_a_disk_dice_or_a_logger() -> None:
-    pure = _closure(CORES | {module for module in TREES if _package(module) == PROTOCOL} - {BUS})
+    pure = _closure(CORES | {module for module in TREES if _package(module) == PROTOCOL} - CARRIERS)
     imported = [(module, _package(name)) for module, name in ARROWS if module in pure]
     called = [(m, ast.unparse(node.func)) for m in pure for node in ast.walk(TREES[m]) if isinstance(node, ast.Call)]
     dice = [(module, name) for module, name in imported if name == DICE_OF_IDS and module in CORES]

@@ -45,7 +45,7 @@ from ffmesh_agent.core.events import (
 from ffmesh_agent.shell.capability import Capability
 from ffmesh_agent.shell.capture import Asker
 from ffmesh_agent.shell.clock import boottime
-from ffmesh_agent.shell.connection import Connection, Voice
+from ffmesh_agent.shell.connection import AgentSpeaker, Voice
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.programs import Programs
@@ -56,6 +56,7 @@ from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol.bus import BrokerAddress
 from ffmesh_protocol.keys import broker_password, client_id_tag
+from ffmesh_protocol.line import Line
 from ffmesh_protocol.messages.reports import Result
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import HOLDING
@@ -113,13 +114,10 @@ class Runtime:
         self._sensors = Sensors()
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
         self._capability = Capability(config, life, home, self._asker)
-        self._connection = Connection(
-            address=_address(config),
-            client_id=_client_id(config, life),
-            voice=core,
-            streaming=self._streaming,
-            tell=self._tell,
+        speaker = AgentSpeaker(
+            client_id=_client_id(config, life), voice=core, streaming=self._streaming, tell=self._tell
         )
+        self._line = Line(_address(config), speaker)
         self._timer: asyncio.TimerHandle | None = None
         self._signals: asyncio.Queue[int] = asyncio.Queue()
         self._exit_code = 0
@@ -190,7 +188,7 @@ class Runtime:
             await asyncio.sleep(HOLDING)
 
     async def _stay_connected(self) -> None:
-        await self._connection.run()
+        await self._line.run()
         raise _Left(self._exit_code)
 
     async def _read_tail(self, wanted: ReadTail) -> None:
@@ -221,8 +219,8 @@ class Runtime:
         return effects
 
     def _post(self, effects: list[Effect]) -> None:
-        if self._connection.is_open:
-            self._connection.post(self._core.packets(effects))
+        if self._line.is_open:
+            self._line.post(self._core.packets(effects))
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -264,7 +262,7 @@ class Runtime:
     def _leave(self, goodbye: Leave) -> None:
         log.info("leaving: %s", goodbye.sentence)
         self._exit_code = goodbye.exit_code
-        if not self._connection.leave():
+        if not self._line.leave():
             raise _Left(goodbye.exit_code)
 
 
