@@ -63,11 +63,16 @@ def programs(words: Iterable[str]) -> dict[str, str]:
     return dict(map(program, words))
 
 
+def is_there(name: str, path: str) -> bool:
+    """Whether this machine has that program."""
+    return shutil.which(path or name) is not None
+
+
 def missing(listed: Iterable[tuple[str, str]]) -> list[str]:
     """What is wrong with the programs of an agent on this machine, in sentences. It can be mended at any time."""
     sentences: list[str] = []
     for name, path in listed:
-        if shutil.which(path or name) is None:
+        if not is_there(name, path):
             mend = HOW_TO_INSTALL if name in ALWAYS and not path else "install it, or say where it is"
             sentences.append(f"there is no program {path or name}{'' if path else ' in PATH'}: {mend}")
     return sentences
