@@ -7,12 +7,13 @@ and `line` (what stood behind `--`; empty for commands that take no program).
 This is the edge of the process: here an error becomes one line on standard error and an exit code, never a traceback.
 """
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Final, NamedTuple, NoReturn, Protocol, cast
+from typing import Final, NamedTuple, NoReturn, Protocol, TextIO, cast
 
 
 class Row(NamedTuple):
@@ -97,6 +98,7 @@ class Wide(RawDescriptionHelpFormatter):
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
+    _hold_descriptors()
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -198,10 +200,24 @@ def _said(error: BaseException) -> int:
     return _complain(f"this is a fault of ours, please report it: {type(error).__name__}: {error}{place}", FAILED)
 
 
+def _hold_descriptors() -> None:
+    """One of the first three may be closed: the next thing to be opened, a connection perhaps, would take its place.
+
+    What is put there fails as a closed one does: it can be read where one writes, and written where one reads.
+    """
+    for number, way in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, way)  # takes the lowest free number, which is this one
+    nowhere: list[TextIO | None] = [sys.stdout, sys.stderr]
+    if None in nowhere:
+        sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+        sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+
+
 def _silence_stdout() -> None:
     """Nobody reads it any more; the interpreter would complain about what it could not flush."""
-    import os
-
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

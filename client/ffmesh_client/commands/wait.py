@@ -57,9 +57,9 @@ async def _waited(mesh: "Mesh", ids: list[str], *, quiet: bool) -> dict[str, Job
     from ffmesh_client.render.bars import watcher
 
     found = await mesh.jobs_named(ids)
-    known = [each for each in ids if each in found]
+    known = [found[each] for each in ids if each in found]
     with watcher(known, quiet=quiet) as shown:
-        async for change in mesh.follow(known):
+        async for change in mesh.follow([job.id for job in known]):
             if isinstance(change, ProgressSeen):
                 shown.progress(change)
             else:

@@ -54,6 +54,10 @@ OUTPUT_SILENCE: Final = 2 * CLIENT_SILENCE
 """The job has ended and the rest of its output does not come: after this long, counted while we are connected and our
 own reader is not to blame, it is lost. An agent whose network blinked has had time to connect again."""
 
+FIRST_CREDIT_REPEAT: Final = 0.02
+"""The first credit may overtake the grant on its way to the agent, which then cannot read it. Until the agent gives a
+sign it is said again after this long, and then each time after twice as long, up to the usual beat."""
+
 LEAVE_PATIENCE: Final = REQUEST_PATIENCE
 """Who was told to end waits this long for the end of its job, and then leaves; its farewell stops the job as well."""
 
@@ -108,6 +112,7 @@ class Attached:
         self._attempts: set[str] = set()
         self._streams: dict[str, IncomingStream] = {name: IncomingStream() for name in STREAMS}
         self._credited: dict[str, int] = dict.fromkeys(STREAMS, 0)
+        self._credit_pause = FIRST_CREDIT_REPEAT
         self._gone: set[str] = set()
         self._cut_off = False
         self._end: End | None = None
@@ -204,6 +209,8 @@ class Attached:
         self._accepted(now)
         if news.assignment is not None and newest:
             self._assigned(news.assignment, now)
+        if news.state is JobState.RUNNING and self._assignment is not None:
+            self._credit_arrived(now)
         if news.end is not None:
             self._ended(news.end, now)
 
@@ -224,6 +231,7 @@ class Attached:
         self._streams = {name: IncomingStream() for name in STREAMS}
         self._effects.append(OpenStreams(job=self.job, assignment=assignment))
         self._timers[Timer.CREDIT] = now
+        self._credit_pause = FIRST_CREDIT_REPEAT
 
     def _ended(self, end: End, now: float) -> None:
         if self.phase is Phase.ENDED:
@@ -242,6 +250,7 @@ class Attached:
         stream = self._streams.get(event.stream)
         if stream is None or self._assignment is None or event.chunk.attempt != self._assignment.attempt:
             return
+        self._credit_arrived(now)
         fresh = stream.take(event.chunk)
         if fresh:
             self._heed_output(now)
@@ -250,6 +259,12 @@ class Attached:
             else:
                 self._effects.append(Write(stream=event.stream, content=fresh))
         self._finish_if_complete()
+
+    def _credit_arrived(self, now: float) -> None:
+        """The agent knows us: the next one has time."""
+        if self._credit_pause < ATTENDING:
+            self._credit_pause = ATTENDING
+            self._timers[Timer.CREDIT] = now + ATTENDING
 
     def _consumed(self, name: str, count: int, now: float) -> None:
         stream = self._streams[name]
@@ -348,7 +363,8 @@ class Attached:
                 self._timers[timer] = now + REQUEST_REPEAT
             case Timer.CREDIT:
                 self._credit()
-                self._timers[timer] = now + ATTENDING
+                self._timers[timer] = now + self._credit_pause
+                self._credit_pause = min(2 * self._credit_pause, ATTENDING)
             case Timer.PATIENCE | Timer.LEAVE | Timer.OUTPUT:
                 raise AssertionError(timer)
 

@@ -88,6 +88,7 @@ class Identity(Told, frozen=True):
 class OpenAttempt(Told, frozen=True):
     """The streams of one attempt: who sends them, and what signs them."""
 
+    job: str
     assignment: Assignment
     keys: StreamKeys
 
@@ -141,7 +142,8 @@ class Post:
     def open_streams(self, job: str, assignment: Assignment) -> None:
         """From now on chunks of this attempt are taken, and of no other of that job."""
         stream_keys = keys.stream_keys(self._identity.secret, self._identity.cluster, job, assignment.attempt)
-        self._attempts = {assignment.attempt: OpenAttempt(assignment=assignment, keys=stream_keys)}
+        others = {attempt: opened for attempt, opened in self._attempts.items() if opened.job != job}
+        self._attempts = others | {assignment.attempt: OpenAttempt(job=job, assignment=assignment, keys=stream_keys)}
 
     def to_agent(self, credit: StreamCredit) -> Packet | None:
         """Signed for the agent of that attempt, or None: its streams are not open."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ffmesh_client.core.events import ProgressSeen
 from ffmesh_client.render import tables, words
@@ -11,6 +11,10 @@ from ffmesh_protocol.messages.jobs import JobView, Progress
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
+
+
+NAME_CHARS: Final = 30
+"""Of a job's title; what is longer would leave no room for its bar."""
 
 
 class Watcher(Protocol):
@@ -42,21 +46,26 @@ class Lines(Quiet):
 class Drawn:
     """For terminals: a bar for each job."""
 
-    def __init__(self, bars: "Bars", jobs: Sequence[str]) -> None:
+    def __init__(self, bars: "Bars", jobs: Sequence[JobView]) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {
-            job: bars.add_task(job[-8:], total=None, state="…", agent="", details="") for job in jobs
+            job.id: bars.add_task("", total=None, state="", agent="", details="") for job in jobs
         }
+        for job in jobs:
+            self.job(job)
 
     def job(self, job: JobView) -> None:
         self._draw(job.id, job.progress)
         style = words.STYLE_OF_STATE.get(job.state.value, "")
         state = f"[{style}]{job.state.value}[/]" if style else job.state.value
         task = self._tasks[job.id]
-        self._bars.update(task, description=_escaped(words.name_of(job)), state=state, agent=words.text(job.agent))
+        self._bars.update(
+            task, description=_escaped(words.name_of(job)[:NAME_CHARS]), state=state, agent=words.text(job.agent)
+        )
         if job.state.is_end:
             done = job.state.value == "succeeded"
-            self._bars.update(task, total=100, completed=100 if done else None, details=_escaped(job.reason or ""))
+            details = _escaped(words.text(job.reason)) if job.reason else ""
+            self._bars.update(task, total=100, completed=100 if done else None, details=details)
 
     def progress(self, seen: ProgressSeen) -> None:
         if seen.job in self._tasks:
@@ -70,7 +79,7 @@ class Drawn:
 
 
 @contextmanager
-def watcher(jobs: Sequence[str], *, quiet: bool) -> Generator[Watcher, None, None]:
+def watcher(jobs: Sequence[JobView], *, quiet: bool) -> Generator[Watcher, None, None]:
     if quiet:
         yield Quiet()
     elif not tables.on_terminal():
@@ -83,7 +92,8 @@ def watcher(jobs: Sequence[str], *, quiet: bool) -> Generator[Watcher, None, Non
         columns = (
             TextColumn("{task.description}"),
             TextColumn("{task.fields[state]}"),
-            BarColumn(bar_width=None),
+            # Named colours: rich's own become grey where a terminal has only sixteen.
+            BarColumn(bar_width=None, complete_style="cyan", finished_style="green", pulse_style="cyan"),
             TextColumn("{task.fields[details]}"),
             TextColumn("{task.fields[agent]}"),
         )
@@ -94,4 +104,4 @@ def watcher(jobs: Sequence[str], *, quiet: bool) -> Generator[Watcher, None, Non
 def _escaped(text: str) -> str:
     from rich.markup import escape
 
-    return escape(words.text(text))
+    return escape(text)

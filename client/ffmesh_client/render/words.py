@@ -26,7 +26,10 @@ def text(value: object) -> str:
 
 
 def joined(values: Mapping[str, object] | tuple[str, ...]) -> str:
-    words = [f"{key}={value}" for key, value in values.items()] if isinstance(values, Mapping) else list(values)
+    if isinstance(values, Mapping):
+        words = [f"{key}={value}" if value else key for key, value in values.items()]
+    else:
+        words = list(values)
     return printable(", ".join(words)) or NOTHING
 
 

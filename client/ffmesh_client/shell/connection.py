@@ -96,7 +96,7 @@ class Connection:
         if self._refused_since is None:
             self._refused_since = now
         if not self._was_connected or now - self._refused_since > REQUEST_PATIENCE:
-            raise error
+            raise LoginRefused(f"{error}; a new token from `ffmesh principal` mends that: `ffmesh join TOKEN`")
 
 
 def _address(config: ClientConfig) -> BrokerAddress:

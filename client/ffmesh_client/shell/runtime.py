@@ -21,7 +21,10 @@ from ffmesh_client.core.effects import (
 )
 from ffmesh_client.core.events import (
     Asked,
+    Connected,
+    CoordinatorSeen,
     CoordinatorSpoke,
+    Disconnected,
     Event,
     Forgotten,
     JobSeen,
@@ -76,6 +79,8 @@ class Runtime:
         self._seats = [self._requests]
         self._answers: dict[bytes, asyncio.Future[Answer]] = {}
         self._asked = 0
+        self._present: list[Event] = []
+        """What a core that comes later must know: whether there is a connection, and the coordinator seen last."""
         self._broker = f"{config.broker.host}:{config.broker.port}"
         self.news: asyncio.Queue[JobSeen | ProgressSeen] = asyncio.Queue()
         """What was heard of the jobs that are followed."""
@@ -107,6 +112,8 @@ class Runtime:
     async def attach(self, submit: Submit, descriptors: Mapping[str, int], signals: Iterable[int]) -> Finish:
         """Runs the job with its streams here, to its end. These signals are taken as the wish to cancel it."""
         seat = self._seated(submit, descriptors)
+        for event in (Woken(), *self._present):
+            self._handle(seat, event)
         taken = [*signals]
         for number in taken:
             self._loop.add_signal_handler(number, self._signalled, seat, number)
@@ -143,6 +150,12 @@ class Runtime:
             case JobSeen() | ProgressSeen():
                 self.news.put_nowait(event)
                 return
+            case Connected():
+                self._present = [event]
+            case Disconnected():
+                self._present = []
+            case CoordinatorSeen():
+                self._present = [*self._present[:1], event]
             case OwnStatusSeen(status=status):
                 if status.state is ClientState.OFFLINE and status.life == self._post.life:
                     self.connection.say_online()

@@ -241,6 +241,15 @@ def test_the_first_credit_goes_out_at_once_with_the_assignment() -> None:
     ]
 
 
+def test_the_first_credit_is_said_again_soon_until_the_agent_gives_a_sign() -> None:
+    story = Story().assigned()
+    moments = [n / 1000 for n in range(1, 3000) if credit_in(story.on(Woken(), n / 1000))]
+    assert moments == pytest.approx([0.02, 0.06, 0.14, 0.3, 0.62, 1.26, 2.54], abs=0.005)
+    story = Story().assigned()
+    story.chunk(0, b"abc", 0.01)
+    assert [n / 1000 for n in range(1, 3000) if credit_in(story.on(Woken(), n / 1000))] == []
+
+
 def test_a_repeated_assignment_does_not_open_the_streams_again() -> None:
     story = Story().assigned()
     assert story.word(Assigned(job=JOB, assignment=ASSIGNMENT)) == []
