@@ -29,7 +29,6 @@ class CoordinatorSpeaker:
         return [Subscription(topic=topic, qos=qos) for topic, qos in self._core.subscriptions()]
 
     def opened(self, bus: Bus, number: int) -> None:
-        del bus
         log.info("connected to the broker (connection %d)", number)
         self._complaint = ""
         self._tell(Connected(connection=number))

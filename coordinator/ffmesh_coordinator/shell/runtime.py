@@ -186,12 +186,12 @@ class Runtime:
                 tasks.create_task(self._ring(), name="timer"),
                 tasks.create_task(door.receive_visitors(sock, self._errand_done), name="door"),
             ]
-            connection = tasks.create_task(self._line.run(), name="connection")
+            line = tasks.create_task(self._line.run(), name="line")
             await self._consume()
             self._line.post([self._core.farewell()])
             if self._line.leave():
-                await connection
-            connection.cancel()
+                await line
+            line.cancel()
             for task in others:
                 task.cancel()
 
