@@ -13,7 +13,7 @@ from ffmesh_agent.core.attempt import About
 from ffmesh_agent.core.audiences import Audiences
 from ffmesh_agent.core.bench import Bench
 from ffmesh_agent.core.desk import Desk
-from ffmesh_agent.core.effects import Effect, Leave, Publish, ReadTail, WakeAt
+from ffmesh_agent.core.effects import Effect, Leave, ReadTail, WakeAt
 from ffmesh_agent.core.events import (
     CapabilitySeen,
     ClientStatusSeen,
@@ -36,7 +36,7 @@ from ffmesh_agent.core.events import (
     TailRead,
     Woken,
 )
-from ffmesh_agent.core.post import Post, published
+from ffmesh_agent.core.post import Post
 from ffmesh_agent.core.public import Public
 from ffmesh_protocol import VERSION, times
 from ffmesh_protocol.messages.answers import Retired
@@ -53,11 +53,12 @@ from ffmesh_protocol.messages.orders import (
     Withdrawn,
 )
 from ffmesh_protocol.messages.presence import ClientState, CoordinatorState
-from ffmesh_protocol.messages.reports import Hello, Holding, Tail
+from ffmesh_protocol.messages.reports import Decline, DeclineCode, Declined, Hello, Holding, Tail
 from ffmesh_protocol.messages.requests import Bye
 from ffmesh_protocol.names import agent as agent_principal
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.reasons import Stopped
+from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family, Verb
 
 FEATURES: Final = ("direct", "interactive")
@@ -141,7 +142,7 @@ class Agent:
     def will(self, connection: int) -> Packet:
         topic = self._desk.topics.agent_status(self._desk.name)
         status = self._public.status(online=False, connection=connection)
-        return published(Publish(family=Family.AGENT_STATUS, topic=topic, message=status))
+        return published(Family.AGENT_STATUS, topic, status)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -193,6 +194,10 @@ class Agent:
 
     def _obey(self, word: CoordinatorWord, number: int) -> None:
         desk, bench = self._desk, self._bench
+        lacking = sorted(set(word.requires) - set(FEATURES))
+        if lacking:
+            self._cannot(word, lacking)
+            return
         match word:
             case Welcome(draining=draining):
                 self._welcomed = True
@@ -224,6 +229,16 @@ class Agent:
                 self._leave(TAKEN_OVER, f"another agent called {desk.name} has taken over; give this one another name")
             case _:
                 assert_never(word)
+
+    def _cannot(self, word: CoordinatorWord, lacking: list[str]) -> None:
+        """A message that requires what we do not know: an offer is declined, of the rest nothing is done."""
+        reason = f"unsupported: {', '.join(lacking)}"
+        if isinstance(word, Offers):
+            offers = word.offers
+            declined = [Declined(attempt=each.attempt, code=DeclineCode.CANNOT, reason=reason) for each in offers]
+            self._desk.tell(Decline(declined=tuple(declined)))
+        else:
+            self._desk.warn(f"a message of the coordinator is {reason}; this agent is too old for it")
 
     def _fall_due(self, about: About, name: str) -> None:
         bench = self._bench

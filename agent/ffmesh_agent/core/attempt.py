@@ -9,7 +9,6 @@ from ffmesh_protocol.messages.orders import Grant, Offer
 from ffmesh_protocol.messages.reports import Held, HeldPhase, Result
 from ffmesh_protocol.reasons import Stopped
 
-
 NOTHING_KNOWN: Final = Progress()
 
 

@@ -4,7 +4,7 @@ Of the coordinator only the life that we greeted is heard; an earlier one is ret
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ffmesh_agent.core.audiences import Audiences, Reader
@@ -38,10 +38,11 @@ from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, Coordin
 from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, Results, Started, Tail
 from ffmesh_protocol.messages.requests import Bye, StreamCredit
 from ffmesh_protocol.names import COORDINATOR, Principal, Role
-from ffmesh_protocol.packet import EMPTY, Packet
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.sending import Addressed, halves, joined, published
 from ffmesh_protocol.signing import Lives, Numbers, Stamp, checked_mac, signed, stamp_of
 from ffmesh_protocol.streams import Chunk, packed
-from ffmesh_protocol.topics import DELIVERY, Family, Place, Topics, Verb, parse
+from ffmesh_protocol.topics import Family, Place, Topics, Verb, parse
 from ffmesh_protocol.wire import Directed
 
 ORDERS: Final[dict[str, type[CoordinatorWord]]] = {
@@ -174,22 +175,23 @@ class Post:
         return CreditCame(credit=credit)
 
     def packets(self, effects: Iterable[Effect]) -> list[Packet]:
-        """The messages among the effects. To be sent in this order."""
+        """The messages among the effects of one batch, in order; what is for one life joined."""
         ready: list[Packet] = []
-        for effect in effects:
-            match effect:
-                case Tell(life=life, message=message):
-                    ready.append(self._told(life, message))
-                case Publish():
-                    ready.append(published(effect))
-                case _:
-                    pass
+        for each in joined(_outgoing(effects)):
+            if isinstance(each, Packet):
+                ready.append(each)
+            else:
+                ready.extend(self._told(each.life, each.message))
         return ready
 
-    def _told(self, life: str, message: Directed) -> Packet:
+    def _told(self, life: str, message: Directed) -> list[Packet]:
+        try:
+            payload = codec.encode(message)
+        except Oversized:
+            return [packet for half in halves(message) for packet in self._told(life, half)]
         topic = self.topics.directed(self._me, COORDINATOR, life, SPOKEN[type(message)])
-        bare = Packet(topic=topic, payload=codec.encode(message))
-        return signed(bare, self._to_coordinator, self._stamp(self._kid, life, COORDINATOR))
+        bare = Packet(topic=topic, payload=payload)
+        return [signed(bare, self._to_coordinator, self._stamp(self._kid, life, COORDINATOR))]
 
     def chunk(self, attempt: str, verb: Verb, offset: int, content: bytes) -> Packet | None:
         """One signed piece of a stream, for the attempt's reader; None when nobody reads it any more."""
@@ -206,16 +208,15 @@ class Post:
         return Stamp(kid=kid, sender_life=self._life, receiver_life=life, number=number)
 
 
-def published(effect: Publish) -> Packet:
-    delivery = DELIVERY[effect.family]
-    payload = codec.encode(effect.message) if effect.message is not None else EMPTY
-    return Packet(
-        topic=effect.topic,
-        payload=payload,
-        qos=delivery.qos,
-        retain=delivery.retain,
-        expiry_seconds=delivery.expiry_seconds if payload else None,
-    )
+def _outgoing(effects: Iterable[Effect]) -> Iterator[Packet | Addressed]:
+    for effect in effects:
+        match effect:
+            case Publish(family=family, topic=topic, message=public):
+                yield published(family, topic, public)
+            case Tell(life=life, message=message):
+                yield Addressed(receiver=COORDINATOR, life=life, message=message)
+            case _:
+                pass
 
 
 def _public(packet: Packet, place: Place) -> Event | None:

@@ -39,6 +39,9 @@ NO_FENCE: Final = "none"
 NAMES: Final = 2000
 """Of a list, at most: four times what ffmpeg has, so that a program that lies cannot make a message too large."""
 
+FIRST_ADVERT_SECONDS: Final = 3.0
+"""The first advert waits so long for what the programs say: one without ffmpeg would have jobs for it refused."""
+
 log = logging.getLogger(__name__)
 
 
@@ -76,6 +79,7 @@ class Capability:
         self._listed: dict[str, Listed] = {}
         self._unavailable: dict[str, str] = {}
         self._host = host()
+        self._is_told = False
 
     async def run(self, tell: Callable[[CapabilitySeen], None]) -> None:
         """Never ends: asks the programs once, and looks at the roots each beat."""
@@ -84,10 +88,14 @@ class Capability:
         for name, state in self._mounted.items():
             if not state.mounted:
                 log.warning("root %s (%s) is not there, or cannot be read", name, self._config.roots[name])
-        tell(self._seen())
         async with asyncio.TaskGroup() as tasks:
-            for name, binary in unasked.items():
-                tasks.create_task(self._ask(name, binary, tell), name=f"ask {name}")
+            asked = [
+                tasks.create_task(self._ask(name, binary, tell), name=f"ask {name}") for name, binary in unasked.items()
+            ]
+            if asked:
+                await asyncio.wait(asked, timeout=FIRST_ADVERT_SECONDS)
+            self._is_told = True
+            tell(self._seen())
             tasks.create_task(self._watch_roots(tell), name="watch roots")
 
     def _looked_at(self) -> dict[str, Binary]:
@@ -117,7 +125,8 @@ class Capability:
         else:
             self._listed[name] = listed
             self._remember(name, binary, listed)
-        tell(self._seen())
+        if self._is_told:
+            tell(self._seen())
 
     async def _ffprobe(self, path: str) -> Listed:
         version = lists.version(await self._asker.asked([path, "-hide_banner", "-version"]))

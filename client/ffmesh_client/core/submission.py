@@ -6,31 +6,16 @@ looked at by the shim's model, which is not there yet.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
+from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized
 from ffmesh_protocol.limits import MESSAGE_BYTES, SUBMIT_BYTES
 from ffmesh_protocol.media import Needs, RootPath, argument_of, printable, roots_in, working_folder
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.wire import Told
-
-ENVIRONMENT: Final = frozenset(
-    {
-        "AV_LOG_FORCE_256COLOR",
-        "AV_LOG_FORCE_COLOR",
-        "AV_LOG_FORCE_NOCOLOR",
-        "LANG",
-        "NO_COLOR",
-        "TERM",
-        "TZ",
-    }
-)
-"""What of the caller's environment goes along, besides LC_*: how the program speaks, never where it looks."""
-
-ENVIRONMENT_PREFIX: Final = "LC_"
 
 
 class Wishes(Told, frozen=True):
@@ -95,11 +80,7 @@ def _working(folders: Sequence[str], roots: Mapping[str, str]) -> RootPath | Non
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in sorted(environment.items())
-        if (name in ENVIRONMENT or name.startswith(ENVIRONMENT_PREFIX)) and _is_utf8(name) and _is_utf8(value)
-    }
+    return {name: value for name, value in sorted(harmless(environment).items()) if _is_utf8(name) and _is_utf8(value)}
 
 
 def _is_utf8(text: str) -> bool:

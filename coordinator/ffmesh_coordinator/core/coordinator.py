@@ -15,7 +15,7 @@ from ffmesh_coordinator.core.agents import Agents
 from ffmesh_coordinator.core.clients import Clients
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
-from ffmesh_coordinator.core.effects import Effect, ForgetAgent, Publish, SaveJob, WakeAt
+from ffmesh_coordinator.core.effects import Effect, ForgetAgent, SaveJob, WakeAt
 from ffmesh_coordinator.core.events import (
     AdvertSeen,
     AgentSpoke,
@@ -41,7 +41,7 @@ from ffmesh_coordinator.core.job import Job
 from ffmesh_coordinator.core.jobs import Jobs
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.moment import Now
-from ffmesh_coordinator.core.post import Asked, Letter, Post, published
+from ffmesh_coordinator.core.post import Asked, Letter, Post
 from ffmesh_coordinator.core.public import Public
 from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import VERSION
@@ -51,6 +51,7 @@ from ffmesh_protocol.messages.orders import Grants
 from ffmesh_protocol.messages.presence import CoordinatorState
 from ffmesh_protocol.names import Role
 from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family
 
 NOT_WHILE_CUT_OFF = frozenset(
@@ -145,7 +146,7 @@ class Coordinator:
     def _status(self, state: CoordinatorState, connection: int) -> Packet:
         topic = self._desk.topics.coordinator_status()
         message = self._public.status(state, connection)
-        return published(Publish(family=Family.COORDINATOR_STATUS, topic=topic, message=message, retain=True))
+        return published(Family.COORDINATOR_STATUS, topic, message)
 
     # --- what the shell may ask ---------------------------------------------------------------------------------------
 

@@ -3,10 +3,8 @@
 Nothing that arrives here and is refused changes anything but the counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
-
-import msgspec
 
 from ffmesh_coordinator.core.effects import Effect, Publish, Reply, Tell
 from ffmesh_coordinator.core.events import (
@@ -60,9 +58,10 @@ from ffmesh_protocol.messages.requests import (
     Submit,
 )
 from ffmesh_protocol.names import COORDINATOR, Principal, Role
-from ffmesh_protocol.packet import EMPTY, Packet
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.sending import Addressed, halves, joined, published
 from ffmesh_protocol.signing import Lives, Numbers, Stamp, checked_mac, signed, stamp_of
-from ffmesh_protocol.topics import DELIVERY, EXPIRY_OF_VERB, Family, Place, Topics, Verb, parse
+from ffmesh_protocol.topics import EXPIRY_OF_VERB, Family, Place, Topics, Verb, parse
 from ffmesh_protocol.wire import Directed, Told
 
 M = TypeVar("M")
@@ -106,18 +105,6 @@ SPOKEN: Final[dict[type[Directed], Verb]] = {
     Ended: Verb.ENDED,
     Retired: Verb.RETIRED,
 }
-
-LISTS: Final[dict[type[Directed], str]] = {
-    Offers: "offers",
-    Grants: "grants",
-    Withdrawn: "attempts",
-    Cancels: "stops",
-    Settled: "attempts",
-    Resend: "attempts",
-}
-"""What is ready together shares a message: the field in which messages of one verb to one life are joined."""
-
-JOINED_ITEMS: Final = 200
 
 
 class Asked(Told, frozen=True):
@@ -192,18 +179,16 @@ class Post:
         return None
 
     def letters(self, effects: Iterable[Effect]) -> list[Letter | Packet]:
-        """The messages among the effects of one batch, those of one kind to one life joined."""
+        """The messages among the effects of one batch, in order; what is for one life joined."""
         ready: list[Letter | Packet] = []
-        for effect in _joined(effects):
-            match effect:
-                case Tell(receiver=receiver, life=life, message=message):
+        for each in joined(_outgoing(effects)):
+            match each:
+                case Packet():
+                    ready.append(each)
+                case Addressed(receiver=receiver, life=life, message=message):
                     ready.extend(self._told(receiver, life, message))
                 case Reply(asker=asker, answer=answer):
                     ready.extend(self._replied(asker, answer))
-                case Publish():
-                    ready.append(published(effect))
-                case _:
-                    pass
         return ready
 
     def _count(self, why: str) -> None:
@@ -252,7 +237,7 @@ class Post:
         try:
             payload = codec.encode(message)
         except Oversized:
-            return [letter for half in _halves(message) for letter in self._told(receiver, life, half)]
+            return [letter for half in halves(message) for letter in self._told(receiver, life, half)]
         verb = SPOKEN[type(message)]
         topic = self.topics.directed(COORDINATOR, receiver, life, verb)
         bare = Packet(topic=topic, payload=payload, expiry_seconds=EXPIRY_OF_VERB.get(verb))
@@ -280,16 +265,17 @@ class Post:
         return Letter(packet=packet, message=message, number=stamp.number)
 
 
-def published(effect: Publish) -> Packet:
-    delivery = DELIVERY[effect.family]
-    payload = codec.encode(effect.message) if effect.message is not None else EMPTY
-    return Packet(
-        topic=effect.topic,
-        payload=payload,
-        qos=delivery.qos,
-        retain=effect.retain,
-        expiry_seconds=delivery.expiry_seconds if payload else None,
-    )
+def _outgoing(effects: Iterable[Effect]) -> Iterator[Packet | Addressed | Reply]:
+    for effect in effects:
+        match effect:
+            case Publish(family=family, topic=topic, message=public, retain=retain):
+                yield published(family, topic, public, retain=retain)
+            case Tell(receiver=receiver, life=life, message=message):
+                yield Addressed(receiver=receiver, life=life, message=message)
+            case Reply():
+                yield effect
+            case _:
+                pass
 
 
 def _public(packet: Packet, place: Place) -> Event | None:
@@ -326,34 +312,3 @@ def _public(packet: Packet, place: Place) -> Event | None:
 def _pair(principal: Principal, life: str) -> str:
     """Whose life: another principal may put the same letters beside its own messages."""
     return f"{principal.login}/{life}"
-
-
-def _joined(effects: Iterable[Effect]) -> list[Effect]:
-    """The effects, with the lists of one verb to one life joined where the first of them stood."""
-    ready: list[Effect] = []
-    places: dict[tuple[Principal, str, type[Directed]], int] = {}
-    for effect in effects:
-        if not isinstance(effect, Tell) or type(effect.message) not in LISTS:
-            ready.append(effect)
-            continue
-        key = (effect.receiver, effect.life, type(effect.message))
-        field = LISTS[type(effect.message)]
-        at = places.get(key)
-        before = ready[at] if at is not None else None
-        if at is None or not isinstance(before, Tell) or len(getattr(before.message, field)) >= JOINED_ITEMS:
-            places[key] = len(ready)
-            ready.append(effect)
-            continue
-        items = getattr(before.message, field) + getattr(effect.message, field)
-        joined = msgspec.structs.replace(before.message, **{field: items})
-        ready[at] = msgspec.structs.replace(before, message=joined)
-    return ready
-
-
-def _halves(message: Directed) -> list[Directed]:
-    """A joined message that became too large, as two; one item alone always fits (`SUBMIT_BYTES` sees to it)."""
-    field = LISTS[type(message)]
-    items = getattr(message, field)
-    middle = len(items) // 2
-    assert middle, "one item alone exceeds the size of a message"
-    return [msgspec.structs.replace(message, **{field: part}) for part in (items[:middle], items[middle:])]

@@ -236,6 +236,16 @@ def test_a_program_off_the_list_a_missing_root_and_a_drained_agent_are_declined(
     assert story.hears(Offers(offers=(offer(),))).says(Decline)[0].declined[0].code is DeclineCode.DRAINING
 
 
+def test_an_offer_that_requires_what_this_agent_does_not_know_is_declined() -> None:
+    story = Story().hears(Offers(requires=("teleport",), offers=(offer(),)))
+    assert "teleport" in story.says(Decline)[0].declined[0].reason
+    assert not story.says(Claim)
+
+
+def test_a_grant_that_requires_what_this_agent_does_not_know_starts_nothing() -> None:
+    Story().hears(Grants(requires=("teleport",), grants=(grant(),))).none(Launch)
+
+
 def test_a_genuine_grant_of_a_program_off_the_list_starts_nothing_and_says_why() -> None:
     forbidden = Grants(grants=(_with_program(grant(), "rm"),))
     story = Story().hears(forbidden)

@@ -119,11 +119,18 @@ async def test_a_program_that_hangs_crashes_or_lies_is_left_out_with_the_reason_
     program = _script(tmp_path / "fake", script)
     seconds = 0.3 if "sleep" in script else 10.0
     async with _looking(_config({"ffmpeg": program, "true": ""}), warden, tmp_path, seconds) as seen:
-        assert (await seen.where("true")).advert.programs == {"true": ""}
         left_out = await seen.without("ffmpeg")
     assert left_out.programs is not None
     assert left_out.programs.unavailable["program/ffmpeg"] == f"{program} {reason}"
     assert left_out.advert.programs == {"true": ""}
+
+
+async def test_the_first_advert_waits_for_what_a_program_says_but_not_for_one_that_hangs(
+    warden: Warden, tmp_path: Path
+) -> None:
+    hanging = _script(tmp_path / "fake", "sleep 1000")
+    async with _looking(_config({"ffmpeg": hanging, "true": ""}), warden, tmp_path, 60.0) as seen:
+        assert (await seen.where("true")).advert.programs == {"true": ""}
 
 
 async def test_other_programs_are_looked_at_and_never_run(warden: Warden, tmp_path: Path) -> None:
