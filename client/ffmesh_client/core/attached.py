@@ -326,7 +326,7 @@ class Attached:
             self._finish(Exit.FAILED, f"job {self.job} succeeded, but some of its output was lost on the way")
         elif output_lost and end.reason_code in exits.PROGRAMS_OWN:
             self._finish(code, f"job {self.job} failed, and some of its output was lost on the way")
-        elif end.reason_code in exits.PROGRAMS_OWN and code != Exit.CANCELLED:
+        elif end.reason_code in exits.PROGRAMS_OWN and end.state is not JobState.CANCELLED:
             self._finish(code, None)
         else:
             self._finish(code, f"job {self.job} {_how(end)}: {end.reason or 'no reason is known'}")

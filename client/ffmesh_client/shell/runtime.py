@@ -134,6 +134,7 @@ class Runtime:
 
         seat.outlets = {stream: Outlet(stream, number, from_thread) for stream, number in descriptors.items()}
         self._seats.append(seat)
+        self._tell(seat, Woken())  # its patience counts from now, also when nothing else ever happens
         return seat
 
     def _signalled(self, seat: Seat, number: int) -> None:

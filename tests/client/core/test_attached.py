@@ -377,6 +377,7 @@ def test_a_reader_that_stands_still_is_waited_for_without_end() -> None:
     [
         (succeeded(), 0, False),
         (failed(ReasonCode.EXITED, exit_code=3), 3, False),
+        (failed(ReasonCode.EXITED, exit_code=130), 130, False),
         (failed(ReasonCode.KILLED, signal=9), 137, False),
         (failed(ReasonCode.TIMED_OUT, exit_code=255), 124, True),
         (failed(ReasonCode.LOST), 1, True),
