@@ -1,6 +1,5 @@
 """From the arguments of a command to a conversation with the mesh, and back to standard output."""
 
-import asyncio
 import os
 import sys
 from argparse import Namespace
@@ -29,6 +28,8 @@ def conversed(
     config: client_config.ClientConfig, action: "Callable[[Mesh], Awaitable[T]]", *, follow: Iterable[str] = ()
 ) -> T:
     """What the action gives, once it has had its mesh and the farewell is said."""
+    import asyncio
+
     from ffmesh_client.mesh import Mesh
 
     async def conversation() -> T:

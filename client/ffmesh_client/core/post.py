@@ -142,8 +142,12 @@ class Post:
     def open_streams(self, job: str, assignment: Assignment) -> None:
         """From now on chunks of this attempt are taken, and of no other of that job."""
         stream_keys = keys.stream_keys(self._identity.secret, self._identity.cluster, job, assignment.attempt)
-        others = {attempt: opened for attempt, opened in self._attempts.items() if opened.job != job}
-        self._attempts = others | {assignment.attempt: OpenAttempt(job=job, assignment=assignment, keys=stream_keys)}
+        self.close_streams(job)
+        self._attempts[assignment.attempt] = OpenAttempt(job=job, assignment=assignment, keys=stream_keys)
+
+    def close_streams(self, job: str) -> None:
+        """Nobody takes chunks of this job any more."""
+        self._attempts = {attempt: opened for attempt, opened in self._attempts.items() if opened.job != job}
 
     def to_agent(self, credit: StreamCredit) -> Packet | None:
         """Signed for the agent of that attempt, or None: its streams are not open."""

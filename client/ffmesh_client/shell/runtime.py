@@ -124,6 +124,8 @@ class Runtime:
             for number in taken:
                 self._loop.remove_signal_handler(number)
             self._seats.remove(seat)
+            self._set_alarm(seat, None)
+            self._post.close_streams(submit.job)
 
     def _seated(self, submit: Submit, descriptors: Mapping[str, int]) -> Seat:
         seat = Seat(Attached(submit, self._loop.time()), result=self._loop.create_future())

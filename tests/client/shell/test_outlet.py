@@ -1,0 +1,81 @@
+"""Bytes on their way to a descriptor that may block."""
+
+import os
+from collections.abc import Generator
+from queue import Queue
+
+import pytest
+
+from ffmesh_client.core.events import ReaderGone, Written
+from ffmesh_client.shell.outlet import Outlet
+
+PIPE_HOLDS = 65536
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def pipe() -> Generator[tuple[int, int], None, None]:
+    reader, writer = os.pipe()
+    yield reader, writer
+    os.close(writer)
+
+
+def outlet(descriptor: int) -> tuple[Outlet, "Queue[Written | ReaderGone]"]:
+    told: Queue[Written | ReaderGone] = Queue()
+    return Outlet("stdout", descriptor, told.put), told
+
+
+def test_what_was_written_is_told_and_arrives(pipe: tuple[int, int]) -> None:
+    out, told = outlet(pipe[1])
+    out.write(b"abc")
+    assert told.get(timeout=PATIENCE) == Written(stream="stdout", count=3)
+    assert os.read(pipe[0], 9) == b"abc"
+    os.close(pipe[0])
+
+
+def test_what_the_reader_has_not_taken_is_not_told(pipe: tuple[int, int]) -> None:
+    out, told = outlet(pipe[1])
+    content = os.urandom(3 * PIPE_HOLDS)
+    out.write(content)
+    out.write(b"the end")
+    assert told.empty()
+    arrived = b""
+    while len(arrived) < len(content) + 7:
+        arrived += os.read(pipe[0], PIPE_HOLDS)
+    assert arrived == content + b"the end"
+    count = 0
+    while count < len(arrived):
+        event = told.get(timeout=PATIENCE)
+        assert isinstance(event, Written)
+        count += event.count
+    os.close(pipe[0])
+
+
+def test_a_descriptor_that_somebody_made_non_blocking_is_waited_for(pipe: tuple[int, int]) -> None:
+    os.set_blocking(pipe[1], False)
+    out, told = outlet(pipe[1])
+    content = os.urandom(3 * PIPE_HOLDS)
+    out.write(content)
+    arrived = b""
+    while len(arrived) < len(content):
+        arrived += os.read(pipe[0], PIPE_HOLDS)
+    assert arrived == content
+    assert isinstance(told.get(timeout=PATIENCE), Written)
+    os.close(pipe[0])
+
+
+def test_a_closed_pipe_is_told_without_a_sentence(pipe: tuple[int, int]) -> None:
+    os.close(pipe[0])
+    out, told = outlet(pipe[1])
+    out.write(b"abc")
+    assert told.get(timeout=PATIENCE) == ReaderGone(stream="stdout", sentence=None)
+
+
+def test_a_full_disk_is_told_with_a_sentence() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    out, told = outlet(full)
+    out.write(b"abc")
+    event = told.get(timeout=PATIENCE)
+    assert isinstance(event, ReaderGone)
+    assert "No space left" in (event.sentence or "")
+    os.close(full)

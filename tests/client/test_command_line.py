@@ -1,0 +1,178 @@
+"""What `ffmesh` makes of its command line, without a mesh."""
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from ffmesh_client.__main__ import COMMANDS, EXIT_CODES, main
+
+OURS = ("run", "submit", "jobs", "job", "wait", "cancel", "logs", "agents", "agent", "drain", "resume")
+CONFIG = """\
+name = "me"
+secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+broker = {host = "127.0.0.1", port = 1}
+"""
+NOT_THERE_YET = ("--after", "--max-attempts", "--staged", "--follow", "-f ")
+
+
+@pytest.fixture(autouse=True)
+def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever this machine has of its own."""
+    monkeypatch.setenv("FFMESH_CONFIG", str(tmp_path / "none.toml"))
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    try:
+        code = main(words)
+    except SystemExit as left:
+        code = left.code if isinstance(left.code, int) else 1
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "--help")
+    assert (code, err) == (0, "")
+    assert EXIT_CODES in out
+    for name, row in COMMANDS.items():
+        assert f"    {name}" in out
+        assert row.summary in out
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_has_help_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, name, "--help")
+    assert (code, err) == (0, "")
+    assert f"    ffmesh {name}" in out
+    assert not [option for option in NOT_THERE_YET if option in out]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_lines_of_help_fit_a_terminal(name: str) -> None:
+    text: str = import_module(COMMANDS[name].module).HELP
+    assert max(len(line) for line in text.splitlines()) <= 110
+
+
+@pytest.mark.parametrize("name", ["explain", "top", "retry", "shim", "nonsense"])
+def test_a_command_that_is_not_there_is_wrong_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, name)
+    assert (code, out) == (2, "")
+    assert name in err
+
+
+def one_line(text: str) -> bool:
+    return text.endswith("\n") and text.count("\n") == 1 and text.startswith("ffmesh: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--nonsense",),
+        ("jobs", "--nonsense"),
+        ("jobs", "--state", "sleeping"),
+        ("jobs", "--limit", "0"),
+        ("jobs", "--label", "title"),
+        ("jobs", "--", "true"),
+        ("run",),
+        ("run", "--"),
+        ("run", "true"),
+        ("run", "--on", "PI", "--", "true"),
+        ("run", "--need", "encoder", "--", "true"),
+        ("run", "--timeout", "0", "--", "true"),
+        ("run", "--timeout", "nan", "--", "true"),
+        ("run", "--priority", "high", "--", "true"),
+        ("run", "--priority", "99999999", "--", "true"),
+        ("run", "--staged", "--", "true"),
+        ("run", "--after", "01J0000000000000000000000J", "--", "true"),
+        ("submit", "--max-attempts", "3", "--", "true"),
+        ("logs", "-f", "01J0000000000000000000000J"),
+        ("job",),
+        ("wait",),
+        ("agent",),
+        ("jobs", "--config"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, *words)
+    assert (code, out) == (2, "")
+    assert one_line(err)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--config", "{}", "jobs"),
+        ("jobs", "--config", "{}"),
+        ("jobs", "--config={}", "--json"),
+        ("--config={}", "--json", "jobs"),
+        ("--json", "run", "--config", "{}", "--", "true"),
+        ("submit", "--config", "{}", "--label", "a=b", "--", "ffmpeg", "--config", "other"),
+        ("--config", "{}", "wait", "01J0000000000000000000000J"),
+    ],
+)
+def test_config_and_json_stand_anywhere_before_the_program(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "mine.toml")
+    code, out, err = said(capsys, *(word.format(path) for word in words))
+    assert (code, out) == (2, "")
+    assert path in err
+    assert one_line(err)
+
+
+def test_an_id_that_cannot_be_one_is_unknown_and_needs_no_broker(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "client.toml"
+    written.write_text(CONFIG, encoding="utf-8")
+    for words in (("job", "x"), ("cancel", "x"), ("logs", "x\ny"), ("wait", "x"), ("agent", "a/b"), ("drain", "")):
+        code, out, err = said(capsys, "--config", str(written), *words)
+        assert (code, out) == (1, ""), words
+        assert one_line(err), words
+
+
+def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "client.toml"
+    written.write_text(CONFIG, encoding="utf-8")
+    config = ("--config", str(written))
+    assert said(capsys, "run", *config, "--", "cat", "/etc/passwd")[0] == 77
+    assert said(capsys, "submit", *config, "--", "/bin/cat")[0] == 2
+    code, _, err = said(capsys, "run", *config, "--root", "Etc=/nowhere/at/all", "--", "cat", "/etc/passwd")
+    assert code == 2
+    assert one_line(err)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_closed_descriptor_is_taken_by_something_else(closed: str) -> None:
+    look = (
+        "import os, sys; from ffmesh_client.__main__ import main; main(['job', 'x']);"
+        "file = os.open('/dev/zero', os.O_RDONLY); sys.exit(0 if file > 2 else 9)"
+    )
+    program = [sys.executable, "-c", look]
+    assert subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *program], check=False).returncode == 0
+
+
+def test_a_reader_that_has_left_is_no_noise() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = [sys.executable, "-m", "ffmesh_client", "--help"]
+    done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_to_say_what_is_wrong_imports_neither_mqtt_nor_rich() -> None:
+    look = (
+        "import sys; from ffmesh_client.__main__ import main; main(['run', '--config', '/nowhere', '--', 'true']);"
+        "print(sorted({'asyncio', 'paho', 'aiomqtt', 'rich', 'cryptography', 'ulid'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,218 @@
+"""What people and pipes see."""
+
+import io
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from ffmesh_client.core.events import ProgressSeen
+from ffmesh_client.render import words
+from ffmesh_client.render.agents import show_agent, show_agents
+from ffmesh_client.render.bars import watcher
+from ffmesh_client.render.jobs import show_job, show_jobs
+from ffmesh_protocol.media import Needs
+from ffmesh_protocol.messages.capability import AgentView, Host, Load, RootState, SlotUse
+from ffmesh_protocol.messages.jobs import AttemptState, AttemptView, JobKind, JobState, JobView, Progress
+from ffmesh_protocol.messages.presence import AgentState
+from ffmesh_protocol.reasons import ReasonCode
+
+RUNNING = JobView(
+    id="01J0000000000000000000000J",
+    state=JobState.RUNNING,
+    kind=JobKind.DIRECT,
+    attached=False,
+    title="Holiday",
+    program="ffmpeg",
+    agent="pi-1",
+    priority=0,
+    after=(),
+    workflow=None,
+    needs=Needs(program="ffmpeg", roots=("Movies",)),
+    exit_code=None,
+    signal=None,
+    reason=None,
+    reason_code=None,
+    permanent=False,
+    progress=Progress(percent=42.4, fps=30.1, speed=1.25, eta_s=61.0),
+    placement="pi-1 was free",
+    attempts=(
+        AttemptView(
+            number=1,
+            agent="pi-1",
+            state=AttemptState.RUNNING,
+            started_at="2026-01-02T03:04:05.678Z",
+            ended_at=None,
+            exit_code=None,
+            signal=None,
+            reason=None,
+        ),
+    ),
+    created_at="2026-01-02T03:04:05.000Z",
+    started_at="2026-01-02T03:04:05.678Z",
+    ended_at=None,
+    args=("-i", "$Movies/a b.mkv", "out.mkv"),
+    outputs=None,
+    labels={"title": "Holiday"},
+    owner="laptop",
+)
+FAILED = msgspec.structs.replace(
+    RUNNING,
+    id="01J0000000000000000000000K",
+    state=JobState.FAILED,
+    title=None,
+    agent=None,
+    exit_code=3,
+    reason="ffmpeg ended with exit code 3",
+    reason_code=ReasonCode.EXITED,
+    progress=Progress(),
+)
+AGENT = AgentView(
+    name="pi-1",
+    state=AgentState.ONLINE,
+    life="01J0000000000000000000000Z",
+    version="0.1.0",
+    features=(),
+    host=Host(arch="aarch64", cores=4, memory_bytes=4 * 2**30, model="Raspberry Pi 4"),
+    programs={"true": "", "ffmpeg": "5.1.9"},
+    hwaccels=("drm",),
+    tried=False,
+    roots={"Movies": RootState(mounted=True), "Series": RootState(mounted=False)},
+    slots={"cpu": SlotUse(total=2, used=1)},
+    fence="none",
+    load=Load(cpu_percent=12.3, memory_percent=45.6, temperature_c=51.0),
+    running=("01J0000000000000000000000J",),
+    last_seen_at="2026-01-02T03:04:05.000Z",
+    encoders=("aac", "h264_v4l2m2m"),
+    decoders=("aac",),
+    filters=("scale",),
+    unavailable={"encoder/hevc_nvenc": "no NVIDIA card"},
+)
+
+
+def test_jobs_in_a_pipe_are_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    show_jobs([RUNNING, FAILED])
+    assert capsys.readouterr().out.splitlines() == [
+        f"{'ID':<26}  STATE    PROGRAM  AGENT  {'PROGRESS':<26}  {'CREATED':<24}  TITLE",
+        f"{RUNNING.id}  running  ffmpeg   pi-1   42 % 30 fps 1.25x eta 1:01  2026-01-02T03:04:05.000Z  Holiday",
+        f"{FAILED.id}  failed   ffmpeg   -      {'exit code 3':<26}  2026-01-02T03:04:05.000Z  -",
+    ]
+
+
+def test_no_jobs_in_a_pipe_are_the_head_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    show_jobs([])
+    assert capsys.readouterr().out == "ID  STATE  PROGRAM  AGENT  PROGRESS  CREATED  TITLE\n"
+
+
+def test_a_job_in_a_pipe_is_a_fact_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_job(RUNNING)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "id           01J0000000000000000000000J"
+    assert "command      ffmpeg -i '$Movies/a b.mkv' out.mkv" in lines
+    assert "progress     42 % 30 fps 1.25x eta 1:01" in lines
+    assert lines[-1].split() == ["1", "pi-1", "running", "2026-01-02T03:04:05.678Z", "-", "-", "-"]
+
+
+def test_agents_in_a_pipe_are_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    show_agents([AGENT])
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split() == ["NAME", "STATE", "SLOTS", "CPU", "MEMORY", "HEAT", "ROOTS", "PROGRAMS", "SEEN"]
+    roots, programs, seen = "Movies, Series (not mounted)", "ffmpeg, true", "2026-01-02T03:04:05.000Z"
+    assert row == f"pi-1  online  cpu 1/2  12 %    46 %  51 °C  {roots}  {programs}  {seen}"
+
+
+def test_an_agent_says_that_its_lists_were_not_tried_and_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    show_agent(AGENT)
+    lines = capsys.readouterr().out.splitlines()
+    assert "machine      Raspberry Pi 4, aarch64, 4 cores, 4.0 GiB" in lines
+    assert "programs     ffmpeg=5.1.9, true" in lines
+    assert "encoders     aac, h264_v4l2m2m (listed, not tried)" in lines
+    assert "unavailable  encoder/hevc_nvenc: no NVIDIA card" in lines
+
+
+def test_nothing_that_others_named_can_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;owned\x07\n[red]"
+    job = msgspec.structs.replace(RUNNING, title=evil, args=(evil,), labels={"title": evil}, reason=evil, agent=evil)
+    show_jobs([job])
+    show_job(job)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    assert "[red]" in out
+
+
+def test_who_waits_in_a_pipe_gets_a_line_for_each_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with watcher([RUNNING], quiet=False) as shown:
+        shown.progress(ProgressSeen(agent="pi-1", job=RUNNING.id, progress=RUNNING.progress))
+        shown.job(RUNNING)
+        shown.job(FAILED)
+    assert capsys.readouterr().out == f"{FAILED.id}  failed     ffmpeg ended with exit code 3\n"
+
+
+def test_who_waits_for_json_sees_nothing_before_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with watcher([RUNNING], quiet=True) as shown:
+        shown.job(FAILED)
+    assert capsys.readouterr().out == ""
+
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@contextmanager
+def terminal() -> Generator[Terminal, None, None]:
+    """Standard output, as a terminal of 100 columns without colours."""
+    with pytest.MonkeyPatch.context() as patch:
+        screen = Terminal()
+        patch.setattr("sys.stdout", screen)
+        for name, value in (("TERM", "xterm"), ("COLUMNS", "100"), ("LINES", "40"), ("NO_COLOR", "1")):
+            patch.setenv(name, value)
+        yield screen
+
+
+def test_on_a_terminal_jobs_are_a_table_that_fits_and_markup_is_text() -> None:
+    with terminal() as screen:
+        show_jobs([msgspec.structs.replace(RUNNING, title="[red]x[/red]" * 9)])
+    lines = [ESCAPE.sub("", line) for line in screen.getvalue().splitlines()]
+    assert max(len(line) for line in lines) <= 100
+    assert "[red]" in screen.getvalue()
+
+
+def test_on_a_terminal_no_jobs_are_a_sentence() -> None:
+    with terminal() as screen:
+        show_jobs([])
+    assert screen.getvalue() == "There are no such jobs.\n"
+
+
+def test_on_a_terminal_facts_are_aligned_and_markup_is_text() -> None:
+    with terminal() as screen:
+        show_job(msgspec.structs.replace(RUNNING, reason="[red]why"))
+        show_agents([AGENT])
+        show_agent(AGENT)
+    assert "[red]why" in screen.getvalue()
+
+
+def test_on_a_terminal_a_bar_shows_how_far_a_job_is() -> None:
+    job = msgspec.structs.replace(RUNNING, title="[bold]Film" * 20, progress=Progress())
+    with terminal() as screen, watcher([job], quiet=False) as shown:
+        shown.progress(ProgressSeen(agent="pi-2", job=job.id, progress=RUNNING.progress))
+        shown.job(msgspec.structs.replace(job, state=JobState.SUCCEEDED))
+    assert "[bold]Film" in screen.getvalue()
+    assert "succeeded" in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "-"), (0, "0:00"), (61, "1:01"), (3661.4, "1:01:01"), (-5, "0:00")]
+)
+def test_durations_are_read_at_a_glance(seconds: float | None, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+def test_a_moment_that_is_none_is_shown_as_it_came() -> None:
+    assert words.moment("yesterday", local=True) == "yesterday"
