@@ -1,0 +1,85 @@
+"""`ffmesh doctor`: finds out what is wrong, and says how to mend it. Works with the extra `agent` alone."""
+
+import asyncio
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ffmesh_client import calling
+from ffmesh_client.config import FILE_NAME, VARIABLE, found
+from ffmesh_client.supervisor.home import default_home
+from ffmesh_protocol.errors import BadConfig
+
+if TYPE_CHECKING:
+    from ffmesh_client.checkup import Finding
+
+HELP: Final = """\
+Checks what this machine needs to take part: its configuration, who may read it, the broker, the login, the access list,
+the coordinator, keys, agents, programs and roots; and says how to mend what is wrong. The file is client.toml, or
+agent.toml where --config names one or there is no client.toml. Exit code 1 if something is wrong.
+"""
+
+AGENT_FILE: Final = "agent.toml"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="client.toml or agent.toml to check")
+    parser.add_argument("--home", metavar="DIR", help="the folder of the client.toml or agent.toml to check")
+
+
+def run(arguments: Namespace) -> int:
+    from ffmesh_client.checkup import examined
+
+    try:
+        file = _file(arguments)
+    except BadConfig as error:
+        findings = [_no_configuration(error)]
+    else:
+        findings = asyncio.run(examined(file))
+    if arguments.json:
+        calling.print_json(findings)
+    else:
+        _print(findings)
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _file(arguments: Namespace) -> Path:
+    if arguments.config:
+        return Path(arguments.config)
+    if arguments.home:
+        return _in_folder(Path(arguments.home))
+    try:
+        return found(None, os.environ, Path.home())
+    except BadConfig:
+        agents = default_home(os.environ, os.geteuid()) / AGENT_FILE
+        if VARIABLE not in os.environ and agents.exists():
+            return agents
+        raise
+
+
+def _in_folder(folder: Path) -> Path:
+    for name in (FILE_NAME, AGENT_FILE):
+        if (folder / name).exists():
+            return folder / name
+    raise BadConfig(f"there is neither {FILE_NAME} nor {AGENT_FILE} in {folder}")
+
+
+def _no_configuration(error: BadConfig) -> "Finding":
+    from ffmesh_client.checkup import Finding
+
+    mend = "`ffmesh up` makes a mesh on this machine, `ffmesh join TOKEN` lets it take part in another's"
+    return Finding(check="configuration", ok=False, message=f"{error}".partition(":")[0], mend=mend)
+
+
+def _print(findings: "Sequence[Finding]") -> None:
+    from ffmesh_client.checkup import FIRST_THE_OTHERS
+
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        was_made = finding.mend != FIRST_THE_OTHERS
+        mark = "ok" if finding.ok else "WRONG" if was_made else "-"
+        print(f"{mark:5}  {finding.check:{width}}  {finding.message}")
+        if finding.mend is not None and was_made:
+            print(f"{'':{width + 9}}to mend it: {finding.mend}")

@@ -1,0 +1,146 @@
+"""`ffmesh doctor` on a mesh that is well, and on what can go wrong with one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.mesh import RunningMesh, mesh_up
+
+OF_BOTH = ["configuration", "permissions", "broker", "login", "access", "coordinator"]
+OF_A_CLIENT = [*OF_BOTH, "keys", "agents", "programs", "roots"]
+OF_AN_AGENT = [*OF_BOTH, "programs", "roots"]
+
+WITH_AGENT_ALONE = """
+import sys
+sys.modules["rich"] = sys.modules["aiosqlite"] = None
+from ffmesh_client.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""As if no other extra were installed."""
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningMesh, None, None]:
+    folder = tmp_path_factory.mktemp("doctor")
+    films = folder / "films"
+    films.mkdir()
+    with mesh_up(folder / "home", "--root", f"Films={films}") as running:
+        yield running
+
+
+def findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
+    listed = json.loads(done.stdout)
+    assert all(set(each) == {"check", "ok", "message", "mend"} for each in listed)
+    assert all((each["mend"] is None) == each["ok"] for each in listed)
+    return {each["check"]: each for each in listed}
+
+
+def wrong(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [check for check, finding in findings(done).items() if not finding["ok"]]
+
+
+def changed(mesh: RunningMesh, file: Path, before: str, after: str) -> Path:
+    """A copy of client.toml with another line."""
+    text = mesh.client_toml.read_text(encoding="utf-8")
+    lines = [after if line.startswith(before) else line for line in text.splitlines()]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    file.chmod(0o600)
+    return file
+
+
+def test_a_mesh_that_is_well_has_nothing_wrong(mesh: RunningMesh) -> None:
+    done = mesh.ffmesh("doctor", "--json")
+    assert list(findings(done)) == OF_A_CLIENT
+    assert wrong(done) == []
+    assert done.returncode == 0
+
+
+def test_people_get_a_line_for_each_check(mesh: RunningMesh) -> None:
+    done = mesh.ffmesh("doctor", "--home", mesh.home)
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["ok", check] for check in OF_A_CLIENT]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_agents_file_is_checked_without_disturbing_the_agent(mesh: RunningMesh) -> None:
+    file, pid = mesh.home / "agents" / "agent-1" / "agent.toml", mesh.pid("agent-1")
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert list(findings(done)) == OF_AN_AGENT
+    assert done.returncode == 0
+    assert mesh.pid("agent-1") == pid
+    assert "superseded" not in (mesh.home / "logs" / "agent-1.log").read_text(encoding="utf-8")
+
+
+def test_it_needs_no_other_extra_than_an_agents(mesh: RunningMesh) -> None:
+    words = [sys.executable, "-c", WITH_AGENT_ALONE, "doctor", "--home", str(mesh.home)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_broker_that_is_not_there_is_said_soon_with_what_to_do(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = changed(mesh, tmp_path / "client.toml", "port =", "port = 1")
+    done = mesh.ffmesh("doctor", "--json", "--config", file, seconds=15)
+    assert done.returncode == 1
+    assert wrong(done) == ["broker", "login", "access", "coordinator", "keys", "agents"]
+    assert "ffmesh up" in findings(done)["broker"]["mend"]
+
+
+def test_a_login_that_was_removed_is_told_from_a_broker_that_is_away(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = changed(mesh, tmp_path / "client.toml", "name =", 'name = "somebody-else"')
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert wrong(done)[0] == "login"
+    assert "principal add somebody-else --role client" in findings(done)["login"]["mend"]
+
+
+def test_a_file_that_others_may_read_is_wrong(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = changed(mesh, tmp_path / "client.toml", "-", "-")
+    file.chmod(0o644)
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert wrong(done) == ["permissions"]
+    assert "chmod 600" in findings(done)["permissions"]["mend"]
+
+
+def test_a_root_that_is_not_mounted_is_wrong(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = changed(mesh, tmp_path / "client.toml", "Films =", 'Films = "/there/is/no/such/folder"')
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert wrong(done) == ["roots"]
+
+
+def test_an_agent_without_its_programs_is_told_how_to_get_them(mesh: RunningMesh, tmp_path: Path) -> None:
+    agent = (mesh.home / "agents" / "agent-1" / "agent.toml").read_text(encoding="utf-8")
+    file = tmp_path / "agent.toml"
+    file.write_text(agent.replace('ffmpeg = ""', 'ffmpeg = "/there/is/no/ffmpeg"'), encoding="utf-8")
+    file.chmod(0o600)
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert wrong(done) == ["programs"]
+    assert "/there/is/no/ffmpeg" in findings(done)["programs"]["message"]
+
+
+def test_no_configuration_at_all_is_a_finding_too(tmp_path: Path) -> None:
+    nowhere = os.environ | {"XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    nowhere.pop("FFMESH_CONFIG", None)
+    for options in (["--home", str(tmp_path)], ["--config", str(tmp_path / "client.toml")]):
+        words = [sys.executable, "-m", "ffmesh_client", "doctor", "--json", *options]
+        done = subprocess.run(words, env=nowhere, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, wrong(done)) == (1, ["configuration"]), done.stderr
+
+
+def test_a_file_that_is_no_configuration_is_one_finding_and_no_traceback(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = tmp_path / "client.toml"
+    file.write_text("this is no TOML", encoding="utf-8")
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert (done.returncode, wrong(done), done.stderr) == (1, ["configuration"], "")
+
+
+def test_a_coordinator_that_is_stuck_does_not_answer(tmp_path: Path) -> None:
+    with mesh_up(tmp_path / "home") as mesh:
+        os.kill(mesh.pid("coordinator"), signal.SIGSTOP)
+        done = mesh.ffmesh("doctor", "--json", seconds=20)
+        assert wrong(done) == ["keys", "agents"]
+        assert done.returncode == 1
