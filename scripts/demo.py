@@ -62,7 +62,7 @@ def show(scratch: Path) -> None:
         # Both agents do some of it: each has one slot, and there are two jobs.
         step("Two jobs", "what a media server would ask ffmpeg for; each goes to the best free machine")
         jobs = [submit(client, film, small), submit(client, film, films / "My film, tiny.mp4", "-vf", "scale=320:-2")]
-        say("wait", client, *jobs)
+        follow(client, jobs)
         where = [check_job(client, job) for job in jobs]
         step("The same, as if it were local", "`ffmesh run` gives the program's own output and exit code")
         say("run", client, "--", "ffprobe", "-hide_banner", str(small))
@@ -114,6 +114,29 @@ def submit(client: Path, film: Path, result: Path, *options: str) -> str:
     job = ask("submit", client, "--label", label, "--", *line).strip()
     print(f"    {job}  {result.stem}")
     return job
+
+
+def follow(client: Path, jobs: list[str]) -> None:
+    """Their progress: bars on a terminal, a line a second elsewhere."""
+    if sys.stdout.isatty():
+        say("wait", client, *jobs)
+        return
+    while True:
+        going_on = [describe(client, job) for job in jobs]
+        if not any(going_on):
+            return
+        time.sleep(1)
+
+
+def describe(client: Path, job: str) -> bool:
+    """Prints where the job is; whether it goes on."""
+    seen: dict[str, Any] = json.loads(ask("job", client, job, "--json"))
+    far = seen["progress"]
+    numbers = (
+        f"{far['percent']:5.1f} %  {far['fps']:.0f} fps  {far['speed']:.1f}x" if far["percent"] is not None else ""
+    )
+    print(f"    {seen['title']:15} {seen['state']:9} {seen['agent'] or '-':8} {numbers}".rstrip())
+    return seen["ended_at"] is None
 
 
 def check_job(client: Path, job: str) -> str:
