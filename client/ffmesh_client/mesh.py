@@ -145,7 +145,7 @@ class Mesh:
         return (await self._asked(Logs(job=job), Lines)).lines
 
     async def follow(self, jobs: Iterable[str]) -> AsyncIterator[JobView | ProgressSeen]:
-        """Each of these jobs whenever it has changed, and how far it is; ends when all of them have ended.
+        """Each of these jobs whenever it has changed, and how far it is; ends when all have ended or are unknown.
 
         They must have been named to `connected`. What is public says when to ask; what is told here was signed.
         A broker or coordinator that is away is waited for.
@@ -153,11 +153,14 @@ class Mesh:
         open_ids = set(jobs)
         stale = set(open_ids)
         while open_ids:
-            for view in (await self.jobs_named(stale & open_ids, patience=None)).values():
-                yield view
+            asked = stale & open_ids
+            found = await self.jobs_named(asked, patience=None)
+            open_ids -= asked - found.keys()  # forgotten: nothing will ever be heard of them
+            stale.clear()
+            for view in found.values():
                 if view.state.is_end:
                     open_ids.discard(view.id)
-            stale.clear()
+                yield view
             while open_ids and not stale:
                 try:
                     async with asyncio.timeout(ATTENDING):

@@ -31,7 +31,9 @@ def run(arguments: Namespace) -> int:
 
     config = calling.configured(arguments)
     submit = wishing.submit_of(arguments, JobKind.INTERACTIVE, config)
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup wants
+        signals.append(signal.SIGHUP)
     finish = calling.conversed(config, lambda mesh: mesh.run(submit, {"stdout": 1, "stderr": 2}, signals))
     if finish.sentence is not None:
         calling.complain(finish.sentence)

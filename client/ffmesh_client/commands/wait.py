@@ -53,7 +53,7 @@ def _id(word: str) -> str | None:
 
 
 async def _waited(mesh: "Mesh", ids: list[str], *, quiet: bool) -> dict[str, JobView]:
-    """Those that are known, as they ended."""
+    """Those that are known, as they ended. One that is forgotten while it is waited for is not known any more."""
     from ffmesh_client.render.bars import watcher
 
     found = await mesh.jobs_named(ids)
@@ -65,7 +65,7 @@ async def _waited(mesh: "Mesh", ids: list[str], *, quiet: bool) -> dict[str, Job
             else:
                 found[change.id] = change
                 shown.job(change)
-    return found
+    return {each: job for each, job in found.items() if job.state.is_end}
 
 
 def _code(word: str, job: JobView | None) -> int:
