@@ -159,6 +159,7 @@ def _as_table(listed: Listed) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
+        allow_abbrev=False,
         description="Decides which agent runs which job. Runs in the foreground until it is told to stop (SIGTERM).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -171,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         help="who may take part",
         description="Who may take part in the mesh: effective at once, whether the coordinator runs or not.",
         parents=[_common()],
+        allow_abbrev=False,
     )
     _add_actions(principal)
     return parser
@@ -184,6 +186,7 @@ def _add_actions(principal: argparse.ArgumentParser) -> None:
         description="Lets somebody take part. Agents and clients get a join token, to be pasted on their machine; "
         "watchers and controllers speak plain MQTT and get a login. Both are secrets.",
         parents=[_common()],
+        allow_abbrev=False,
     )
     add.add_argument("name", metavar="NAME", help="letters, digits, _ and -; an agent's in lower case")
     add.add_argument("--role", choices=list(SPOKEN_ROLES), required=True, help="what it is in the mesh")
@@ -193,6 +196,7 @@ def _add_actions(principal: argparse.ArgumentParser) -> None:
         help="show who may take part",
         description="Shows who may take part, without their secrets.",
         parents=[_common()],
+        allow_abbrev=False,
     )
     listing.set_defaults(command="list")
     remove = actions.add_parser(
@@ -200,6 +204,7 @@ def _add_actions(principal: argparse.ArgumentParser) -> None:
         help="take somebody out",
         description="Takes somebody out: their connections are ended at once, and their jobs with them.",
         parents=[_common()],
+        allow_abbrev=False,
     )
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(command="remove")

@@ -9,6 +9,7 @@ ends before it has sent anything that was not saved.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -172,6 +173,7 @@ class Runtime:
     async def _restore(self) -> None:
         """What the disk holds; and who of those that it speaks of was removed while there was no coordinator."""
         restored = await self._store.restored()
+        gc.freeze()  # it stays as long as we do; to look through it for garbage takes seconds when the queue is long
         self._inbox.put_nowait(restored)
         owners = {client(job.owner.client) for job in restored.jobs}
         workers = {agent(job.attempt.agent) for job in restored.jobs if job.attempt is not None}

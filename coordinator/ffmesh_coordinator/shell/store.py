@@ -35,6 +35,8 @@ Saving: TypeAlias = SaveJob | SaveAgent | ForgetAgent
 Row: TypeAlias = dict[str, Any]
 """The values of one statement, by the names that stand in it."""
 
+READ_AT_ONCE: Final = 1000
+
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE: Final = 0xFF
 """SQLite's extended error codes carry the plain one in their lowest byte."""
@@ -119,13 +121,20 @@ class Store:
 
     async def restored(self) -> Restored:
         """All that the core needs to go on."""
-        rows = await self._rows("open_jobs")
-        with _without_collection():
-            jobs = [_job(row) for row in rows]
+        jobs = await self._open_jobs()
         ended = [row[0] for row in await self._rows("ended_jobs")]
         agents = [_agent.decode(row[0]) for row in await self._rows("agents")]
         ((sequence,),) = await self._rows("highest_sequence")
         return Restored(jobs=tuple(jobs), ended=frozenset(ended), agents=tuple(agents), sequence=sequence)
+
+    async def _open_jobs(self) -> list[Job]:
+        """Read a part at a time: of a hundred thousand, the text alone is hundreds of megabytes."""
+        jobs: list[Job] = []
+        with _as_our_errors(self._path), _without_collection():
+            async with self._reader.execute(QUERIES["open_jobs"]) as cursor:
+                while rows := await cursor.fetchmany(READ_AT_ONCE):
+                    jobs.extend(_job(row) for row in rows)
+        return jobs
 
     async def job(self, job_id: str) -> Job | None:
         return (await self.jobs([job_id])).get(job_id)
