@@ -16,7 +16,6 @@ from typing import Final, cast
 import msgspec
 
 from ffmesh_broker.configuration import prepare
-from ffmesh_client.places import is_there
 from ffmesh_client.supervisor.door import Door
 from ffmesh_client.supervisor.files import CLIENT, WATCHER, Files
 from ffmesh_client.supervisor.home import MeshHome
@@ -42,7 +41,6 @@ class Mesh:
         self._home = home
         self._options = options
         self._demanded_port = demanded_port
-        self._programs = [name for name, path in options.all_programs.items() if is_there(name, path)]
         self._files = Files(home, options)
         self._broker_folder = prepare(home.broker, cluster=self._files.cluster)
         self._mood = Mood()
@@ -81,13 +79,8 @@ class Mesh:
         impatience = group.create_task(self._explain_after_a_while(), name="impatience")
         door = Door(self._home.socket)
         self._start_known_agents(warden, group, broker.port)
-        from ffmesh_client.supervisor.offers import missing_offers  # takes 0.1 s, in which the parts start
-
         await self._start_all_agents(door, warden, group, broker.port)
         await door.ready(self._options.agent_names)
-        missing = await missing_offers(self._home.client, self._options.agent_names, self._programs)
-        if missing:
-            say(f"some programs do not say what they can do: {', '.join(missing)}; why is in {self._home.logs}")
         impatience.cancel()
 
     def _start_known_agents(self, warden: Warden, group: asyncio.TaskGroup, port: int) -> None:
