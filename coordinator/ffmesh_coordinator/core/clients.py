@@ -279,7 +279,9 @@ class Clients:
             self._retire(life)
 
     def removed(self, name: str) -> None:
-        for life in list(self._lives.values()):
+        """Its login is gone: nobody waits for its jobs any more. Of some lives only the disk knows."""
+        waiting = [Life(client, life) for client, life in self._desk.ledger.client_lives()]
+        for life in [*self._lives.values(), *waiting]:
             if life.client == name:
                 self._gone(life.client, life.life)
                 self._retire(life)

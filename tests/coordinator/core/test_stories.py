@@ -15,6 +15,7 @@ from ffmesh_coordinator.core.events import (
     OwnStatusSeen,
     PrincipalRemoved,
     Recalled,
+    Restored,
     Woken,
 )
 from ffmesh_coordinator.core.lifecycle import Phase
@@ -373,6 +374,15 @@ def test_who_attends_a_job_that_ended_long_ago_is_answered_from_the_disk() -> No
     recall = story.one(Recall, job=JOB)
     story.on(Recalled(job=JOB, found=ended, spoken=recall.spoken))
     assert story.messages(Attended)[0].jobs[0].state is JobState.SUCCEEDED
+
+
+def test_a_removed_client_is_waited_for_by_no_job_also_when_only_the_disk_knows_its_life() -> None:
+    story = Story()
+    attempt = story.runs(JobKind.INTERACTIVE)
+    restarted = Story()
+    restarted.on(Restored(jobs=(story.saved(),), ended=frozenset(), agents=(), sequence=1))
+    restarted.on(PrincipalRemoved(principal=TV))
+    assert restarted.stopped() == [attempt]
 
 
 def test_a_life_that_has_ended_is_told_so() -> None:

@@ -244,7 +244,6 @@ async def test_what_a_removed_client_says_over_a_login_that_still_stands_is_nobo
             assert [view.id for view in page.jobs] == [ulid("J", 1)]
 
 
-@pytest.mark.xfail(reason="the core forgets the jobs of a removed client whose life it has not heard since its start")
 async def test_who_was_removed_while_there_was_no_coordinator_is_no_longer_waited_for(place: Place) -> None:
     with place.coordinator() as process:
         await place.is_connected()
