@@ -261,3 +261,16 @@ async def test_who_follows_a_job_hears_its_progress_and_its_end(broker: PrivateB
             ended = msgspec.structs.replace(FAILED, id=RUNNING.id)
             state[0] = ended
             assert [change async for change in changes] == [ended]
+
+
+async def test_a_job_that_is_forgotten_while_somebody_follows_it_is_not_followed_for_ever(
+    broker: PrivateBroker,
+) -> None:
+    pages = [JobList(jobs=(RUNNING,), cursor=None), JobList(jobs=(), cursor=None, unknown=(RUNNING.id,))]
+    async with played(broker) as other:
+        other.hears = lambda packet, place: pages.pop(0) if place.verb == Verb.JOB else None
+        async with Mesh.connected(config(broker), follow=[RUNNING.id]) as mesh, asyncio.timeout(10):
+            changes = mesh.follow([RUNNING.id])
+            assert await anext(changes) == RUNNING
+            other.coordinator.post(Packet(topic=TOPICS.job(RUNNING.id), payload=b"", retain=True))
+            assert [change async for change in changes] == []
