@@ -39,7 +39,7 @@ def made_folder(path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=PRIVATE_FOLDER)
-        _give(path, path.parent)
+        give(path, path.parent)
     except FileExistsError:
         if not path.is_dir():
             raise BadConfig(f"{path} cannot be a folder: there is a file in its place") from None
@@ -64,15 +64,15 @@ def _replace(path: Path, content: str) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _give(unfinished, path.parent)
+        give(unfinished, path.parent)
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink()
         raise
 
 
-def _give(path: Path, above: Path) -> None:
+def give(file: Path | int, above: Path) -> None:
     """To the owner of the folder that it lies in, if we are root and that is somebody else."""
     owner = above.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        os.chown(file, owner.st_uid, owner.st_gid)

@@ -94,6 +94,22 @@ def test_a_signal_ends_it_all_and_the_files_stay(home: Path, number: signal.Sign
         assert mesh.client_toml.exists()
 
 
+def test_programs_are_asked_to_end_before_they_are_killed(home: Path, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    program = (
+        "import pathlib, signal, sys; "
+        "signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path('asked').touch(), sys.exit())); "
+        "pathlib.Path('runs').touch(); signal.pause()"
+    )
+    with mesh_up(home, "--root", f"Here={tmp_path}", "--program", f"python={sys.executable}") as mesh:
+        mesh.start("run", "--", "python", "-c", program, cwd=tmp_path)
+        wait_until((tmp_path / "runs").exists, "the program does not run", SECONDS)
+        assert not asked.exists()
+        assert mesh.stop() == 0
+        mesh.wait_until_gone()
+        assert asked.exists()
+
+
 def test_a_part_that_does_not_react_is_killed_after_a_moment(home: Path) -> None:
     with mesh_up(home) as mesh:
         os.kill(mesh.pid("coordinator"), signal.SIGSTOP)

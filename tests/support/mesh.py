@@ -68,11 +68,15 @@ class RunningMesh:
         )
 
     def start(
-        self, *words: str | Path, stdout: int | IO[bytes] | None = None, stderr: int | IO[bytes] | None = None
+        self,
+        *words: str | Path,
+        cwd: Path | None = None,
+        stdout: int | IO[bytes] | None = None,
+        stderr: int | IO[bytes] | None = None,
     ) -> subprocess.Popen[bytes]:
         """A command of this mesh's client that goes on meanwhile. What still runs at the end of the block is killed."""
         command = subprocess.Popen(
-            [*_FFMESH, *words], env=self.environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+            [*_FFMESH, *words], cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
         )
         self._others.append(command)
         return command

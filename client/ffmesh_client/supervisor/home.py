@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from ffmesh_client.errors import WrongUsage
-from ffmesh_client.writing import PRIVATE_FILE, PRIVATE_FOLDER, made_folder, write
+from ffmesh_client.writing import PRIVATE_FILE, PRIVATE_FOLDER, give, made_folder, write
 from ffmesh_protocol.errors import BadConfig
 
 ROOTS_HOME: Final = Path("/var/lib/ffmesh")
@@ -74,6 +74,7 @@ class MeshHome:
         except OSError as error:
             raise BadConfig(f"{path} cannot be opened: {error.strerror}") from error
         try:
+            give(descriptor, self.folder)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -82,7 +82,7 @@ class Keeper:
             return End(how=f"could not be started: {error}")
         self._running = running
         try:
-            self._home.note_pid(self.part.name, running.pid)
+            self._note(running.pid)
             self.started.set()
             await running.pid_is_noted()
             return await running.ended()
@@ -91,6 +91,12 @@ class Keeper:
         finally:
             self._running = None
             await _ended(running, self._mood.hurry)
+
+    def _note(self, pid: int) -> None:
+        try:
+            self._home.note_pid(self.part.name, pid)
+        except BadConfig as error:
+            say(f"{error}; {self.part.name} runs as process {pid}")  # a full disk is no reason to end it
 
     def _judged(self, row: Row, end: End) -> bool:
         """Says what has become of the part, and returns whether that was its last start."""

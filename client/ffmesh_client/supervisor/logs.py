@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ffmesh_client.writing import PRIVATE_FILE
+from ffmesh_client.writing import PRIVATE_FILE, give
 from ffmesh_protocol.errors import BadConfig
 
 KEPT_BYTES: Final = 1024 * 1024
@@ -32,6 +32,7 @@ class PartLog:
         except OSError as error:
             raise BadConfig(f"the log {self.path} cannot be written: {error.strerror or error}") from error
         try:
+            give(descriptor, self.path.parent)
             self._begins = os.fstat(descriptor).st_size
             yield descriptor
         finally:
