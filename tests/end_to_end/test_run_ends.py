@@ -1,0 +1,151 @@
+"""However `run` ends, its program ends; and however its program ends, `run` says so."""
+
+import shlex
+import signal
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from end_to_end.outside import Mesh, ending, finished, gone, mesh, number_in, programs_with, taken, until
+
+ENDLESS = shlex.split("-re -f lavfi -i testsrc=size=64x64:rate=25 -metadata")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh, None, None]:
+    folder = tmp_path_factory.mktemp("ends")
+    with mesh(folder / "home", "--slots", "4", "--root", f"Place={folder}", "--program", "sh") as running:
+        yield running
+
+
+@pytest.fixture
+def place(running: Mesh, tmp_path: Path) -> Path:
+    """A folder under the root, for this test alone."""
+    folder = running.home.parent / tmp_path.name
+    folder.mkdir()
+    return folder
+
+
+def test_a_killed_run_takes_its_ffmpeg_with_it(running: Mesh, place: Path) -> None:
+    with _endless(running, place) as (command, ffmpeg, job):
+        command.send_signal(signal.SIGKILL)
+        gone(ffmpeg)
+        assert running.until_job(job, "cancelled")["reason_code"] == "client_gone"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_cancels_its_job_and_waits_for_the_end(
+    running: Mesh, place: Path, number: signal.Signals, code: int
+) -> None:
+    with _endless(running, place) as (command, ffmpeg, job):
+        command.send_signal(number)
+        assert finished(command)[0] == code
+        gone(ffmpeg)
+        assert running.until_job(job, "cancelled")["reason_code"] == "cancelled"
+
+
+def test_a_run_whose_reader_has_left_ends_its_program(running: Mesh, place: Path) -> None:
+    """As in `ffmesh run -- ffmpeg … | head -c 100`."""
+    line = ["ffmpeg", "-v", "error", *ENDLESS, f"comment={place}", "-f", "rawvideo", "-"]
+    with ending(running.begin("run", "--label", f"title={place}", "--", *line)) as command:
+        assert len(taken(command, 100)) == 100
+        assert command.stdout is not None
+        programs = programs_with("ffmpeg", str(place))
+        command.stdout.close()
+        assert command.wait(40) == 128 + signal.SIGPIPE
+        gone(*programs)
+        assert running.until_job(_only(running, place), "cancelled")
+
+
+def test_a_run_that_somebody_else_cancels_ends_with_130(running: Mesh, place: Path) -> None:
+    with _endless(running, place) as (command, ffmpeg, job):
+        assert running.ffmesh("cancel", job).returncode == 0
+        code, stdout, stderr = finished(command)
+        assert (code, stdout) == (130, b"")
+        assert stderr.decode().endswith(f"ffmesh: job {job} was cancelled: {running.job(job)['reason']}\n")
+        gone(ffmpeg)
+
+
+def test_a_run_that_is_cancelled_before_it_starts_ends_with_130_and_starts_nothing(running: Mesh, place: Path) -> None:
+    line = ("sh", "-c", 'touch "$0"', place / "started")
+    with ending(
+        running.begin("run", "--need", "encoder=of_nobody", "--label", f"title={place}", "--", *line)
+    ) as command:
+        job = until(lambda: running.jobs_called(str(place)), "it is handed in")[0]["id"]
+        running.say("cancel", job)
+        assert finished(command)[0] == 130
+        assert not (place / "started").exists()
+
+
+def test_a_program_that_takes_longer_than_its_timeout_ends_with_124(running: Mesh, place: Path) -> None:
+    done = running.ffmesh(
+        *("run", "--timeout", "0.3", "--label", f"title={place}", "--"),
+        *("sh", "-c", 'echo $$ > "$0"; echo before; while :; do sleep 0.1; done', place / "pid"),
+    )
+    assert (done.returncode, done.stdout) == (124, b"before\n")
+    assert done.stderr.count(b"\n") == 1
+    gone(number_in(place / "pid"))
+    job = running.job(_only(running, place))
+    assert (job["state"], job["reason_code"]) == ("failed", "timed_out")
+
+
+def test_a_program_that_ignores_sigterm_is_killed(running: Mesh, place: Path) -> None:
+    script = 'trap "" TERM; echo $$ > "$0"; while :; do sleep 0.1; done'
+    with ending(running.begin("run", "--", "sh", "-c", script, place / "pid")) as command:
+        program = number_in(place / "pid")
+        command.send_signal(signal.SIGINT)
+        assert finished(command)[0] == 130
+        gone(program)
+
+
+def test_what_a_program_has_started_ends_with_it(running: Mesh, place: Path) -> None:
+    script = 'sh -c "echo \\$\\$ > \\"$0\\"; exec sleep 1000" & wait'
+    with ending(running.begin("run", "--", "sh", "-c", script, place / "pid")) as command:
+        grandchild = number_in(place / "pid")
+        command.send_signal(signal.SIGKILL)
+        gone(grandchild)
+
+
+def test_a_submitted_job_does_not_care_that_its_client_is_gone(running: Mesh, place: Path) -> None:
+    job = running.submit("--", "sh", "-c", 'while [ ! -e go ]; do sleep 0.02; done; touch "$0"', place / "done")
+    running.until_job(job, "running")
+    running.ffmesh("cancel", job)
+    assert running.wait(job).returncode == 130
+    assert not (place / "done").exists()
+
+
+class _Endless:
+    """A `run` of an ffmpeg that never ends by itself: the command, the pid of its ffmpeg, and its job's id."""
+
+    def __init__(self, running: Mesh, place: Path) -> None:
+        self._running = running
+        self._place = place
+
+    def __enter__(self) -> "tuple[subprocess.Popen[bytes], int, str]":
+        running, word = self._running, str(self._place)
+        line = ["ffmpeg", "-v", "error", *ENDLESS, f"comment={word}", "-f", "null", "-"]
+        self._command = running.begin("run", "--label", f"title={word}", "--", *line)
+        try:
+            (ffmpeg,) = until(lambda: programs_with("ffmpeg", word), "ffmpeg runs")
+            job = _only(running, self._place)
+            running.until_job(job, "running")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self._command, ffmpeg, job
+
+    def __exit__(self, *_why: object) -> None:
+        with self._command as command:
+            command.kill()
+
+
+def _endless(running: Mesh, place: Path) -> _Endless:
+    return _Endless(running, place)
+
+
+def _only(running: Mesh, place: Path) -> str:
+    (job,) = running.jobs_called(str(place))
+    found: str = job["id"]
+    return found
