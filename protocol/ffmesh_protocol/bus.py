@@ -13,6 +13,7 @@ is one) cuts the connection, and the broker publishes the will.
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from collections.abc import AsyncGenerator, Generator, Sequence
@@ -368,9 +369,14 @@ def _as_broker_error(address: BrokerAddress) -> Generator[None, None, None]:
     except TimeoutError as error:
         raise BrokerUnreachable(f"{address} did not answer within {CONNECT_SECONDS:.0f} s") from error
     except OSError as error:
-        raise BrokerUnreachable(f"no broker at {address}: {error.strerror or error}") from error
+        raise BrokerUnreachable(f"no broker at {address}: {_said(error)}") from error
     except aiomqtt.MqttError as error:
         raise BrokerUnreachable(f"no connection to {address}: {error}") from error
+
+
+def _said(error: OSError) -> str:
+    """As the system says it: asyncio puts its own words, with a tuple in them, in the place of that."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
 
 
 _Addresses: TypeAlias = "list[tuple[socket.AddressFamily, Any]]"

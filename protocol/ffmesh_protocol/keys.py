@@ -8,6 +8,8 @@
 (A name has no slash, so nothing is ambiguous.)
 """
 
+import hashlib
+import hmac
 from enum import StrEnum
 from typing import Final
 
@@ -102,7 +104,9 @@ def unsealed(box: bytes, seal_key: bytes, bound_to: SealedFor) -> StreamKeys:
 
 
 def _hkdf(secret: bytes, cluster: str, info: str) -> bytes:
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    """HKDF-SHA256 (RFC 5869) of one block, which is all that a key of 32 bytes needs.
 
-    return HKDF(algorithm=SHA256(), length=SECRET_BYTES, salt=cluster.encode(), info=info.encode()).derive(secret)
+    Not by the library: it would be the only thing that every client imports it for, at 20 ms and 7 MB a start.
+    """
+    extracted = hmac.digest(cluster.encode(), secret, hashlib.sha256)
+    return hmac.digest(extracted, info.encode() + b"\x01", hashlib.sha256)
