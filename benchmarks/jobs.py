@@ -2,9 +2,10 @@
 
     python -m benchmarks.jobs
 
-Each job is one real `true`. A burst is 1,000 of them from eight connections of one client, to one agent with eight
-slots. A job is accepted when the coordinator has said so, which it does once it is on its disk. `all at once`: each
-connection submits its share without waiting; `one by one`: each waits for the acceptance of one before the next.
+Each job is one real `true`. A burst comes from eight connections of one client and goes to one agent with eight slots; it
+has 200 jobs, or `--jobs N`. A job is accepted when the coordinator has said so, which it does once it is on its disk.
+`all at once`: each connection submits its share without waiting; `one by one`: each waits for the acceptance of one
+before the next.
 Beside it, on the same machine in the same rounds: asyncio alone running as many, eight at a time, with no queue.
 
 What is done, and when it began, is asked of the coordinator's own record when the burst is over, so that the asking
@@ -149,5 +150,5 @@ def _ended(view: JobView) -> float:
 
 if __name__ == "__main__":
     arguments = parser(__doc__)
-    arguments.add_argument("--jobs", type=int, default=1000, metavar="N", help="in each burst (1000)")
+    arguments.add_argument("--jobs", type=int, default=200, metavar="N", help="in each burst (200)")
     run(arguments.parse_args(), benchmark)
