@@ -2,10 +2,9 @@
 
     python -m benchmarks.jobs
 
-Each job is one real `true`. A burst comes from eight connections of one client and goes to one agent with eight slots; it
-has 200 jobs, or `--jobs N`. A job is accepted when the coordinator has said so, which it does once it is on its disk.
-`all at once`: each connection submits its share without waiting; `one by one`: each waits for the acceptance of one
-before the next.
+Each job is one real `true`. A burst has 200 of them (`--jobs`), from eight connections of one client to one agent with
+eight slots. A job is accepted when the coordinator has said so, which it does once it is on its disk. `all at once`:
+each connection submits its share without waiting; `one by one`: each waits for the acceptance of one before the next.
 Beside it, on the same machine in the same rounds: asyncio alone running as many, eight at a time, with no queue.
 
 What is done, and when it began, is asked of the coordinator's own record when the burst is over, so that the asking
