@@ -89,6 +89,8 @@ CLIENT_VERBS: Final[dict[str, type[ClientWord]]] = {
     Verb.BYE: Bye,
 }
 READING_VERBS: Final[dict[str, type[ListJobs | ShowJobs]]] = {Verb.JOBS: ListJobs, Verb.JOB: ShowJobs}
+ALL_VERBS: Final = frozenset({*AGENT_VERBS, *CLIENT_VERBS, *READING_VERBS})
+"""A known one from somebody whose role may not say it is not allowed; any other is malformed."""
 
 SPOKEN: Final[dict[type[Directed], Verb]] = {
     Welcome: Verb.WELCOME,
@@ -212,7 +214,7 @@ class Post:
         if sender.role is Role.AGENTS and verb in AGENT_VERBS:
             return AgentSpoke(agent=sender.name, life=life, word=codec.decode(AGENT_VERBS[verb], packet.payload))
         if sender.role is not Role.CLIENTS or (verb not in CLIENT_VERBS and verb not in READING_VERBS):
-            self._count("not_allowed" if verb in AGENT_VERBS or verb in CLIENT_VERBS else "malformed")
+            self._count("not_allowed" if verb in ALL_VERBS else "malformed")
             return None
         asker = self._asker(packet, sender, life)
         if verb in READING_VERBS:
