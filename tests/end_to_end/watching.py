@@ -1,4 +1,4 @@
-"""A watcher: plain MQTT with a login of watcher.toml, as Home Assistant or `mosquitto_sub -v` have it."""
+"""Plain MQTT: a watcher with the login of watcher.toml, as Home Assistant or `mosquitto_sub -v` have it, or whoever."""
 
 import json
 import threading
@@ -9,10 +9,12 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from end_to_end.outside import GENEROUS, Mesh, until
+from ffmesh_protocol.packet import Packet
 
 P = "ffmesh/home"
 
@@ -80,10 +82,23 @@ class Watcher:
 
         return until(look, f"{topic} says {wanted}")
 
-    def publish(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes = b"x", *, retain: bool = False, properties: Properties | None = None
+    ) -> int:
         """The reason code of the broker's answer."""
-        number = self._client.publish(topic, payload, qos=1, retain=retain).mid
+        number = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
         return until(lambda: self._acknowledged.get(number, -1) + 1, f"an answer to {topic}") - 1
+
+    def send(self, packet: Packet) -> int:
+        """The same for a packet with all that is beside its payload."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own
+        if packet.properties:
+            properties.UserProperty = [*packet.properties]
+        if packet.response_topic is not None:
+            properties.ResponseTopic = packet.response_topic
+        if packet.correlation is not None:
+            properties.CorrelationData = packet.correlation
+        return self.publish(packet.topic, packet.payload, retain=packet.retain, properties=properties)
 
     def _on_connect(
         self, client: mqtt.Client, _data: Any, _flags: mqtt.ConnectFlags, code: ReasonCode, _told: Properties | None
@@ -107,12 +122,21 @@ class Watcher:
 
 
 @contextmanager
-def watching(mesh: Mesh, *topics: str) -> Generator[Watcher, None, None]:
-    """Everything that a watcher may see, unless topics are said."""
-    login = mesh.watcher
-    watcher = Watcher(login["host"], login["port"], login["username"], login["password"], topics or ("#",))
-    watcher.start()
+def listening(
+    host: str, port: int, username: str, password: str, topics: tuple[str, ...]
+) -> Generator[Watcher, None, None]:
+    """With any login."""
+    watcher = Watcher(host, port, username, password, topics)
     try:
+        watcher.start()
         yield watcher
     finally:
         watcher.stop()
+
+
+@contextmanager
+def watching(mesh: Mesh, *topics: str) -> Generator[Watcher, None, None]:
+    """Everything that a watcher may see, unless topics are said."""
+    login = mesh.watcher
+    with listening(login["host"], login["port"], login["username"], login["password"], topics or ("#",)) as watcher:
+        yield watcher
