@@ -130,11 +130,11 @@ MUTATIONS = [
     _answers_before_the_disk,
     _strands_a_lost_grant,
 ]
-CAUGHT_WITHIN = 25
+CAUGHT_WITHIN = 100
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_a_mutation_of_the_cores_is_caught_within_25_seeds(
+def test_a_mutation_of_the_cores_is_caught_within_100_seeds(
     mutation: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutation(monkeypatch)
