@@ -169,9 +169,11 @@ class Mesh:
         return shown
 
     def until_agent(self, state: str, name: str = "agent-1") -> dict[str, Any]:
+        """As soon as it is known, and in that state."""
+
         def look() -> dict[str, Any] | None:
-            shown = self.agent(name)
-            return shown if shown["state"] == state else None
+            shown: list[dict[str, Any]] = self.json("agents")
+            return next((agent for agent in shown if (agent["name"], agent["state"]) == (name, state)), None)
 
         return until(look, f"{name} is {state}")
 

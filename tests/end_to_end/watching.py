@@ -59,6 +59,10 @@ class Watcher:
         self._client.disconnect()
         self._client.loop_stop()
 
+    @property
+    def is_connected(self) -> bool:
+        return self._client.is_connected()
+
     def last(self, topic: str) -> Any:
         """The last word there as JSON; None: there is none, or it was cleared."""
         with self._lock:
