@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -39,7 +40,7 @@ async def test_without_the_kernels_help_a_grandchild_does_not_outlive_its_progra
     big = "import time; big = b'x' * (200 << 20); open('ready', 'w').close(); time.sleep(1000)"
     script = f"""
         cd '{tmp_path}'
-        {sys.executable} -S -I -c "{big}" & echo $! >child
+        {shlex.quote(sys.executable)} -S -I -c "{big}" & echo $! >child
         while ! [ -e ready ]; do sleep 0.01; done
         exit 5
     """
