@@ -41,10 +41,14 @@ def _remove(place: Path) -> None:
     with contextlib.suppress(OSError):
         place.rmdir()  # most programs leave nothing there
         return
-    # A program may have taken our rights to its own folders away.
-    for folder, _, _ in os.walk(place):
-        with contextlib.suppress(OSError):
-            Path(folder).chmod(0o700)
+    # A program may have taken our rights to its own folders away. Each is opened before the walk goes into it.
+    with contextlib.suppress(OSError):
+        place.chmod(0o700)
+    for parent, names, _ in os.walk(place):
+        for folder in (Path(parent, name) for name in names):
+            with contextlib.suppress(OSError):
+                if not folder.is_symlink():
+                    folder.chmod(0o700)
     shutil.rmtree(place, ignore_errors=True)
     if place.exists():
         log.warning("%s could not be removed", place)
