@@ -50,6 +50,10 @@ class Agents:
     def status_seen(self, seen: AgentStatusSeen) -> None:
         """`offline` counts for the current pair of life and connection only, and after a grace."""
         desk, status = self._desk, seen.status
+        if not self._is_member(seen.agent):
+            # The broker publishes its will when its login is taken away: after we have cleared all that it had.
+            desk.publish(Family.AGENT_STATUS, desk.topics.agent_status(seen.agent), None)
+            return
         agent = desk.roster.met(seen.agent)
         known = agent.status
         same_life = known is not None and known.life == status.life
@@ -66,6 +70,9 @@ class Agents:
             self._present(agent)
 
     def advert_seen(self, seen: AdvertSeen) -> None:
+        if not self._is_member(seen.agent):
+            self._desk.publish(Family.ADVERT, self._desk.topics.advert(seen.agent), None)
+            return
         agent = self._desk.roster.met(seen.agent)
         if seen.advert != agent.advert:
             agent.advert = seen.advert
@@ -73,6 +80,9 @@ class Agents:
             self._public.agent_changed(agent)
 
     def programs_seen(self, seen: ProgramsSeen) -> None:
+        if not self._is_member(seen.agent):
+            self._desk.publish(Family.PROGRAMS, self._desk.topics.programs(seen.agent), None)
+            return
         agent = self._desk.roster.met(seen.agent)
         if seen.programs != agent.programs:
             agent.programs = seen.programs
@@ -83,6 +93,10 @@ class Agents:
         if agent is not None and seen.heartbeat.life == agent.life:
             agent.load = seen.heartbeat.load
             self._public.agent_beat(agent)
+
+    def _is_member(self, name: str) -> bool:
+        """Whoever was removed may still be heard for a moment, and must not be met again by that."""
+        return self._desk.keyring.knows(agent_principal(name))
 
     # --- what is said to us -------------------------------------------------------------------------------------------
 

@@ -213,7 +213,10 @@ class Jobs:
         )
 
     def lose(self, job: Job, sentence: str) -> None:
-        """Its attempt will never speak again."""
+        """Its attempt will never speak again, nor clear what it has said last."""
+        desk, attempt = self._desk, job.attempt
+        if attempt is not None:
+            desk.publish(Family.PROGRESS, desk.topics.progress(attempt.agent, job.id), None)
         if job.cancel is not None:
             self._end(job, Verdict(state=AttemptState.CANCELLED, code=REASON_OF_STOP[job.cancel], reason=sentence))
         else:

@@ -7,6 +7,7 @@ import pytest
 
 from ffmesh_coordinator.core.effects import Publish, Recall, Reply, SaveAgent, SaveJob, Tell
 from ffmesh_coordinator.core.events import (
+    AdvertSeen,
     AgentStatusSeen,
     ClientStatusSeen,
     Connected,
@@ -14,6 +15,7 @@ from ffmesh_coordinator.core.events import (
     OwnJobSeen,
     OwnStatusSeen,
     PrincipalRemoved,
+    ProgramsSeen,
     Recalled,
     Restored,
     Woken,
@@ -42,7 +44,7 @@ from ffmesh_protocol.messages.reports import (
 from ffmesh_protocol.messages.requests import Attending, Bye, Cancel, DrainAgent, ListAgents, Logs, ShowAgent
 from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.topics import Family
-from support.coordinating import JOB, NAS, PI, PI_LIFE, RADIO, TV, TV_LIFE, Story, held, holding, result, submit
+from support.coordinating import JOB, NAS, PI, PI_LIFE, RADIO, TV, TV_LIFE, Story, advert, held, holding, result, submit
 
 NEW_LIFE = "0P" + "2" * 24
 
@@ -432,7 +434,23 @@ def test_a_removed_agent_leaves_nothing_behind() -> None:
     story.on(PrincipalRemoved(principal=PI))
     assert story.saved().reason_code is ReasonCode.LOST
     cleared = {publish.family for publish in story.all(Publish, message=None)}
-    assert {Family.AGENT_STATUS, Family.ADVERT, Family.PROGRAMS, Family.AGENT} <= cleared
+    assert {Family.AGENT_STATUS, Family.ADVERT, Family.PROGRAMS, Family.PROGRESS, Family.AGENT} <= cleared
+    assert story.client_says(ListAgents()).answer(AgentList).agents == ()
+
+
+def test_a_removed_agent_does_not_come_back_by_its_will_or_an_advert_that_was_under_way() -> None:
+    story = Story().agent_comes()
+    story.core._desk.keyring.remove(PI)
+    story.on(PrincipalRemoved(principal=PI))
+    late = (
+        (_agent_status(AgentState.OFFLINE, 1), Family.AGENT_STATUS),
+        (AdvertSeen(agent="pi", advert=advert(PI_LIFE)), Family.ADVERT),
+        (ProgramsSeen(agent="pi", programs=_long_lists()), Family.PROGRAMS),
+    )
+    for event, family in late:
+        story.on(event)
+        assert [publish.family for publish in story.all(Publish, message=None)] == [family]
+        assert story.all(SaveAgent) == []
     assert story.client_says(ListAgents()).answer(AgentList).agents == ()
 
 
