@@ -152,6 +152,17 @@ def test_the_jobs_of_a_killed_agent_are_lost_and_no_others(running: Mesh, place:
         assert running.wait(theirs).returncode == 7
 
 
+def test_what_a_killed_agent_said_of_its_progress_is_cleared(running: Mesh, place: Path) -> None:
+    line = shlex.split("ffmpeg -v error -re -f lavfi -i testsrc=size=64x64:rate=25 -f null -")
+    job = running.submit("--on", "agent-1", "--", *line)
+    topic = f"{P}/agents/agent-1/progress/{job}"
+    with watching(running) as watcher:
+        watcher.until(lambda now: now.last(topic), "its progress")
+        running.until_back("agent-1", running.kill("agent-1"))
+        assert running.wait(job).returncode == 1
+        watcher.until(lambda now: topic not in now.topics(), "it is cleared")
+
+
 def test_an_agent_whose_warden_is_killed_loses_its_jobs_and_comes_back(running: Mesh, place: Path) -> None:
     script = 'echo $$ > "$0/pid"; while :; do sleep 0.05; done'
     job = running.submit("--on", "agent-1", "--", "sh", "-c", script, place)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.outside import GENEROUS, Mesh, ending, finished, gone, mesh, number_in, programs_with, until
-from end_to_end.watching import P, listening, watching
+from end_to_end.outside import GENEROUS, Mesh, ending, finished, gone, mesh, programs_with, until
+from end_to_end.watching import P, listening, retained_by, watching
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +38,18 @@ def test_a_machine_joins_with_a_token_works_and_is_removed(running: Mesh, there:
         made = there / "made.txt"
         done = running.ffmesh("run", "--on", "pi-9", "--", "sh", "-c", 'echo yes > "$0"; pwd -P; exit 6', made)
         assert (done.returncode, (elsewhere / "made.txt").read_text(), made.exists()) == (6, "yes\n", False)
-        endless = 'echo $$ > "$0"; while :; do sleep 0.05; done'
-        job = running.submit("--on", "pi-9", "--", "sh", "-c", endless, there / "pid")
-        program = number_in(elsewhere / "pid")
-        running.until_job(job, "running")
+        line = ("ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc", "-metadata", f"comment={tmp_path}")
+        job = running.submit("--on", "pi-9", "--", *line, "-f", "null", "-")
+        (program,) = until(lambda: programs_with("ffmpeg", str(tmp_path)), "ffmpeg runs")
         watcher.until_says(f"{P}/agents/pi-9/status", state="online")
+        watcher.until(lambda now: now.last(f"{P}/agents/pi-9/progress/{job}"), "its progress")
 
         running.say("principal", "remove", "pi-9", "--home", running.home)
 
         assert running.ffmesh("agent", "pi-9").returncode == 1
         assert [each["name"] for each in running.json("agents")] == ["agent-1"]
         assert (running.wait(job).returncode, running.job(job)["reason_code"]) == (1, "lost")
-        watcher.until(lambda now: not [topic for topic in now.topics() if "pi-9" in topic], "nothing of it is retained")
+        until(lambda: not [topic for topic in retained_by(running) if "pi-9" in topic or job in topic], "it is cleared")
         agent.send_signal(signal.SIGTERM)
         agent.wait(GENEROUS)
         gone(program)

@@ -40,7 +40,7 @@ class Watcher:
         self._current: dict[str, bytes] = {}
         self._topics = topics
         self._lock = threading.Lock()
-        self._subscribed = threading.Event()
+        self._subscribed = threading.Semaphore(0)
         self._acknowledged: dict[int, int] = {}
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self._client.username_pw_set(username, password)
@@ -53,7 +53,7 @@ class Watcher:
 
     def start(self) -> None:
         self._client.loop_start()
-        assert self._subscribed.wait(GENEROUS)
+        assert self._subscribed.acquire(timeout=GENEROUS)
 
     def stop(self) -> None:
         self._client.disconnect()
@@ -73,6 +73,12 @@ class Watcher:
         """Those that say something now."""
         with self._lock:
             return {topic for topic, payload in self._current.items() if payload}
+
+    def retained(self) -> set[str]:
+        """What the broker had kept when this watcher came. It answers the next subscription after all that."""
+        self._client.subscribe("nothing")
+        assert self._subscribed.acquire(timeout=GENEROUS)
+        return {each.topic for each in [*self.seen] if each.retained}
 
     def until(self, look: Callable[["Watcher"], Any], what: str) -> Any:
         return until(lambda: look(self), what)
@@ -113,7 +119,7 @@ class Watcher:
     def _on_subscribe(
         self, _client: mqtt.Client, _data: Any, _number: int, _codes: list[ReasonCode], _told: Properties | None
     ) -> None:
-        self._subscribed.set()
+        self._subscribed.release()
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, number: int, code: ReasonCode, _told: Properties) -> None:
         self._acknowledged[number] = code.value
@@ -136,6 +142,12 @@ def listening(
         yield watcher
     finally:
         watcher.stop()
+
+
+def retained_by(mesh: Mesh) -> set[str]:
+    """The topics that the broker keeps something of now."""
+    with watching(mesh) as newcomer:
+        return newcomer.retained()
 
 
 @contextmanager
