@@ -128,20 +128,35 @@ async def connected(
     subscriptions: Sequence[Subscription] = (),
 ) -> AsyncGenerator[Bus, None]:
     """A connection with its subscriptions made; or `LoginRefused` or `BrokerUnreachable`, within ten seconds."""
+    cancelled_before = _cancellations()
     with _as_broker_error(address):
         async with asyncio.timeout(CONNECT_SECONDS):
             sock = await _dialled(address.host, address.port, seconds=CONNECT_SECONDS)
             connection = _Connection(address, sock, client_id, will)
             try:
                 await connection.open(subscriptions)
+                _heed_cancellation(cancelled_before)
             except BaseException:
                 connection.cut()
                 raise
     try:
         yield Bus(connection)
         await connection.leave()
+        _heed_cancellation(cancelled_before)
     finally:
         connection.cut()
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
+
+
+def _heed_cancellation(before: int) -> None:
+    """aiomqtt waits by `asyncio.wait_for`, which until Python 3.12 swallows a cancellation that comes with its result:
+    a Ctrl-C in that moment would be lost, and its task run on for ever."""
+    if _cancellations() > before:
+        raise asyncio.CancelledError
 
 
 class _Unacknowledged(NamedTuple):

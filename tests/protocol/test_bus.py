@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -584,3 +584,29 @@ def _is_socket(path: str) -> bool:
         return str(Path(path).readlink()).startswith("socket:")
     except FileNotFoundError:  # the descriptor of the listing itself
         return False
+
+
+async def test_a_cancellation_that_comes_with_the_brokers_answer_is_not_swallowed(
+    broker: PrivateBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = vars(bus_module)["_Connection"]
+    opened = connection.open
+
+    async def swallowing(self: object, subscriptions: object) -> None:
+        """As asyncio.wait_for does on Python 3.11, when the moment is right."""
+        await opened(self, subscriptions)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(connection, "open", swallowing)
+
+    async def converse() -> None:
+        async with as_coordinator(broker):
+            pytest.fail("it went on")
+
+    task = asyncio.get_running_loop().create_task(converse(), name="conversation")
+    with pytest.raises(asyncio.CancelledError):
+        await task
