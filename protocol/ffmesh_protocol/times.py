@@ -44,6 +44,9 @@ STOP_TERM: Final = 3.0
 UNHEARD_LIFE: Final = 600.0
 """A life with nothing open is retired when it was unheard for so long."""
 
+DEAF: Final = 5.0
+"""A process that did nothing for so long was frozen, or slept: it has yet to read what was said."""
+
 REQUEST_PATIENCE: Final = 10.0
 """A command that finds no broker or coordinator tries this long before it gives up."""
 

@@ -34,6 +34,7 @@ from ffmesh_agent.core.events import (
     ResultKept,
     StopAsked,
     TailRead,
+    Thawed,
     Woken,
 )
 from ffmesh_agent.core.post import Post
@@ -156,6 +157,8 @@ class Agent:
                 self._connect(connection)
             case Disconnected():
                 desk.connected = False
+            case Thawed():
+                bench.count_silences()
             case Woken():
                 self._woken_for = None
             case CoordinatorSeen(status=status):

@@ -39,6 +39,10 @@ class Disconnected(Told, frozen=True):
     """From the broker."""
 
 
+class Thawed(Told, frozen=True):
+    """We did nothing for a while: frozen, or asleep with the machine. Silence then counts for nothing."""
+
+
 class Woken(Told, frozen=True):
     """The moment has come that a `WakeAt` asked for, or a little later."""
 
@@ -135,6 +139,7 @@ Event: TypeAlias = (
     Restored
     | Connected
     | Disconnected
+    | Thawed
     | Woken
     | CoordinatorSeen
     | OwnStatusSeen

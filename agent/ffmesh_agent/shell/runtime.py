@@ -40,6 +40,7 @@ from ffmesh_agent.core.events import (
     ResultKept,
     StopAsked,
     TailRead,
+    Thawed,
     Woken,
 )
 from ffmesh_agent.shell.capability import Capability
@@ -59,7 +60,7 @@ from ffmesh_protocol.keys import broker_password, client_id_tag
 from ffmesh_protocol.line import Line
 from ffmesh_protocol.messages.reports import Result
 from ffmesh_protocol.packet import Packet
-from ffmesh_protocol.times import HOLDING
+from ffmesh_protocol.times import DEAF, HOLDING
 from ffmesh_protocol.topics import Verb
 from ffmesh_warden.handle import Warden
 
@@ -117,6 +118,7 @@ class Runtime:
         speaker = AgentSpeaker(
             client_id=_client_id(config, life), voice=core, streaming=self._streaming, tell=self._tell
         )
+        self._handled_at = boottime()
         self._line = Line(_address(config), speaker)
         self._timer: asyncio.TimerHandle | None = None
         self._signals: asyncio.Queue[int] = asyncio.Queue()
@@ -213,7 +215,11 @@ class Runtime:
             return []
         if isinstance(event, CreditCame):
             self._streaming.credit(event.credit)
-        effects = self._core.handle(event, boottime())
+        now = boottime()
+        thawed = now - self._handled_at > DEAF
+        self._handled_at = now
+        before = self._core.handle(Thawed(), now) if thawed else []
+        effects = [*before, *self._core.handle(event, now)]
         for effect in effects:
             self._carry_out(effect)
         return effects

@@ -35,6 +35,7 @@ from ffmesh_coordinator.core.events import (
     Recalled,
     Restored,
     RetiredSpoke,
+    Thawed,
     Woken,
 )
 from ffmesh_coordinator.core.job import Job
@@ -182,6 +183,8 @@ class Coordinator:
                 self._connect(connection)
             case Disconnected():
                 self._desk.connected = False
+            case Thawed():
+                self._count_silences()
             case Woken():
                 self._woken_for = None
             case OwnStatusSeen():
@@ -261,15 +264,20 @@ class Coordinator:
         desk.connected = True
         desk.connection = connection
         self._public.say_online()
+        self._count_silences()
         for agent in desk.roster:
-            agent.heard_at = desk.now.elapsed
-            self._agents.count_silence(agent)
             self._public.agent_changed(agent)
         for job in desk.ledger.open_jobs():
             if job.attempt is not None:
                 self._jobs.publish(job)
-        self._clients.count_all_silences()
         self._public.summarise_soon()
+
+    def _count_silences(self) -> None:
+        """Anew, of everyone: until now we could not have heard them."""
+        for agent in self._desk.roster:
+            agent.heard_at = self._desk.now.elapsed
+            self._agents.count_silence(agent)
+        self._clients.count_all_silences()
 
     def _own_status(self, seen: OwnStatusSeen) -> None:
         """A late will of ours, or of an earlier life, must not stand."""

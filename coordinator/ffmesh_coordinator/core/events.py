@@ -59,6 +59,10 @@ class Disconnected(Told, frozen=True):
     """From the broker. Until it is back, nobody's silence counts."""
 
 
+class Thawed(Told, frozen=True):
+    """We did nothing for a while: frozen, or asleep with the machine. Silence then counts for nothing."""
+
+
 class Woken(Told, frozen=True):
     """The moment has come that a `WakeAt` asked for, or a little later."""
 
@@ -157,6 +161,7 @@ Event: TypeAlias = (
     Restored
     | Connected
     | Disconnected
+    | Thawed
     | Woken
     | OwnStatusSeen
     | AgentStatusSeen

@@ -36,7 +36,7 @@ from ffmesh_coordinator.core.effects import (
     Tell,
     WakeAt,
 )
-from ffmesh_coordinator.core.events import Event, PrincipalRemoved, Recalled, Woken
+from ffmesh_coordinator.core.events import Event, PrincipalRemoved, Recalled, Thawed, Woken
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.post import Asked
 from ffmesh_coordinator.shell import clock, door
@@ -53,6 +53,7 @@ from ffmesh_protocol.keys import NONCE_BYTES, broker_password, client_id_tag
 from ffmesh_protocol.line import Line
 from ffmesh_protocol.names import COORDINATOR, Principal, agent, client
 from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.times import DEAF
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -154,6 +155,7 @@ class Runtime:
         speaker = CoordinatorSpeaker(
             client_id=_client_id(config, enrolment.own_secret, life), core=self._core, tell=inbox.put_nowait
         )
+        self._handled_at = clock.now().elapsed
         self._line = Line(_address(config, enrolment.own_secret), speaker)
 
     async def run(self) -> None:
@@ -258,7 +260,11 @@ class Runtime:
         if isinstance(event, Asked):
             self._questions.put_nowait(event)
             return ()
-        return self._core.handle(event, clock.now())
+        now = clock.now()
+        thawed = now.elapsed - self._handled_at > DEAF
+        self._handled_at = now.elapsed
+        before = self._core.handle(Thawed(), now) if thawed else []
+        return [*before, *self._core.handle(event, now)]
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
         await self._store.save(e for e in effects if isinstance(e, SaveJob | SaveAgent | ForgetAgent))

@@ -36,6 +36,7 @@ from ffmesh_agent.core.events import (
     Restored,
     ResultKept,
     StopAsked,
+    Thawed,
     Woken,
 )
 from ffmesh_protocol import keys, times
@@ -419,6 +420,12 @@ def test_a_client_without_a_sign_of_life_loses_its_program_while_it_could_have_b
     story.on(Woken(), after=times.CLIENT_SILENCE)
     assert story.one(Terminate)
     assert story.ends(None, 15).one(KeepResult).result.stopped is Stopped.SILENCE
+
+
+def test_an_agent_that_was_frozen_stops_nothing_for_what_it_did_not_hear() -> None:
+    story = Story().runs(JobKind.INTERACTIVE)
+    story.on(Thawed(), after=2 * times.CLIENT_SILENCE)
+    story.none(Terminate)
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------

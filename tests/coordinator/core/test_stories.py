@@ -18,6 +18,7 @@ from ffmesh_coordinator.core.events import (
     ProgramsSeen,
     Recalled,
     Restored,
+    Thawed,
     Woken,
 )
 from ffmesh_coordinator.core.lifecycle import Phase
@@ -202,6 +203,14 @@ def test_silence_counts_only_while_the_coordinator_could_have_heard() -> None:
     story.none(SaveJob)
     story.on(Woken(), after=2)
     assert story.saved().reason_code is ReasonCode.LOST
+
+
+def test_a_coordinator_that_was_frozen_calls_nobody_lost_for_what_it_did_not_hear() -> None:
+    story = Story()
+    story.runs(JobKind.INTERACTIVE)
+    story.on(Thawed(), after=2 * times.ATTEMPT_SILENCE)
+    story.none(SaveJob)
+    assert story.stopped() == []
 
 
 def test_a_stranger_attempt_is_told_to_stop_and_a_strange_result_is_settled() -> None:
