@@ -17,6 +17,7 @@ from string import Template
 
 from ffmesh_broker.errors import BrokerFailed
 from ffmesh_broker.files import PRIVATE_FOLDER, replace_file
+from ffmesh_broker.listening import one_word
 from ffmesh_protocol.names import checked_name
 
 
@@ -55,6 +56,7 @@ def prepare(path: Path, *, cluster: str) -> BrokerFolder:
         _make_private(folder.path)
     except OSError as error:
         raise BrokerFailed(f"{path} cannot be the folder of a broker: {error.strerror}") from error
+    one_line(folder.path)  # now, and not each time that it is started
     replace_file(folder.acl, _rendered("acl.conf", cluster=cluster))
     if not folder.passwords.exists():
         replace_file(folder.passwords, "")
@@ -63,13 +65,13 @@ def prepare(path: Path, *, cluster: str) -> BrokerFolder:
 
 def write_conf(folder: BrokerFolder, *, addresses: Iterable[str], port: int) -> None:
     """The configuration for a Mosquitto that listens there; for one that others start too."""
-    listeners = "\n".join(f"listener {port} {_one_word(address)}" for address in addresses)
+    listeners = "\n".join(f"listener {port} {one_word(address)}" for address in addresses)
     text = _rendered(
         "mosquitto.conf",
         listeners=listeners,
         user=_owner_name(folder.path),
-        passwords=_one_line(folder.passwords),
-        acl=_one_line(folder.acl),
+        passwords=one_line(folder.passwords),
+        acl=one_line(folder.acl),
     )
     replace_file(folder.conf, text)
 
@@ -99,13 +101,8 @@ def _owner_name(path: Path) -> str:
         return str(user)
 
 
-def _one_word(address: str) -> str:
-    if not address or not address.isprintable() or " " in address:
-        raise BrokerFailed(f"{address!r} is no address to listen on; an IP address or a host name is")
-    return address
-
-
-def _one_line(path: Path) -> str:
+def one_line(path: Path) -> str:
+    """As it stands in Mosquitto's configuration; `BrokerFailed` for a path that no line of text can say."""
     text = str(path)
     if not text.isprintable():
         raise BrokerFailed(f"{text!r} cannot stand in Mosquitto's configuration; choose a folder with a plainer name")

@@ -3,7 +3,8 @@
     FfmeshError
     └── BrokerFailed            there is no broker, and why; its last words are quoted
         ├── MosquittoMissing    Mosquitto is not installed
-        └── PortTaken           another program listens there already
+        ├── PortTaken           another program listens there already
+        └── CannotListen        an address that this machine has not, or that is none
 
 A login that cannot be one is a `BadName`, as every name is.
 """
@@ -29,3 +30,7 @@ class PortTaken(BrokerFailed):
             f"port {port} on {' and '.join(addresses)} is taken by another program; end that one or choose another port"
         )
         self.port = port
+
+
+class CannotListen(BrokerFailed):
+    """An address that this machine has not, or that is none."""

@@ -306,6 +306,9 @@ def test_a_database_that_is_gone_makes_a_new_mesh_of_the_same_names(home: Path) 
         (["--agents", "0"], "--agents"),
         (["--port", "70000"], "--port"),
         (["--slots", "many"], "--slots"),
+        (["--listen", ""], "address"),
+        (["--listen", "192.0.2.1"], "192.0.2.1"),
+        (["--listen", "not an address"], "not an address"),
     ],
 )
 def test_options_that_cannot_be_are_refused_in_one_line(home: Path, options: list[str], word: str) -> None:
@@ -313,6 +316,16 @@ def test_options_that_cannot_be_are_refused_in_one_line(home: Path, options: lis
         assert mesh.process.wait(SECONDS) == 2
         assert word in mesh.said()
         assert len(mesh.said().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [b"two\nlines", b"not \xff UTF-8"])
+def test_a_folder_whose_name_is_no_line_of_text_is_refused_in_one_line(tmp_path: Path, name: bytes) -> None:
+    home = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name)))  # noqa: PTH118 - bytes
+    with mesh_starting(home) as mesh:
+        assert mesh.process.wait(SECONDS) == 2
+        assert "plainer name" in mesh.said()
+        assert len(mesh.said().splitlines()) == 1
+    assert not home.exists()
 
 
 def test_a_program_that_is_missing_is_said_and_keeps_nobody_from_starting(home: Path) -> None:

@@ -64,6 +64,7 @@ def run(arguments: Namespace) -> int:
 def _supervise(arguments: Namespace) -> int:
     import asyncio
 
+    from ffmesh_broker.listening import check_can_listen
     from ffmesh_client.places import missing
     from ffmesh_client.supervisor.home import MeshHome, default_home
     from ffmesh_client.supervisor.keeper import GaveUp
@@ -81,6 +82,7 @@ def _supervise(arguments: Namespace) -> int:
     with home.locked():
         home.wait_for_left_overs()
         options = merged(kept(home.options), said)
+        check_can_listen(options.listen)
         for sentence in missing(options.all_programs.items()):
             say(f"{sentence}; until then no job that needs it can run")
         try:

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from ffmesh_broker.configuration import one_line
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.writing import PRIVATE_FILE, PRIVATE_FOLDER, give, made_folder, write
 from ffmesh_protocol.errors import BadConfig
@@ -56,6 +57,7 @@ class MeshHome:
 
     def make(self) -> None:
         """All folders, for their owner alone. One that was there before keeps its mode if it holds anything."""
+        one_line(self.folder)  # `ready` and its path are one line too
         made_folder(self.folder)
         try:
             if not any(self.folder.iterdir()):
