@@ -35,6 +35,15 @@ SENTENCE_CHARS: Final = 4096
 LABELS: Final = 32
 LABEL_CHARS: Final = 512
 ENVIRONMENT: Final = 64
+OUTPUTS: Final = 1
+"""Of a staged job, so far."""
+
+PARENTS: Final = 256
+"""How many jobs one job may come after."""
+
+ATTEMPTS: Final = 100
+"""How often a job may be tried before a person is asked."""
+
 LIST_ITEMS: Final = 10_000
 PAGE_ITEMS: Final = 500
 """How many jobs one page of a list holds at most; a page is also cut where its message would become too large."""

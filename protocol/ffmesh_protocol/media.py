@@ -20,6 +20,7 @@ from ffmesh_protocol.limits import (
     ENVIRONMENT,
     LIST_ITEMS,
     NAME_CHARS,
+    OUTPUTS,
     PATH_CHARS,
     PIECES,
     SECONDS_MAX,
@@ -73,6 +74,10 @@ QUOTING_NONE: Final = "none"
 
 _NO_FILE_OF_OURS: Final = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
 _descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
+
+
+Outputs: TypeAlias = Annotated[tuple[RootPath, ...], msgspec.Meta(max_length=OUTPUTS)]
+"""What a staged job writes: one file, or one folder (its path ends in `/`)."""
 
 
 class Needs(Told, frozen=True):

@@ -15,6 +15,12 @@ class ReasonCode(StrEnum):
     SHUTDOWN = "shutdown"
     NOT_STARTED = "not_started"
     REFUSED_BY_AGENT = "refused_by_agent"
+    LEASE_OVER = "lease_over"
+    NOT_COMMITTED = "not_committed"
+    PARENT_FAILED = "parent_failed"
+    PARENT_CANCELLED = "parent_cancelled"
+    WAITING_FOR_JOBS = "waiting_for_jobs"
+    WAITING_TO_RETRY = "waiting_to_retry"
     WAITING_FOR_AGENT = "waiting_for_agent"
     WAITING_FOR_SLOT = "waiting_for_slot"
 
@@ -30,6 +36,12 @@ SENTENCES: Final[dict[ReasonCode, str]] = {
     ReasonCode.SHUTDOWN: "its agent was shut down",
     ReasonCode.NOT_STARTED: "the program could not be started",
     ReasonCode.REFUSED_BY_AGENT: "the agent refused to run it",
+    ReasonCode.LEASE_OVER: "its agent heard nothing of the coordinator for too long and stopped it",
+    ReasonCode.NOT_COMMITTED: "its output could not be put in place",
+    ReasonCode.PARENT_FAILED: "a job that it comes after failed",
+    ReasonCode.PARENT_CANCELLED: "a job that it comes after was cancelled",
+    ReasonCode.WAITING_FOR_JOBS: "it waits for other jobs",
+    ReasonCode.WAITING_TO_RETRY: "it failed and is tried again in a moment",
     ReasonCode.WAITING_FOR_AGENT: "no agent that is online can run it",
     ReasonCode.WAITING_FOR_SLOT: "every agent that can run it is busy",
 }
@@ -44,6 +56,7 @@ class Stopped(StrEnum):
     SILENCE = "silence"
     TIMEOUT = "timeout"
     SHUTDOWN = "shutdown"
+    LEASE = "lease"
 
 
 REASON_OF_STOP: Final[dict[Stopped, ReasonCode]] = {
@@ -52,4 +65,5 @@ REASON_OF_STOP: Final[dict[Stopped, ReasonCode]] = {
     Stopped.SILENCE: ReasonCode.CLIENT_GONE,
     Stopped.TIMEOUT: ReasonCode.TIMED_OUT,
     Stopped.SHUTDOWN: ReasonCode.SHUTDOWN,
+    Stopped.LEASE: ReasonCode.LEASE_OVER,
 }

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from ffmesh_protocol import codec
-from ffmesh_protocol.messages.orders import Cancels, Grants, Offers, Resend, Settled, Withdrawn
-from ffmesh_protocol.messages.reports import Claim, Decline, Results, Started
+from ffmesh_protocol.messages.orders import Cancels, Commit, Grants, Offers, Resend, Settled, Withdrawn
+from ffmesh_protocol.messages.reports import Claim, Decline, MayCommit, Results, Started
 from ffmesh_protocol.names import Principal
 from ffmesh_protocol.packet import EMPTY, Packet
 from ffmesh_protocol.topics import DELIVERY, Family
@@ -25,9 +25,11 @@ LISTS: Final[dict[type[Directed], str]] = {
     Cancels: "stops",
     Settled: "attempts",
     Resend: "attempts",
+    Commit: "attempts",
     Claim: "attempts",
     Decline: "declined",
     Started: "attempts",
+    MayCommit: "attempts",
     Results: "results",
 }
 """The field in which messages of one verb to one life are joined."""

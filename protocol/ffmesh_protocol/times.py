@@ -32,11 +32,26 @@ CLIENT_SILENCE: Final = 10.0
 AGENT_SILENCE: Final = 7.0
 """An agent unheard for so long is shown as offline and is offered nothing."""
 
-ATTEMPT_SILENCE: Final = 60.0
-"""An attempt whose agent was unheard for so long is lost. As long as the longest lease, which will take its place."""
+LEASE_INTERACTIVE: Final = 30.0
+LEASE: Final = 60.0
+"""How long an attempt may go on without a word of the coordinator; renewed by each `leased`."""
+
+LEASE_STOP: Final = 8.0
+"""So long before its lease ends the agent begins to stop a program: time for SIGTERM, SIGKILL and a slow machine …"""
+
+LEASE_KILL: Final = 1.0
+"""… and so long before, the warden kills it, whatever the agent does. No rename is begun after this moment either."""
 
 CANCEL_SILENCE: Final = 5.0
-"""A cancelled interactive job ends by then, even if its agent never answers. A direct one waits for ATTEMPT_SILENCE."""
+"""A cancelled job ends by then, even if its agent never answers. A direct one waits for the end of its lease."""
+
+RETRY_FIRST: Final = 1.0
+RETRY_LAST: Final = 60.0
+"""After a failure the next attempt waits: from half the first of these, doubling each time, up to the second, with jitter."""
+
+COOL_DOWN_AFTER: Final = 3
+COOL_DOWN: Final = (30.0, 600.0)
+"""An agent with so many failures in a row that lie with it is offered nothing for so long, doubling up to the second."""
 
 STOP_TERM: Final = 3.0
 """A program that was told to stop has this long between SIGTERM and SIGKILL."""

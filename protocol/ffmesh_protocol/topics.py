@@ -27,6 +27,9 @@ class Verb(StrEnum):
     RESEND = "resend"
     DRAIN = "drain"  # also client → coordinator
     TAIL = "tail"  # and agent → coordinator
+    LEASED = "leased"
+    COMMIT = "commit"
+    SUPERSEDED = "superseded"
     # agent → coordinator
     HELLO = "hello"
     HOLDING = "holding"
@@ -34,6 +37,7 @@ class Verb(StrEnum):
     DECLINE = "decline"
     STARTED = "started"
     RESULT = "result"
+    MAY_COMMIT = "may-commit"
     # client → coordinator
     SUBMIT = "submit"
     ATTENDING = "attending"
@@ -42,6 +46,7 @@ class Verb(StrEnum):
     AGENTS = "agents"
     AGENT = "agent"
     LOGS = "logs"
+    RETRY = "retry"
     # coordinator → client
     ANSWER = "answer"
     ASSIGNED = "assigned"
@@ -60,12 +65,8 @@ class Verb(StrEnum):
 RESERVED_VERBS: Final = frozenset(
     {
         "accepted",
-        "commit",
-        "may-commit",
         "heard",
-        "superseded",
         "signal",
-        "retry",
         "rotate",
         "unsupported",
         "pause",

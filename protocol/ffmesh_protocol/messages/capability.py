@@ -67,9 +67,13 @@ class AdvertPrograms(Told, frozen=True):
 
 
 class Heartbeat(Told, frozen=True):
-    """For people; nothing is decided by it."""
+    """For people. To its agent it comes back as a sign that the broker answers.
+
+    `beat` counts the heartbeats of this life.
+    """
 
     life: Ulid
+    beat: Natural
     load: Load
     slots: dict[Word, SlotUse]
     running: tuple[Ulid, ...]

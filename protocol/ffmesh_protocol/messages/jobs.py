@@ -19,13 +19,18 @@ Signal = Annotated[int, msgspec.Meta(ge=1, le=SIGNAL_MAX)]
 
 
 class JobKind(StrEnum):
+    """What a job's loss means. A client waits for an interactive one; a direct one writes to its outputs itself; what a
+    staged one writes takes its place only when it is whole, and by permission."""
+
     INTERACTIVE = "interactive"
     DIRECT = "direct"
+    STAGED = "staged"
 
 
 class JobState(StrEnum):
-    """As people see it. `waiting` (for other jobs) comes with workflows."""
+    """As people see it: `waiting` is for other jobs, `queued` for an agent. A commit is shown as `running`."""
 
+    WAITING = "waiting"
     QUEUED = "queued"
     OFFERED = "offered"
     GRANTED = "granted"

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from ffmesh_protocol.limits import LIST_ITEMS, NUMBER_MAX
-from ffmesh_protocol.media import Arguments, Environment, Needs, Program, RootPath, Timeout, Umask
+from ffmesh_protocol.media import Arguments, Environment, Needs, Outputs, Program, RootPath, Timeout, Umask
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.reasons import Stopped
@@ -51,6 +51,8 @@ class Grant(Told, frozen=True):
     needs: Needs
     timeout_seconds: Timeout | None
     audience: Audience | None
+    outputs: Outputs = ()
+    """Of a staged job: what its arguments name as its outputs, to be written aside and put in place by permission."""
 
 
 class Grants(Directed, frozen=True):
@@ -75,6 +77,23 @@ class Cancels(Directed, frozen=True):
     """Verb `cancel`: stop these and send their results."""
 
     stops: tuple[Stop, ...]
+
+
+class Leased(Directed, frozen=True):
+    """Verb `leased`: the answer to the `holding` or `hello` of that `beat`.
+
+    The leases of these attempts begin anew: at the agent with the moment when it sent that beat, at the coordinator with
+    the moment of this answer. So the agent's end is always first.
+    """
+
+    beat: Natural
+    attempts: Ulids
+
+
+class Commit(Directed, frozen=True):
+    """Verb `commit`: put the outputs of these in place, within their leases. On the coordinator's disk before it is sent."""
+
+    attempts: Ulids
 
 
 class Settled(Directed, frozen=True):
@@ -106,3 +125,7 @@ class TailWanted(Directed, frozen=True):
 
     attempt: Ulid
     request: Ulid
+
+
+class Superseded(Directed, frozen=True):
+    """Verb `superseded`: another life of this agent's name is here. Stop everything, end with exit code 78, stay down."""

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS
+from ffmesh_protocol.media import SlotKind
 from ffmesh_protocol.messages.jobs import ExitCode, Progress, Signal
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Ulid
@@ -16,11 +17,14 @@ Sentence = Annotated[str, msgspec.Meta(max_length=SENTENCE_CHARS)]
 
 
 class HeldPhase(StrEnum):
-    """Where an attempt stands with its agent."""
+    """Where an attempt stands with its agent. `staged`: its output is whole and waits for permission to take its place;
+    `committing`: it has the permission."""
 
     RESERVED = "reserved"
     GRANTED = "granted"
     RUNNING = "running"
+    STAGED = "staged"
+    COMMITTING = "committing"
     ENDED = "ended"
 
 
@@ -28,11 +32,17 @@ class Held(Told, frozen=True):
     attempt: Ulid
     job: Ulid
     phase: HeldPhase
+    slot: SlotKind = "cpu"
+    """Of which kind the slot is that it takes; an ended one takes none."""
 
 
 class Holding(Directed, frozen=True):
-    """Verb `holding`: everything this life holds, and the highest number of the coordinator's that it has acted on."""
+    """Verb `holding`: everything this life holds, and the highest number of the coordinator's that it has acted on.
 
+    `beat` counts the `holding`s and `hello`s of this life; `leased` names the one that it answers.
+    """
+
+    beat: Natural
     heard: Natural
     draining: bool
     held: Annotated[tuple[Held, ...], msgspec.Meta(max_length=LIST_ITEMS)]
@@ -41,10 +51,11 @@ class Holding(Directed, frozen=True):
 class Hello(Directed, frozen=True):
     """Verb `hello`: a new life of the agent, or an old one that meets a new coordinator. Repeated until `welcome`.
 
-    `boot` is the kernel's boot id, `spool` the id kept in the agent's folder: with them the coordinator will tell, when
-    leases come, a restart on the same machine from a copy of it elsewhere.
+    `boot` is the kernel's boot id, `spool` the id kept in the agent's folder: with them the coordinator tells a restart on
+    the same machine, whose sweep has ended what earlier lives ran, from a copy of the machine elsewhere.
     """
 
+    beat: Natural
     boot: Annotated[str, msgspec.Meta(max_length=64)]
     spool: Annotated[str, msgspec.Meta(max_length=64)]
     version: Annotated[str, msgspec.Meta(max_length=64)]
@@ -85,6 +96,31 @@ class Started(Directed, frozen=True):
     attempts: Ulids
 
 
+class MayCommit(Directed, frozen=True):
+    """Verb `may-commit`: the outputs of these are whole, on disk and aside; may they take their places?
+
+    Repeated by each `holding` that lists them as `staged`. Answered with `commit`, or with `cancel` when they may not.
+    """
+
+    attempts: Ulids
+
+
+class FailureKind(StrEnum):
+    """What may be done about a program that failed."""
+
+    TRANSIENT = "transient"
+    """It may go better another time. What nobody can tell is taken for this."""
+
+    NODE = "node"
+    """It lies with that machine: a full disk, a device that does not answer. Another one may do it."""
+
+    INPUT = "input"
+    """What it was to read cannot be read, or is damaged: one more try elsewhere, and no third one."""
+
+    PERMANENT = "permanent"
+    """It was asked for what cannot be done anywhere."""
+
+
 class StreamLengths(Told, frozen=True):
     stdout: Natural
     stderr: Natural
@@ -106,6 +142,8 @@ class Result(Told, frozen=True):
     reason: Sentence | None
     seconds: Seconds
     lengths: StreamLengths | None
+    failure: FailureKind | None = None
+    """Of a program that failed by itself, or was never started."""
     progress: Progress = Progress()
     """The program's last word of how far it was, which the once-a-second topic may have left out."""
 

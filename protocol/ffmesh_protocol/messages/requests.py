@@ -8,8 +8,8 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from ffmesh_protocol.limits import LIST_ITEMS, NAME_CHARS, PAGE_ITEMS, STREAMS
-from ffmesh_protocol.media import Arguments, Environment, Needs, Program, RootPath, Timeout, Umask
+from ffmesh_protocol.limits import ATTEMPTS, LIST_ITEMS, NAME_CHARS, PAGE_ITEMS, PARENTS, STREAMS
+from ffmesh_protocol.media import Arguments, Environment, Needs, Outputs, Program, RootPath, Timeout, Umask
 from ffmesh_protocol.messages.jobs import JobKind, JobState, Label, Labels, Priority
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Name, Ulid
@@ -35,6 +35,11 @@ class Submit(Directed, frozen=True):
     priority: Priority
     timeout_seconds: Timeout | None
     labels: Labels
+    after: Annotated[tuple[Ulid, ...], msgspec.Meta(max_length=PARENTS)] = ()
+    """Jobs that must have succeeded before this one is offered to anybody."""
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=ATTEMPTS)] = 1
+    outputs: Outputs = ()
+    """Of a staged job, and only of one."""
 
 
 class Attending(Directed, frozen=True):
@@ -45,6 +50,12 @@ class Attending(Directed, frozen=True):
 
 class Cancel(Directed, frozen=True):
     """Verb `cancel`."""
+
+    job: Ulid
+
+
+class Retry(Directed, frozen=True):
+    """Verb `retry`: try this failed or cancelled job again, with as many attempts as it had at first."""
 
     job: Ulid
 
