@@ -19,6 +19,7 @@ class ReasonCode(StrEnum):
     NOT_COMMITTED = "not_committed"
     PARENT_FAILED = "parent_failed"
     PARENT_CANCELLED = "parent_cancelled"
+    RESTORED = "restored"
     WAITING_FOR_JOBS = "waiting_for_jobs"
     WAITING_TO_RETRY = "waiting_to_retry"
     WAITING_FOR_AGENT = "waiting_for_agent"
@@ -40,6 +41,7 @@ SENTENCES: Final[dict[ReasonCode, str]] = {
     ReasonCode.NOT_COMMITTED: "its output could not be put in place",
     ReasonCode.PARENT_FAILED: "a job that it comes after failed",
     ReasonCode.PARENT_CANCELLED: "a job that it comes after was cancelled",
+    ReasonCode.RESTORED: "it was open when the backup was taken, and may have run since; `ffmesh retry` runs it again",
     ReasonCode.WAITING_FOR_JOBS: "it waits for other jobs",
     ReasonCode.WAITING_TO_RETRY: "it failed and is tried again in a moment",
     ReasonCode.WAITING_FOR_AGENT: "no agent that is online can run it",

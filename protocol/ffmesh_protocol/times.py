@@ -47,11 +47,11 @@ CANCEL_SILENCE: Final = 5.0
 
 RETRY_FIRST: Final = 1.0
 RETRY_LAST: Final = 60.0
-"""After a failure the next attempt waits: from half the first of these, doubling each time, up to the second, with jitter."""
+"""After a failure the next attempt waits: the first of these, doubling each time, up to the second, with jitter."""
 
 COOL_DOWN_AFTER: Final = 3
 COOL_DOWN: Final = (30.0, 600.0)
-"""An agent with so many failures in a row that lie with it is offered nothing for so long, doubling up to the second."""
+"""An agent with so many failures in a row that lie with it is offered nothing for so long, doubling each time."""
 
 STOP_TERM: Final = 3.0
 """A program that was told to stop has this long between SIGTERM and SIGKILL."""

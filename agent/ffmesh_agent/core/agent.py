@@ -3,7 +3,7 @@
     effects = core.handle(event, now)
 
 It says what it holds every two seconds, soon after each change, after each connection and at each `online` of the
-coordinator: no single lost message can strand a job. Not there yet: leases, `superseded`, probing by real encodes.
+coordinator: no single lost message can strand a job. Not there yet: probing by real encodes.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,12 @@ from ffmesh_agent.core.events import (
     CreditCame,
     Disconnected,
     Event,
+    HeartbeatReturned,
     LoadSampled,
+    OutputCommitted,
+    OutputNotCommitted,
+    OutputNotSealed,
+    OutputSealed,
     OwnStatusSeen,
     ProgramEnded,
     ProgramNotStarted,
@@ -37,6 +42,7 @@ from ffmesh_agent.core.events import (
     Thawed,
     Woken,
 )
+from ffmesh_agent.core.leases import Leases
 from ffmesh_agent.core.post import Post
 from ffmesh_agent.core.public import Public
 from ffmesh_protocol import VERSION, times
@@ -44,11 +50,14 @@ from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Load
 from ffmesh_protocol.messages.orders import (
     Cancels,
+    Commit,
     Drain,
     Grants,
+    Leased,
     Offers,
     Resend,
     Settled,
+    Superseded,
     TailWanted,
     Welcome,
     Withdrawn,
@@ -62,7 +71,7 @@ from ffmesh_protocol.reasons import Stopped
 from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family, Verb
 
-FEATURES: Final = ("direct", "interactive")
+FEATURES: Final = ("direct", "interactive", "staged")
 
 CHANGE_SAID_WITHIN: Final = 0.2
 """Changes so close together share one `holding`."""
@@ -70,6 +79,7 @@ CHANGE_SAID_WITHIN: Final = 0.2
 LEAVE_WITHIN: Final = 3.0
 """A shutdown ends by then, whatever programs and disk do; the warden kills what is left."""
 
+START_AGAIN: Final = 1
 TAKEN_OVER: Final = 78
 """The exit code that says: do not start me again."""
 
@@ -96,7 +106,8 @@ class Agent:
         )
         self._desk = Desk(name=name, life=life, post=self._post, audiences=audiences)
         self._public = Public(self._desk)
-        self._bench = Bench(self._desk, self._public)
+        self._leases = Leases(self._desk)
+        self._bench = Bench(self._desk, self._public, self._leases)
         self._boot = boot
         self._spool = spool
         self._version = version
@@ -104,6 +115,8 @@ class Agent:
         self._heard = 0
         self._told_heard = 0
         self._client_connections: dict[tuple[str, str], int] = {}
+        self._leaves_with = 0
+        self._leaves_because = "stopped"
         self._woken_for: float | None = None
 
     # --- in and out ---------------------------------------------------------------------------------------------------
@@ -119,7 +132,7 @@ class Agent:
         if self._bench.held() != held:
             self._hold_soon()
         if desk.leaving and self._bench.is_idle():
-            self._leave(0, "stopped")
+            self._leave(self._leaves_with, self._leaves_because)
         effects = desk.taken_effects()
         at = desk.deadlines.next()
         if at != self._woken_for:
@@ -150,8 +163,8 @@ class Agent:
     def _take(self, event: Event) -> None:
         desk, bench = self._desk, self._bench
         match event:
-            case Restored(results=results):
-                bench.restore(results)
+            case Restored(results=results, staged=staged):
+                bench.restore(results, staged)
                 desk.deadlines.set(About.BEAT, "", desk.after(times.HOLDING))
             case Connected(connection=connection):
                 self._connect(connection)
@@ -161,7 +174,12 @@ class Agent:
                 bench.count_silences()
             case Woken():
                 self._woken_for = None
+            case HeartbeatReturned(beat=beat):
+                stood = self._leases.heartbeat_returned(beat)
+                if stood > 0:
+                    bench.stood_still(stood)
             case CoordinatorSeen(status=status):
+                self._leases.coordinator_seen(status)
                 if status.state is not CoordinatorState.OFFLINE:
                     self._meet(status.life)
             case OwnStatusSeen(status=status):
@@ -176,10 +194,18 @@ class Agent:
                 bench.credited(credit.attempt)
             case ProgramStarted(attempt=attempt):
                 bench.program_started(attempt)
-            case ProgramNotStarted(attempt=attempt, reason_code=code, sentence=sentence):
-                bench.program_not_started(attempt, code, sentence)
+            case ProgramNotStarted():
+                bench.program_not_started(event)
             case ProgramEnded():
                 bench.program_ended(event)
+            case OutputSealed(attempt=attempt):
+                bench.output_sealed(attempt)
+            case OutputNotSealed():
+                bench.output_not_sealed(event)
+            case OutputCommitted(attempt=attempt):
+                bench.output_committed(attempt)
+            case OutputNotCommitted():
+                bench.output_not_committed(event)
             case ResultKept(attempt=attempt):
                 bench.result_kept(attempt)
             case ProgressRead(attempt=attempt, progress=progress):
@@ -217,6 +243,10 @@ class Agent:
             case Withdrawn(attempts=attempts):
                 for attempt in attempts:
                     bench.withdrawn(attempt)
+            case Leased(beat=beat, attempts=attempts):
+                bench.leased(beat, attempts)
+            case Commit(attempts=attempts):
+                bench.permitted(attempts)
             case Cancels(stops=stops):
                 for stop in stops:
                     bench.told_to_stop(stop)
@@ -228,8 +258,11 @@ class Agent:
                 self._drain(draining=draining)
             case TailWanted(attempt=attempt, request=request):
                 desk.order(ReadTail(attempt=attempt, request=request))
+            case Superseded():
+                sentence = f"another agent called {desk.name} has taken over; give this one another name"
+                self._stop(TAKEN_OVER, sentence)
             case Retired():
-                self._leave(TAKEN_OVER, f"another agent called {desk.name} has taken over; give this one another name")
+                self._stop(START_AGAIN, "the coordinator takes this life for ended; a new one is needed")
             case _:
                 assert_never(word)
 
@@ -256,6 +289,8 @@ class Agent:
                 bench.no_credit(name)
             case About.TIMEOUT:
                 bench.stop(name, Stopped.TIMEOUT)
+            case About.LEASE:
+                bench.lease_ends(name)
             case About.KILL:
                 bench.kill(name)
             case About.CLIENT_WILL:
@@ -263,7 +298,8 @@ class Agent:
             case About.CLIENT_SILENCE:
                 bench.client_lost(name, Stopped.SILENCE)
             case About.LEAVE:
-                self._leave(0, "stopped, though not everything had ended; the warden ends the rest")
+                sentence = f"{self._leaves_because}, though not everything had ended; the warden ends the rest"
+                self._leave(self._leaves_with, sentence)
             case _:
                 assert_never(about)
 
@@ -303,11 +339,13 @@ class Agent:
             return
         self._told_heard = self._heard
         held = self._bench.held()
+        beat = self._leases.next_beat()
         if self._welcomed:
-            desk.tell(Holding(heard=self._heard, draining=desk.draining, held=held))
+            desk.tell(Holding(beat=beat, heard=self._heard, draining=desk.draining, held=held))
             return
         desk.tell(
             Hello(
+                beat=beat,
                 boot=self._boot,
                 spool=self._spool,
                 version=self._version,
@@ -326,7 +364,7 @@ class Agent:
 
     def _beat(self, load: Load) -> None:
         used = {kind: self._bench.used(kind) for kind in self._public.slot_kinds()}
-        self._public.beat(load, used, self._bench.running_jobs())
+        self._public.beat(self._leases.next_heartbeat(), load, used, self._bench.running_jobs())
 
     # --- clients ------------------------------------------------------------------------------------------------------
 
@@ -350,10 +388,11 @@ class Agent:
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 
-    def _stop(self) -> None:
+    def _stop(self, exit_code: int = 0, sentence: str = "stopped") -> None:
         desk = self._desk
         if desk.leaving:
             return
+        self._leaves_with, self._leaves_because = exit_code, sentence
         desk.leaving = True
         self._public.say_status()
         self._bench.stop_all()
@@ -362,8 +401,9 @@ class Agent:
     def _leave(self, exit_code: int, sentence: str) -> None:
         desk = self._desk
         desk.leaving = False  # it is done; nothing more follows
-        self._public.say_status(online=False)
-        if self._welcomed:
-            desk.tell(Bye())
+        if exit_code != TAKEN_OVER:  # then what is said under our name is said of another
+            self._public.say_status(online=False)
+            if self._welcomed:
+                desk.tell(Bye())
         desk.deadlines.lift(About.LEAVE, "")
         desk.order(Leave(exit_code=exit_code, sentence=sentence))

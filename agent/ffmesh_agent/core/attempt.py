@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ffmesh_protocol.messages.jobs import Progress
+from ffmesh_protocol.messages.jobs import JobKind, Progress
 from ffmesh_protocol.messages.orders import Grant, Offer
 from ffmesh_protocol.messages.reports import Held, HeldPhase, Result
 from ffmesh_protocol.reasons import Stopped
 
 NOTHING_KNOWN: Final = Progress()
+
+TAKES_SLOT: Final = frozenset({HeldPhase.RESERVED, HeldPhase.GRANTED, HeldPhase.RUNNING})
 
 
 class About(StrEnum):
@@ -19,6 +21,7 @@ class About(StrEnum):
     RESERVATION = "claimed attempt without a grant"
     FIRST_CREDIT = "granted attempt whose client is not there yet"
     TIMEOUT = "program's allowed time"
+    LEASE = "lease that nears its end"
     KILL = "program that was told to stop"
     CLIENT_WILL = "will of an attempt's client"
     CLIENT_SILENCE = "silence of an attempt's client"
@@ -27,14 +30,24 @@ class About(StrEnum):
 
 @dataclass
 class Attempt:
-    """Owned by the core. `launched`: the shell was asked to start the program; what it says of it is still to come."""
+    """Owned by the core. `launched`: the shell was asked to start the program; what it says of it is still to come.
+
+    `lease_until` is the moment at which the coordinator may give the job to another. A granted one starts as
+    soon as its client is here and its lease has time. `renaming`: the shell was asked to put the
+    output in place.
+    """
 
     id: str
     job: str
     slot: str
     phase: HeldPhase = HeldPhase.RESERVED
+    kind: JobKind = JobKind.DIRECT
     grant: Grant | None = None
+    claimed_at: float | None = None
+    lease_until: float = float("-inf")
+    client_is_here: bool = True
     launched: bool = False
+    renaming: bool = False
     stopping: Stopped | None = None
     result: Result | None = None
     kept: bool = False
@@ -42,11 +55,16 @@ class Attempt:
 
     @classmethod
     def reserved(cls, offer: Offer) -> "Attempt":
-        return cls(id=offer.attempt, job=offer.job, slot=offer.needs.slot)
+        return cls(id=offer.attempt, job=offer.job, slot=offer.needs.slot, kind=offer.kind)
 
     @property
     def takes_slot(self) -> bool:
-        return self.phase is not HeldPhase.ENDED
+        return self.phase in TAKES_SLOT
+
+    @property
+    def has_program(self) -> bool:
+        """One runs, or may."""
+        return self.launched and self.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING)
 
     def held(self) -> Held:
-        return Held(attempt=self.id, job=self.job, phase=self.phase)
+        return Held(attempt=self.id, job=self.job, phase=self.phase, slot=self.slot or "cpu")

@@ -1,32 +1,51 @@
 """The attempts that this agent has: offered, reserved, granted, running, ended and not yet settled.
 
-Only a grant starts a program. Every attempt that was ever granted to this life is remembered: a repeat of an ended one
-is answered with its result, never with a start. What we stopped carries the reason and is no success.
-Not there yet: leases, `q` as the first way to stop, permission to commit, standard input.
+Only a grant starts a program, and only while the attempt's lease has time. Every attempt that was ever granted to this
+life is remembered: a repeat of an ended one is answered with its result, never with a start. What we stopped carries
+the reason and is no success. What a staged attempt wrote takes its place by permission only.
+Not there yet: `q` as the first way to stop, standard input.
 """
 
 import base64
 import binascii
 from collections.abc import Sequence
+from typing import Final
+
+from msgspec import structs
 
 from ffmesh_agent.core.attempt import About, Attempt
 from ffmesh_agent.core.audiences import Reader
 from ffmesh_agent.core.desk import Desk
-from ffmesh_agent.core.effects import CloseStreams, DropResult, KeepResult, Kill, Launch, OpenStreams, Terminate
-from ffmesh_agent.core.events import ProgramEnded
+from ffmesh_agent.core.effects import (
+    CloseStreams,
+    CommitOutput,
+    DropOutput,
+    DropResult,
+    HoldUntil,
+    KeepResult,
+    Kill,
+    Launch,
+    OpenStreams,
+    SealOutput,
+    Terminate,
+)
+from ffmesh_agent.core.events import OutputNotCommitted, OutputNotSealed, ProgramEnded, ProgramNotStarted, StagedOutput
+from ffmesh_agent.core.leases import Leases, has_time_to_start, last_moment
 from ffmesh_agent.core.public import Public
 from ffmesh_protocol import times
 from ffmesh_protocol.errors import Forged
 from ffmesh_protocol.keys import SealedFor
-from ffmesh_protocol.messages.jobs import Progress
+from ffmesh_protocol.messages.jobs import JobKind, Progress
 from ffmesh_protocol.messages.orders import Audience, Grant, Offer, Stop
 from ffmesh_protocol.messages.reports import (
     Claim,
     Decline,
     DeclineCode,
     Declined,
+    FailureKind,
     Held,
     HeldPhase,
+    MayCommit,
     Result,
     Results,
     Started,
@@ -34,14 +53,18 @@ from ffmesh_protocol.messages.reports import (
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.reasons import REASON_OF_STOP, SENTENCES, ReasonCode, Stopped
 
+WAITS_FOR_WORD: Final = frozenset({HeldPhase.STAGED, HeldPhase.COMMITTING})
+"""No program runs; a leaving agent keeps what they have for its next life."""
+
 LEAVING_KILL = 1.0
 """A shutdown does not wait as long as a cancel for a program to end by itself."""
 
 
 class Bench:
-    def __init__(self, desk: Desk, public: Public) -> None:
+    def __init__(self, desk: Desk, public: Public, leases: Leases) -> None:
         self._desk = desk
         self._public = public
+        self._leases = leases
         self._attempts: dict[str, Attempt] = {}
         self._settled: set[str] = set()
 
@@ -57,15 +80,39 @@ class Bench:
         return sum(1 for each in self._attempts.values() if each.takes_slot and each.slot == slot)
 
     def is_idle(self) -> bool:
-        """Nothing runs, and every result is on disk."""
-        return all(each.phase is HeldPhase.ENDED and each.kept for each in self._attempts.values())
+        """Nothing runs or is about to be renamed, and every result is on disk."""
+        return all(
+            (each.phase is HeldPhase.ENDED and each.kept) or (each.phase in WAITS_FOR_WORD and not each.renaming)
+            for each in self._attempts.values()
+        )
 
-    def restore(self, results: Sequence[Result]) -> None:
+    def restore(self, results: Sequence[Result], staged: Sequence[StagedOutput]) -> None:
         """What earlier lives left unsettled."""
         for result in results:
             self._attempts[result.attempt] = Attempt(
                 id=result.attempt, job=result.job, slot="", phase=HeldPhase.ENDED, result=result, kept=True
             )
+        for output in staged:
+            self._restore_output(output)
+
+    def _restore_output(self, output: StagedOutput) -> None:
+        """Whole and aside: it takes its place only by a permission that is given to this life."""
+        result = output.result
+        if result.attempt in self._attempts:
+            self._desk.order(DropOutput(attempt=result.attempt))
+            return
+        attempt = Attempt(
+            id=result.attempt,
+            job=result.job,
+            slot="",
+            kind=JobKind.STAGED,
+            phase=HeldPhase.STAGED,
+            launched=True,
+            result=result,
+        )
+        self._attempts[attempt.id] = attempt
+        if output.committed:
+            self._ended(attempt, result)
 
     # --- offers and grants --------------------------------------------------------------------------------------------
 
@@ -80,7 +127,8 @@ class Bench:
             if no is not None:
                 declined.append(Declined(attempt=offer.attempt, code=no[0], reason=no[1]))
                 continue
-            self._attempts[offer.attempt] = Attempt.reserved(offer)
+            reserved = self._attempts[offer.attempt] = Attempt.reserved(offer)
+            reserved.claimed_at = self._desk.now
             self._desk.deadlines.set(About.RESERVATION, offer.attempt, self._desk.after(times.RESERVATION))
             claimed.append(offer.attempt)
         if claimed:
@@ -106,18 +154,20 @@ class Bench:
             if known is not None and known.kept:
                 self._report(known)
             return
-        attempt = known or Attempt(id=grant.attempt, job=grant.job, slot=grant.needs.slot)
+        attempt = known or Attempt(id=grant.attempt, job=grant.job, slot=grant.needs.slot, kind=grant.kind)
         self._desk.deadlines.lift(About.RESERVATION, attempt.id)
         refusal = self._refusal_of(grant, is_new=known is None)
         self._attempts[attempt.id] = attempt
         attempt.grant = grant
         attempt.phase = HeldPhase.GRANTED
+        attempt.client_is_here = grant.audience is None
+        self._leases.begun(attempt)
         if refusal is not None:
-            self._not_started(attempt, *refusal)
-        elif grant.audience is None:
-            self._launch(attempt)
-        else:
+            self._not_started(attempt, *refusal, failure=FailureKind.NODE)
+            return
+        if grant.audience is not None:
             self._open_streams(attempt, grant, grant.audience)
+        self._launch_if_ready(attempt)
 
     def _refusal_of(self, grant: Grant, *, is_new: bool) -> tuple[ReasonCode, str] | None:
         if self._desk.leaving:
@@ -137,7 +187,7 @@ class Bench:
             keys = desk.post.unsealed(base64.b64decode(audience.sealed_keys, validate=True), bound_to)
         except (Forged, binascii.Error):
             sentence = f"agent {desk.name} could not open the keys of the job's streams"
-            self._not_started(attempt, ReasonCode.NOT_STARTED, sentence)
+            self._not_started(attempt, ReasonCode.NOT_STARTED, sentence, failure=FailureKind.NODE)
             return
         reader = Reader(
             attempt=attempt.id,
@@ -152,10 +202,39 @@ class Bench:
         )
         desk.deadlines.set(About.FIRST_CREDIT, attempt.id, desk.after(times.FIRST_CREDIT))
 
-    def _launch(self, attempt: Attempt) -> None:
-        assert attempt.grant is not None
-        attempt.launched = True
-        self._desk.order(Launch(grant=attempt.grant))
+    def _launch_if_ready(self, attempt: Attempt) -> None:
+        """A grant that came so late that the job may be another's by now starts nothing, until a `leased` names it."""
+        if attempt.phase is not HeldPhase.GRANTED or attempt.launched or attempt.grant is None:
+            return
+        if attempt.client_is_here and has_time_to_start(attempt, self._desk.now):
+            attempt.launched = True
+            self._desk.order(Launch(grant=attempt.grant, kill_at=last_moment(attempt)))
+
+    # --- leases -------------------------------------------------------------------------------------------------------
+
+    def leased(self, beat: int, attempt_ids: Sequence[str]) -> None:
+        for attempt_id in attempt_ids:
+            attempt = self._attempts.get(attempt_id)
+            if attempt is not None and attempt.phase is not HeldPhase.ENDED and self._leases.renewed(attempt, beat):
+                self._has_time(attempt)
+
+    def stood_still(self, seconds: float) -> None:
+        """The coordinator was away, and with it everyone who could give the jobs to others."""
+        for attempt in self._attempts.values():
+            if attempt.phase is not HeldPhase.ENDED and self._leases.put_off(attempt, seconds):
+                self._has_time(attempt)
+
+    def _has_time(self, attempt: Attempt) -> None:
+        if attempt.has_program:
+            self._desk.order(HoldUntil(attempt=attempt.id, kill_at=last_moment(attempt)))
+        self._launch_if_ready(attempt)
+        self._rename_if_ready(attempt)
+
+    def lease_ends(self, attempt_id: str) -> None:
+        """Soon. What is only kept may stay: without permission it harms nobody."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.has_program:
+            self.stop(attempt_id, Stopped.LEASE)
 
     def withdrawn(self, attempt_id: str) -> None:
         """Our claim came too late, or its grant never did."""
@@ -178,35 +257,45 @@ class Bench:
         if attempt.stopping is not None:
             self._desk.order(Terminate(attempt=attempt_id))
 
-    def program_not_started(self, attempt_id: str, code: ReasonCode, sentence: str) -> None:
-        attempt = self._attempts.get(attempt_id)
+    def program_not_started(self, said: ProgramNotStarted) -> None:
+        attempt = self._attempts.get(said.attempt)
         if attempt is not None and attempt.result is None:
-            self._not_started(attempt, code, sentence)
+            self._not_started(attempt, said.reason_code, said.sentence, attempt.stopping, said.failure)
 
     def program_ended(self, ended: ProgramEnded) -> None:
         attempt = self._attempts.get(ended.attempt)
         if attempt is None or attempt.result is not None:
             return
-        stopped = attempt.stopping
+        stopped = attempt.stopping or (Stopped.LEASE if ended.by_deadline else None)
         code = REASON_OF_STOP[stopped] if stopped is not None else None
-        self._ended(
-            attempt,
-            Result(
-                attempt=attempt.id,
-                job=attempt.job,
-                started=True,
-                exit_code=ended.exit_code,
-                signal=ended.signal,
-                stopped=stopped,
-                reason_code=code,
-                reason=SENTENCES[code] if code is not None else None,
-                seconds=ended.seconds,
-                lengths=ended.lengths,
-                progress=attempt.progress,
-            ),
+        result = Result(
+            attempt=attempt.id,
+            job=attempt.job,
+            started=True,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            stopped=stopped,
+            reason_code=code,
+            reason=SENTENCES[code] if code is not None else None,
+            seconds=ended.seconds,
+            lengths=ended.lengths,
+            failure=ended.failure if stopped is None else None,
+            progress=attempt.progress,
         )
+        if attempt.kind is JobKind.STAGED and stopped is None and ended.exit_code == 0:
+            attempt.result = result
+            self._desk.order(SealOutput(result=result))
+        else:
+            self._ended(attempt, result)
 
-    def _not_started(self, attempt: Attempt, code: ReasonCode, sentence: str, stopped: Stopped | None = None) -> None:
+    def _not_started(
+        self,
+        attempt: Attempt,
+        code: ReasonCode,
+        sentence: str,
+        stopped: Stopped | None = None,
+        failure: FailureKind | None = None,
+    ) -> None:
         self._ended(
             attempt,
             Result(
@@ -220,6 +309,7 @@ class Bench:
                 reason=sentence,
                 seconds=0.0,
                 lengths=None,
+                failure=failure if stopped is None else None,
             ),
         )
         self.close_streams(attempt.id)
@@ -228,7 +318,7 @@ class Bench:
         desk = self._desk
         attempt.phase = HeldPhase.ENDED
         attempt.result = result
-        for about in (About.RESERVATION, About.FIRST_CREDIT, About.TIMEOUT, About.KILL):
+        for about in (About.RESERVATION, About.FIRST_CREDIT, About.TIMEOUT, About.KILL, About.LEASE):
             desk.deadlines.lift(about, attempt.id)
         desk.order(KeepResult(result=result))
         self._public.progress_over(attempt.job)
@@ -239,6 +329,83 @@ class Bench:
             attempt.progress = progress
             self._public.progressed(attempt.job, progress)
 
+    # --- outputs that take their places by permission -----------------------------------------------------------------
+
+    def output_sealed(self, attempt_id: str) -> None:
+        """Whole and on disk. If it was stopped meanwhile it is dropped, else it waits for permission."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is None or attempt.result is None or attempt.phase is not HeldPhase.RUNNING:
+            return
+        for about in (About.TIMEOUT, About.KILL):
+            self._desk.deadlines.lift(about, attempt_id)
+        attempt.phase = HeldPhase.STAGED
+        if attempt.stopping is not None:
+            self._give_up(attempt, attempt.stopping)
+        else:
+            self._desk.tell(MayCommit(attempts=(attempt_id,)))
+
+    def output_not_sealed(self, said: OutputNotSealed) -> None:
+        self._output_failed(said.attempt, said.sentence, said.failure)
+
+    def permitted(self, attempt_ids: Sequence[str]) -> None:
+        for attempt_id in attempt_ids:
+            attempt = self._attempts.get(attempt_id)
+            if attempt is None:
+                continue
+            if attempt.phase is HeldPhase.STAGED:
+                attempt.phase = HeldPhase.COMMITTING
+                self._rename_if_ready(attempt)
+            elif attempt.phase is HeldPhase.ENDED and attempt.kept:
+                self._report(attempt)
+
+    def _rename_if_ready(self, attempt: Attempt) -> None:
+        """Within the lease only: after it the place may be another attempt's."""
+        until = last_moment(attempt)
+        if attempt.phase is HeldPhase.COMMITTING and not attempt.renaming and self._desk.now < until:
+            attempt.renaming = True
+            self._desk.order(CommitOutput(attempt=attempt.id, until=until))
+
+    def output_committed(self, attempt_id: str) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.result is not None and attempt.phase is HeldPhase.COMMITTING:
+            self._ended(attempt, attempt.result)
+
+    def output_not_committed(self, said: OutputNotCommitted) -> None:
+        attempt = self._attempts.get(said.attempt)
+        if attempt is None or attempt.phase is not HeldPhase.COMMITTING:
+            return
+        attempt.renaming = False
+        if not said.too_late:
+            self._output_failed(said.attempt, said.sentence, said.failure)
+        elif attempt.stopping is not None:
+            self._give_up(attempt, attempt.stopping)
+        else:
+            self._rename_if_ready(attempt)
+
+    def _output_failed(self, attempt_id: str, sentence: str, failure: FailureKind) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is None or attempt.result is None or attempt.phase is HeldPhase.ENDED:
+            return
+        stopped = attempt.stopping
+        code = REASON_OF_STOP[stopped] if stopped is not None else ReasonCode.NOT_COMMITTED
+        result = structs.replace(
+            attempt.result,
+            stopped=stopped,
+            reason_code=code,
+            reason=SENTENCES[code] if stopped is not None else sentence,
+            failure=failure if stopped is None else None,
+        )
+        self._ended(attempt, result)
+
+    def _give_up(self, attempt: Attempt, why: Stopped) -> None:
+        """It may not take its place, and never will: nothing has been renamed."""
+        assert attempt.result is not None
+        code = REASON_OF_STOP[why]
+        self._ended(
+            attempt,
+            structs.replace(attempt.result, stopped=why, reason_code=code, reason=SENTENCES[code], failure=None),
+        )
+
     # --- results ------------------------------------------------------------------------------------------------------
 
     def result_kept(self, attempt_id: str) -> None:
@@ -246,6 +413,8 @@ class Bench:
         attempt = self._attempts.get(attempt_id)
         if attempt is not None:
             attempt.kept = True
+            if attempt.kind is JobKind.STAGED:
+                self._desk.order(DropOutput(attempt=attempt_id))
             self._report(attempt)
 
     def report_again(self, attempt_ids: Sequence[str]) -> None:
@@ -280,17 +449,24 @@ class Bench:
         self.stop(stop.attempt, stop.why)
 
     def stop(self, attempt_id: str, why: Stopped) -> None:
-        """SIGTERM now and SIGKILL later, or nothing but a result where no program was started."""
+        """SIGTERM now and SIGKILL later, or nothing but a result where no program runs. What has begun to take its
+        place is not stopped: its result says how that went."""
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
             return
         if attempt.phase is HeldPhase.ENDED:
             if attempt.kept:
                 self._report(attempt)
+        elif attempt.renaming:
+            attempt.stopping = attempt.stopping or why
+        elif attempt.phase in WAITS_FOR_WORD:
+            self._give_up(attempt, why)
         elif not attempt.launched:
             self._not_started(attempt, REASON_OF_STOP[why], SENTENCES[REASON_OF_STOP[why]], why)
         elif attempt.stopping is None:
             attempt.stopping = why
+            if attempt.result is not None:
+                return  # its program has ended; its output is being sealed, and will be dropped
             patience = LEAVING_KILL if why is Stopped.SHUTDOWN else times.STOP_TERM
             self._desk.order(Terminate(attempt=attempt_id))
             self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(patience))
@@ -299,14 +475,14 @@ class Bench:
         for attempt in list(self._attempts.values()):
             if attempt.phase is HeldPhase.RESERVED:
                 self.withdrawn(attempt.id)
-            elif attempt.phase is not HeldPhase.ENDED:
+            elif attempt.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING):
                 self.stop(attempt.id, Stopped.SHUTDOWN)
                 self._desk.deadlines.set(About.KILL, attempt.id, self._desk.after(LEAVING_KILL))
 
     def kill(self, attempt_id: str) -> None:
         """It did not end by itself. Asked again later, in case it had not been started when it was asked first."""
         attempt = self._attempts.get(attempt_id)
-        if attempt is not None and attempt.launched and attempt.phase is not HeldPhase.ENDED:
+        if attempt is not None and attempt.has_program and attempt.result is None:
             self._desk.order(Kill(attempt=attempt_id))
             self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(LEAVING_KILL))
 
@@ -318,14 +494,16 @@ class Bench:
         desk.deadlines.lift(About.FIRST_CREDIT, attempt_id)
         if desk.audiences.get(attempt_id) is not None:
             desk.deadlines.set(About.CLIENT_SILENCE, attempt_id, desk.after(times.CLIENT_SILENCE))
-        if attempt is not None and attempt.phase is HeldPhase.GRANTED and not attempt.launched:
-            self._launch(attempt)
+        if attempt is not None:
+            attempt.client_is_here = True
+            self._launch_if_ready(attempt)
 
     def no_credit(self, attempt_id: str) -> None:
         """The client never came for its streams: the grant is given back, nothing was started."""
         attempt = self._attempts.get(attempt_id)
         if attempt is not None and attempt.phase is HeldPhase.GRANTED and not attempt.launched:
-            self._not_started(attempt, ReasonCode.CLIENT_SILENT, SENTENCES[ReasonCode.CLIENT_SILENT])
+            sentence = SENTENCES[ReasonCode.CLIENT_SILENT]
+            self._not_started(attempt, ReasonCode.CLIENT_SILENT, sentence, failure=FailureKind.TRANSIENT)
 
     def client_lost(self, attempt_id: str, why: Stopped) -> None:
         """Nobody reads its streams any more."""
@@ -348,7 +526,7 @@ class Bench:
         desk = self._desk
         for attempt_id in desk.audiences.attempts():
             attempt = self._attempts.get(attempt_id)
-            waits = attempt is not None and attempt.phase is HeldPhase.GRANTED and not attempt.launched
+            waits = attempt is not None and attempt.phase is HeldPhase.GRANTED and not attempt.client_is_here
             if waits:
                 desk.deadlines.set(About.FIRST_CREDIT, attempt_id, desk.after(times.FIRST_CREDIT))
             else:

@@ -42,9 +42,40 @@ class CloseStreams(Told, frozen=True):
 
 
 class Launch(Told, frozen=True):
-    """Start the program; say `ProgramStarted` or `ProgramNotStarted`, and later `ProgramEnded`."""
+    """Start the program; say `ProgramStarted` or `ProgramNotStarted`, and later `ProgramEnded`.
+
+    The outputs of a staged job are written aside. The warden kills the program at `kill_at`, whatever becomes of us.
+    """
 
     grant: Grant
+    kill_at: float
+
+
+class HoldUntil(Told, frozen=True):
+    """Its lease begins anew: the warden kills the program at `kill_at`, and no longer at the moment before."""
+
+    attempt: str
+    kill_at: float
+
+
+class SealOutput(Told, frozen=True):
+    """The program ended well. See that its output is whole and on disk, keep this result beside it, and say
+    `OutputSealed` or `OutputNotSealed`."""
+
+    result: Result
+
+
+class CommitOutput(Told, frozen=True):
+    """Put the output in place, unless `until` has passed; say `OutputCommitted` or `OutputNotCommitted`."""
+
+    attempt: str
+    until: float
+
+
+class DropOutput(Told, frozen=True):
+    """What is left aside of this attempt, and the note of it, can go."""
+
+    attempt: str
 
 
 class Terminate(Told, frozen=True):
@@ -109,6 +140,10 @@ Effect: TypeAlias = (
     | OpenStreams
     | CloseStreams
     | Launch
+    | HoldUntil
+    | SealOutput
+    | CommitOutput
+    | DropOutput
     | Terminate
     | Kill
     | KeepResult

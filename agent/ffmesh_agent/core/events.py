@@ -7,26 +7,37 @@ from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load
 from ffmesh_protocol.messages.jobs import Progress
 from ffmesh_protocol.messages.orders import (
     Cancels,
+    Commit,
     Drain,
     Grants,
+    Leased,
     Offers,
     Resend,
     Settled,
+    Superseded,
     TailWanted,
     Welcome,
     Withdrawn,
 )
 from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, CoordinatorStatus
-from ffmesh_protocol.messages.reports import LogLine, Result, StreamLengths
+from ffmesh_protocol.messages.reports import FailureKind, LogLine, Result, StreamLengths
 from ffmesh_protocol.messages.requests import StreamCredit
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.wire import Told
 
 
+class StagedOutput(Told, frozen=True):
+    """What an earlier life left aside, whole and on disk. `committed`: that life had put it in place."""
+
+    result: Result
+    committed: bool
+
+
 class Restored(Told, frozen=True):
-    """The first event: results of earlier lives that were never settled."""
+    """The first event: what earlier lives left unsettled. Their programs have ended, their half outputs are gone."""
 
     results: tuple[Result, ...]
+    staged: tuple[StagedOutput, ...] = ()
 
 
 class Connected(Told, frozen=True):
@@ -47,6 +58,12 @@ class Woken(Told, frozen=True):
     """The moment has come that a `WakeAt` asked for, or a little later."""
 
 
+class HeartbeatReturned(Told, frozen=True):
+    """Our own heartbeat came back: the broker answers, or did when we sent this one."""
+
+    beat: int
+
+
 class CoordinatorSeen(Told, frozen=True):
     status: CoordinatorStatus
 
@@ -63,7 +80,19 @@ class ClientStatusSeen(Told, frozen=True):
 
 
 CoordinatorWord: TypeAlias = (
-    Welcome | Offers | Grants | Withdrawn | Cancels | Settled | Resend | Drain | TailWanted | Retired
+    Welcome
+    | Offers
+    | Grants
+    | Withdrawn
+    | Leased
+    | Cancels
+    | Commit
+    | Settled
+    | Resend
+    | Drain
+    | TailWanted
+    | Superseded
+    | Retired
 )
 
 
@@ -89,16 +118,52 @@ class ProgramNotStarted(Told, frozen=True):
     attempt: str
     reason_code: ReasonCode
     sentence: str
+    failure: FailureKind
 
 
 class ProgramEnded(Told, frozen=True):
-    """And both its streams have been read to their ends, which `lengths` says."""
+    """And both its streams have been read to their ends, which `lengths` says.
+
+    `by_deadline`: the warden killed it, because we did not stop it in time. `failure` is what its last words say of one
+    that failed.
+    """
 
     attempt: str
     exit_code: int | None
     signal: int | None
     seconds: float
     lengths: StreamLengths
+    by_deadline: bool = False
+    failure: FailureKind | None = None
+
+
+class OutputSealed(Told, frozen=True):
+    """What the program wrote aside is whole, and on disk together with the result that it will have."""
+
+    attempt: str
+
+
+class OutputNotSealed(Told, frozen=True):
+    """The program ended well, and what it was to write is not there, or cannot be kept."""
+
+    attempt: str
+    sentence: str
+    failure: FailureKind
+
+
+class OutputCommitted(Told, frozen=True):
+    """It has taken its place, on disk."""
+
+    attempt: str
+
+
+class OutputNotCommitted(Told, frozen=True):
+    """It could not take its place. `too_late`: the time was over before anything was tried."""
+
+    attempt: str
+    sentence: str
+    failure: FailureKind
+    too_late: bool = False
 
 
 class ResultKept(Told, frozen=True):
@@ -142,6 +207,7 @@ Event: TypeAlias = (
     | Thawed
     | Woken
     | CoordinatorSeen
+    | HeartbeatReturned
     | OwnStatusSeen
     | ClientStatusSeen
     | CoordinatorSpoke
@@ -149,6 +215,10 @@ Event: TypeAlias = (
     | ProgramStarted
     | ProgramNotStarted
     | ProgramEnded
+    | OutputSealed
+    | OutputNotSealed
+    | OutputCommitted
+    | OutputNotCommitted
     | ResultKept
     | ProgressRead
     | TailRead

@@ -16,6 +16,7 @@ from ffmesh_agent.core.events import (
     CoordinatorWord,
     CreditCame,
     Event,
+    HeartbeatReturned,
     OwnStatusSeen,
 )
 from ffmesh_protocol import codec, keys
@@ -23,19 +24,23 @@ from ffmesh_protocol.errors import Forged, MalformedMessage, NotGenuine, OtherLi
 from ffmesh_protocol.keys import Label, SealedFor, StreamKeys
 from ffmesh_protocol.limits import MESSAGE_BYTES
 from ffmesh_protocol.messages.answers import Retired
+from ffmesh_protocol.messages.capability import Heartbeat
 from ffmesh_protocol.messages.orders import (
     Cancels,
+    Commit,
     Drain,
     Grants,
+    Leased,
     Offers,
     Resend,
     Settled,
+    Superseded,
     TailWanted,
     Welcome,
     Withdrawn,
 )
 from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, CoordinatorStatus
-from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, Results, Started, Tail
+from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, MayCommit, Results, Started, Tail
 from ffmesh_protocol.messages.requests import Bye, StreamCredit
 from ffmesh_protocol.names import COORDINATOR, Principal, Role
 from ffmesh_protocol.packet import Packet
@@ -50,11 +55,14 @@ ORDERS: Final[dict[str, type[CoordinatorWord]]] = {
     Verb.OFFER: Offers,
     Verb.GRANT: Grants,
     Verb.WITHDRAWN: Withdrawn,
+    Verb.LEASED: Leased,
     Verb.CANCEL: Cancels,
+    Verb.COMMIT: Commit,
     Verb.SETTLED: Settled,
     Verb.RESEND: Resend,
     Verb.DRAIN: Drain,
     Verb.TAIL: TailWanted,
+    Verb.SUPERSEDED: Superseded,
     Verb.RETIRED: Retired,
 }
 
@@ -64,6 +72,7 @@ SPOKEN: Final[dict[type[Directed], Verb]] = {
     Claim: Verb.CLAIM,
     Decline: Verb.DECLINE,
     Started: Verb.STARTED,
+    MayCommit: Verb.MAY_COMMIT,
     Results: Verb.RESULT,
     Tail: Verb.TAIL,
     Bye: Verb.BYE,
@@ -113,6 +122,7 @@ class Post:
             (from_coordinator, 1),
             (self.topics.coordinator_status(), 1),
             (self.topics.agent_status(self._me.name), 1),
+            (self.topics.heartbeat(self._me.name), 1),
             (self.topics.client_statuses(), 1),
         ]
 
@@ -224,6 +234,8 @@ def _public(packet: Packet, place: Place) -> Event | None:
     match place.family:
         case Family.AGENT_STATUS:
             return OwnStatusSeen(status=codec.decode(AgentStatus, payload) if payload else None)
+        case Family.HEARTBEAT if payload:
+            return HeartbeatReturned(beat=codec.decode(Heartbeat, payload).beat)
         case Family.COORDINATOR_STATUS if payload:
             return CoordinatorSeen(status=codec.decode(CoordinatorStatus, payload))
         case Family.CLIENT_STATUS if payload:

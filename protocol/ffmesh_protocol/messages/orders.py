@@ -82,8 +82,8 @@ class Cancels(Directed, frozen=True):
 class Leased(Directed, frozen=True):
     """Verb `leased`: the answer to the `holding` or `hello` of that `beat`.
 
-    The leases of these attempts begin anew: at the agent with the moment when it sent that beat, at the coordinator with
-    the moment of this answer. So the agent's end is always first.
+    The leases of these attempts begin anew: at the agent with the moment when it sent that beat, at the coordinator
+    with the moment of this answer. So the agent's end is always first.
     """
 
     beat: Natural
@@ -91,7 +91,7 @@ class Leased(Directed, frozen=True):
 
 
 class Commit(Directed, frozen=True):
-    """Verb `commit`: put the outputs of these in place, within their leases. On the coordinator's disk before it is sent."""
+    """Verb `commit`: put the outputs of these in place, within their leases. On disk here before it is sent."""
 
     attempts: Ulids
 
@@ -128,4 +128,4 @@ class TailWanted(Directed, frozen=True):
 
 
 class Superseded(Directed, frozen=True):
-    """Verb `superseded`: another life of this agent's name is here. Stop everything, end with exit code 78, stay down."""
+    """Verb `superseded`: another life of this agent's name is here. Stop everything, exit with 78, stay down."""

@@ -51,8 +51,8 @@ class Holding(Directed, frozen=True):
 class Hello(Directed, frozen=True):
     """Verb `hello`: a new life of the agent, or an old one that meets a new coordinator. Repeated until `welcome`.
 
-    `boot` is the kernel's boot id, `spool` the id kept in the agent's folder: with them the coordinator tells a restart on
-    the same machine, whose sweep has ended what earlier lives ran, from a copy of the machine elsewhere.
+    `boot` is the kernel's boot id, `spool` the id kept in the agent's folder: with them the coordinator tells a restart
+    on the same machine, whose sweep has ended what earlier lives ran, from a copy of the machine elsewhere.
     """
 
     beat: Natural
