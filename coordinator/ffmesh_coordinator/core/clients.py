@@ -106,6 +106,8 @@ class Clients:
         desk.reply(asker, Accepted(job=submit.job))
 
     def _refusal_of(self, submit: Submit) -> tuple[RefusalCode, str] | None:
+        if self._desk.full:
+            return RefusalCode.FULL, "the disk of the coordinator is full; make room there, then hand the job in again"
         if submit.needs.program != submit.program:
             return RefusalCode.MALFORMED, "the job needs another program than the one it runs"
         if self._desk.roster.lists_program(submit.program) is False:

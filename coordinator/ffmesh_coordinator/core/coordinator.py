@@ -23,6 +23,8 @@ from ffmesh_coordinator.core.events import (
     ClientSpoke,
     ClientStatusSeen,
     Connected,
+    DiskCleared,
+    DiskFilled,
     Disconnected,
     Event,
     HeartbeatSeen,
@@ -32,6 +34,7 @@ from ffmesh_coordinator.core.events import (
     PrincipalRemoved,
     ProgramsSeen,
     ProgressSeen,
+    Pruned,
     Recalled,
     Restored,
     RetiredSpoke,
@@ -155,6 +158,10 @@ class Coordinator:
     def connected(self) -> bool:
         return self._desk.connected
 
+    def spared(self) -> frozenset[str]:
+        """Ended jobs that must still be kept: open ones come after them."""
+        return frozenset()
+
     def live(self, job: Job) -> Job:
         """An open job as memory has it now, with progress and offers; any other as it is."""
         return self._desk.ledger.get(job.id) or job
@@ -187,6 +194,11 @@ class Coordinator:
                 self._count_silences()
             case Woken():
                 self._woken_for = None
+            case DiskFilled() | DiskCleared():
+                self._desk.full = isinstance(event, DiskFilled)
+                self._public.say_online()
+            case Pruned(jobs=pruned):
+                self._desk.ledger.ended.difference_update(pruned)
             case OwnStatusSeen():
                 self._own_status(event)
             case OwnJobSeen(job=job_id):
@@ -282,7 +294,7 @@ class Coordinator:
     def _own_status(self, seen: OwnStatusSeen) -> None:
         """A late will of ours, or of an earlier life, must not stand."""
         desk = self._desk
-        if desk.connected and seen.status != self._public.status(CoordinatorState.ONLINE, desk.connection):
+        if desk.connected and seen.status != self._public.own_status():
             self._public.say_online()
 
     def _own_job(self, job_id: str) -> None:

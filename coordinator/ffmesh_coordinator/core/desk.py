@@ -44,6 +44,8 @@ class Desk:
         self.now = Now(elapsed=0.0, utc=0.0)
         self.connected = False
         self.connection = 0
+        self.full = False
+        """The disk takes nothing: nothing new is accepted, offered or promised."""
         self._effects: list[Effect] = []
 
     def order(self, effect: Effect) -> None:

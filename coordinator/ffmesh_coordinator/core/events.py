@@ -67,6 +67,20 @@ class Woken(Told, frozen=True):
     """The moment has come that a `WakeAt` asked for, or a little later."""
 
 
+class DiskFilled(Told, frozen=True):
+    """The disk takes nothing at present: what is decided from now on is not kept, nor said, before it does again."""
+
+
+class DiskCleared(Told, frozen=True):
+    """It does again, and has all that was decided meanwhile."""
+
+
+class Pruned(Told, frozen=True):
+    """These ended jobs are no longer kept. None of them is one that an open job comes after."""
+
+    jobs: tuple[str, ...]
+
+
 class OwnStatusSeen(Told, frozen=True):
     """What the broker retains as the coordinator's status; null: nothing."""
 
@@ -163,6 +177,9 @@ Event: TypeAlias = (
     | Disconnected
     | Thawed
     | Woken
+    | DiskFilled
+    | DiskCleared
+    | Pruned
     | OwnStatusSeen
     | AgentStatusSeen
     | AdvertSeen

@@ -72,7 +72,7 @@ class Jobs:
     def assign(self) -> None:
         """Offers what waits to whoever has room, in order. A bucket that cannot be placed costs one look."""
         desk = self._desk
-        if not desk.connected or not any(agent.online for agent in desk.roster):
+        if desk.full or not desk.connected or not any(agent.online for agent in desk.roster):
             return
         while self._offer_first():
             pass

@@ -28,10 +28,14 @@ class Public:
     def status(self, state: CoordinatorState, connection: int) -> CoordinatorStatus:
         return CoordinatorStatus(state=state, life=self._desk.life, connection=connection, version=self._desk.version)
 
+    def own_status(self) -> CoordinatorStatus:
+        """As it should stand while we are connected."""
+        return self.status(CoordinatorState.FULL if self._desk.full else CoordinatorState.ONLINE, self._desk.connection)
+
     def say_online(self) -> None:
+        """That we are here, and whether the disk has room."""
         desk = self._desk
-        status = self.status(CoordinatorState.ONLINE, desk.connection)
-        desk.publish(Family.COORDINATOR_STATUS, desk.topics.coordinator_status(), status)
+        desk.publish(Family.COORDINATOR_STATUS, desk.topics.coordinator_status(), self.own_status())
 
     # --- agents -------------------------------------------------------------------------------------------------------
 
