@@ -40,6 +40,8 @@ coordinator.toml may say (all of it has defaults):
   public_details = false
   listen = "127.0.0.1"
   public_host = "mesh.example"
+  keep_finished_days = 30
+  keep_finished_jobs = 10000
 
   [broker]
   host = "127.0.0.1"

@@ -4,6 +4,8 @@
     public_details = false          # true: arguments, outputs, labels and owners of jobs are on public topics too
     listen = "127.0.0.1"            # where the broker listens; join tokens name an address that follows from it
     public_host = "mesh.example"    # … or this one, if it is said
+    keep_finished_days = 30         # what has ended is forgotten when it is older than that …
+    keep_finished_jobs = 10000      # … or when so many have ended after it
 
     [broker]
     host = "127.0.0.1"              # where the coordinator itself finds the broker
@@ -31,6 +33,8 @@ ROOTS_HOME: Final = Path("/var/lib/ffmesh")
 
 Host = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Days = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 PathText = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
 _sentence_and_place = re.compile(r"^(?P<sentence>.*?)(?: - at `\$\.?(?P<place>.*)`)?\Z", re.DOTALL)
@@ -49,6 +53,8 @@ class Config(Told, frozen=True, forbid_unknown_fields=True):
     public_details: bool = False
     listen: Host = "127.0.0.1"
     public_host: Host | None = None
+    keep_finished_days: Days = 30.0
+    keep_finished_jobs: Count = 10_000
     broker: BrokerConfig = BrokerConfig()
 
 

@@ -36,7 +36,7 @@ from ffmesh_coordinator.core.effects import (
     Tell,
     WakeAt,
 )
-from ffmesh_coordinator.core.events import Event, PrincipalRemoved, Recalled, Thawed, Woken
+from ffmesh_coordinator.core.events import Event, PrincipalRemoved, Pruned, Recalled, Thawed, Woken
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.post import Asked
 from ffmesh_coordinator.shell import clock, door
@@ -45,7 +45,7 @@ from ffmesh_coordinator.shell.enrolment import Enrolment
 from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Standing, Status
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.library import Library
-from ffmesh_coordinator.shell.store import Store
+from ffmesh_coordinator.shell.store import PRUNED_AT_ONCE, Store
 from ffmesh_coordinator.shell.timer import Timer
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.bus import BrokerAddress
@@ -60,6 +60,11 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 TOGETHER: Final = 300
 """How much of the inbox becomes one transaction at most: many share the cost of a commit, none waits long for it."""
 
+PRUNE_EVERY: Final = 300.0
+"""Seconds between two looks for ended jobs that need no longer be kept."""
+
+DAY: Final = 86_400.0
+
 COMMANDS_PATIENCE: Final = 5.0
 """Seconds that a command on this machine may have the home while we start."""
 
@@ -70,7 +75,11 @@ class _StopAsked:
     """Ends the consumer, when what came before has been carried out."""
 
 
-Arrival: TypeAlias = Event | Packet | _StopAsked
+class _PruneDue:
+    """It is time to forget what has ended long ago."""
+
+
+Arrival: TypeAlias = Event | Packet | _StopAsked | _PruneDue
 Question: TypeAlias = Asked | Recall
 
 
@@ -188,6 +197,7 @@ class Runtime:
             others = [
                 tasks.create_task(self._answer_questions(), name="questions"),
                 tasks.create_task(self._ring(), name="timer"),
+                tasks.create_task(self._tidy(), name="pruning"),
                 tasks.create_task(door.receive_visitors(sock, self._errand_done), name="door"),
             ]
             line = tasks.create_task(self._line.run(), name="line")
@@ -205,6 +215,11 @@ class Runtime:
         while True:
             await self._timer.rings()
             self._inbox.put_nowait(Woken())
+
+    async def _tidy(self) -> None:
+        while True:
+            self._inbox.put_nowait(_PruneDue())
+            await asyncio.sleep(PRUNE_EVERY)
 
     async def _answer_questions(self) -> None:
         """One after the other, beside the consumer: a list of thousands must not hold up a grant."""
@@ -245,12 +260,14 @@ class Runtime:
             while not self._inbox.empty() and len(arrivals) < TOGETHER:
                 arrivals.append(self._inbox.get_nowait())
             await self._carry_out([effect for arrival in arrivals for effect in self._handled(arrival)])
+            if any(isinstance(arrival, _PruneDue) for arrival in arrivals):
+                await self._prune()
             self._turns.pass_on()
             if any(isinstance(arrival, _StopAsked) for arrival in arrivals):
                 return
 
     def _handled(self, arrival: Arrival) -> Sequence[Effect]:
-        if isinstance(arrival, _StopAsked):
+        if isinstance(arrival, _StopAsked | _PruneDue):
             return ()
         event = self._core.opened(arrival) if isinstance(arrival, Packet) else arrival
         if event is None:
@@ -281,6 +298,20 @@ class Runtime:
                     log.log(logging.WARNING if level is NoteLevel.WARNING else logging.INFO, "%s", text)
                 case _:
                     assert_never(effect)
+
+    async def _prune(self) -> None:
+        """A part at a time, between two batches: so nobody comes after a job while it is being forgotten."""
+        now, config = clock.now(), self._config
+        pruned = await self._store.prune(
+            before_utc=now.utc - config.keep_finished_days * DAY,
+            keep=config.keep_finished_jobs,
+            spare=self._core.spared(),
+        )
+        if pruned:
+            log.info("%d jobs that ended long ago were forgotten", len(pruned))
+            await self._carry_out(self._core.handle(Pruned(jobs=tuple(pruned)), now))
+        if len(pruned) == PRUNED_AT_ONCE:
+            self._inbox.put_nowait(_PruneDue())
 
 
 def _address(config: Config, secret: bytes) -> BrokerAddress:

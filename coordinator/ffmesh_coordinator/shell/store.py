@@ -5,7 +5,7 @@ statement, because each call costs a hop to the database's thread. Reads have a 
 never holds up a commit; they see what was committed.
 
 It refuses a database that is damaged, of a newer version, or gone while its master key is still there. It makes and
-mends nothing silently. Not there yet: pruning, backup, going on when a full disk has room again.
+mends nothing silently. Not there yet: backup, going on when a full disk has room again.
 """
 
 import asyncio
@@ -36,6 +36,9 @@ Row: TypeAlias = dict[str, Any]
 """The values of one statement, by the names that stand in it."""
 
 READ_AT_ONCE: Final = 1000
+
+PRUNED_AT_ONCE: Final = 500
+"""Jobs that one transaction forgets: a few milliseconds, for which commits wait."""
 
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE: Final = 0xFF
@@ -180,6 +183,22 @@ class Store:
 
     async def remove_principal(self, name: str) -> None:
         await self._write(("remove_principal", [{"name": name}]))
+
+    async def prune(self, *, before_utc: float, keep: int, spare: frozenset[str]) -> list[str]:
+        """Forgets ended jobs, the oldest first: those from before that time, and those in excess of so many.
+
+        `spare` are not forgotten and not counted. The answer has the ids; are they `PRUNED_AT_ONCE`, there may be more.
+        """
+        but = {"spare": _text(sorted(spare))}
+        ((kept,),) = await self._rows("kept_jobs", but)
+        oldest = await self._rows("longest_ended", {**but, "limit": PRUNED_AT_ONCE})
+        ids = [
+            job_id
+            for place, (job_id, ended_at) in enumerate(oldest)
+            if place < kept - keep or (ended_at is not None and ended_at < before_utc)
+        ]
+        await self._write(("forget_job", [{"id": job_id} for job_id in ids]))
+        return ids
 
     async def _write(self, *statements: tuple[str, list[Row]]) -> None:
         """One transaction: sqlite3 begins it with the first row; on the way out it is committed or rolled back."""

@@ -38,6 +38,22 @@ SELECT record, submit, attempts FROM whole_jobs WHERE NOT ended ORDER BY sequenc
 -- The ids of all jobs that have ended.
 SELECT id FROM jobs WHERE ended
 
+-- name: kept_jobs
+-- How many jobs that have ended there are, without these ids (a JSON array).
+SELECT count(*) FROM jobs WHERE ended AND id NOT IN (SELECT value FROM json_each(:spare))
+
+-- name: longest_ended
+-- The jobs that ended first, without these ids (a JSON array).
+SELECT id, ended_at
+FROM jobs
+WHERE ended AND id NOT IN (SELECT value FROM json_each(:spare))
+ORDER BY ended_at
+LIMIT :limit
+
+-- name: forget_job
+-- With what was asked for and its attempts. One that is open is never forgotten.
+DELETE FROM jobs WHERE id = :id AND ended
+
 -- name: highest_sequence
 SELECT coalesce(max(sequence), 0) FROM jobs
 

@@ -28,6 +28,8 @@ def test_every_key_may_be_said(tmp_path: Path) -> None:
             public_details = true
             listen = "0.0.0.0"
             public_host = "mesh.example"
+            keep_finished_days = 7
+            keep_finished_jobs = 0
             [broker]
             host = "10.0.0.2"
             port = 8883
@@ -38,6 +40,7 @@ def test_every_key_may_be_said(tmp_path: Path) -> None:
     )
     assert (config.cluster, config.public_details, config.listen) == ("studio", True, "0.0.0.0")
     assert (config.public_host, config.broker.host, config.broker.port) == ("mesh.example", "10.0.0.2", 8883)
+    assert (config.keep_finished_days, config.keep_finished_jobs) == (7, 0)
     assert (config.broker.passwords, config.broker.pid_file) == ("/etc/mosquitto/passwords", "/run/mosquitto.pid")
 
 
@@ -55,6 +58,9 @@ def test_every_key_may_be_said(tmp_path: Path) -> None:
         ('[broker]\nhost = ""', ["broker.host"]),
         ("broker = 7", ["broker", "got int"]),
         ("public_details = 1", ["public_details", "expected bool"]),
+        ("keep_finished_days = -1", ["keep_finished_days", ">= 0"]),
+        ("keep_finished_days = nan", ["keep_finished_days"]),
+        ("keep_finished_jobs = 1.5", ["keep_finished_jobs", "expected int"]),
         ("cluster = red\n", ["not TOML", "line 1"]),
         (b"cluster = '\xff'", ["UTF-8"]),
     ],

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from coordinator.shell.peers import CLUSTER, TOPICS, Place, a_place, speaker
+from coordinator.shell.peers import CLUSTER, PATIENCE, TOPICS, Place, Speaker, a_place, speaker
 from coordinator.shell.values import ulid
 from ffmesh_coordinator.shell.errands import Add, List, Remove, Status
 from ffmesh_protocol.bus import BrokerAddress, Subscription, connected
-from ffmesh_protocol.errors import LoginRefused
+from ffmesh_protocol.errors import LoginRefused, RefusalCode
 from ffmesh_protocol.keys import broker_password
 from ffmesh_protocol.messages.answers import Accepted, AgentList, JobList, Refusal
 from ffmesh_protocol.messages.jobs import JobKind, JobState
@@ -204,6 +204,34 @@ async def test_nothing_is_accepted_that_the_disk_did_not_take(place: Place) -> N
             page = await client.ask(Verb.JOBS, ListJobs(limit=500))
             assert isinstance(page, JobList)
             assert accepted <= {view.id for view in page.jobs}
+
+
+async def test_what_ended_long_ago_is_forgotten(place: Place) -> None:
+    ids = [ulid("J", number) for number in range(1, 4)]
+    with place.coordinator() as process:
+        await place.is_connected()
+        async with speaker(place) as client:
+            for job in ids:
+                await client.ask(Verb.SUBMIT, submit(job))
+                await client.ask(Verb.CANCEL, Cancel(job=job))
+            await client.ask(Verb.SUBMIT, submit(ulid("J", 4)))
+            await process.stopped()
+    place.config.write_text("keep_finished_jobs = 1\n" + place.config.read_text())
+    with place.coordinator():
+        await place.is_connected()
+        async with speaker(place) as client, asyncio.timeout(PATIENCE):
+            while len(found := await listed(client)) > 2:
+                pass
+            assert found == [ulid("J", 4), ulid("J", 3)]
+            answer = await client.ask(Verb.CANCEL, Cancel(job=ids[0]))
+            assert isinstance(answer, Refusal)
+            assert answer.code is RefusalCode.UNKNOWN_JOB
+
+
+async def listed(client: Speaker) -> list[str]:
+    page = await client.ask(Verb.JOBS, ListJobs(limit=500))
+    assert isinstance(page, JobList)
+    return [view.id for view in page.jobs]
 
 
 # Who may take part

@@ -207,6 +207,59 @@ async def test_a_page_has_the_jobs_with_all_of_the_labels(store: Store) -> None:
     assert await sequences(store, JobFilter(labels={"b": ""})) == []
 
 
+# What is forgotten
+
+
+async def pruned(store: Store, *, before: float = 0.0, keep: int = 1000, spare: set[str] | None = None) -> list[str]:
+    """The end of a job of `values.ended` is 3000 and its sequence."""
+    return await store.prune(before_utc=before, keep=keep, spare=frozenset(spare or ()))
+
+
+async def test_ended_jobs_are_forgotten_by_age_and_by_count(store: Store) -> None:
+    await saved(store, *(ended(number) for number in range(1, 11)))
+    assert await pruned(store) == []
+    assert await pruned(store, before=3003.0) == [ulid("J", 1), ulid("J", 2)]
+    assert await pruned(store, keep=6) == [ulid("J", 3), ulid("J", 4)]
+    assert await sequences(store, JobFilter()) == [10, 9, 8, 7, 6, 5]
+    assert len(await pruned(store, keep=0)) == 6
+    assert (await store.restored()).ended == frozenset()
+
+
+async def test_who_ended_last_is_kept_whoever_was_accepted_first(store: Store) -> None:
+    await saved(store, ended(1), ended(2), msgspec.structs.replace(ended(3), ended_at=5.0))
+    assert await pruned(store, keep=2) == [ulid("J", 3)]
+
+
+async def test_an_open_job_is_never_forgotten(store: Store) -> None:
+    await saved(store, a_job(1), a_job(2, phase=Phase.RUNNING, attempts=(an_attempt(1),)), ended(3))
+    assert await pruned(store, before=9e9, keep=0) == [ulid("J", 3)]
+    assert await sequences(store, JobFilter()) == [2, 1]
+
+
+async def test_the_spared_are_kept_and_do_not_count(store: Store) -> None:
+    await saved(store, *(ended(number) for number in range(1, 5)))
+    assert await pruned(store, before=9e9, keep=2, spare={ulid("J", 1), ulid("J", 9)}) == [
+        ulid("J", number) for number in (2, 3, 4)
+    ]
+    await saved(store, *(ended(number) for number in range(2, 5)))
+    assert await pruned(store, keep=2, spare={ulid("J", 1)}) == [ulid("J", 2)]
+
+
+async def test_nothing_of_a_forgotten_job_stays_and_its_id_may_be_saved_again(store: Store, path: Path) -> None:
+    job = ended(1, attempts=(an_attempt(1, state=AttemptState.LOST), an_attempt(2, state=AttemptState.SUCCEEDED)))
+    await saved(store, job)
+    assert await pruned(store, keep=0) == [job.id]
+    for table in ("jobs", "submits", "attempts"):
+        assert query(path, f"SELECT count(*) FROM {table}") == [(0,)], table
+    await saved(store, job)
+    assert await store.job(job.id) == job
+
+
+async def test_many_are_forgotten_a_part_at_a_time(store: Store) -> None:
+    await saved(store, *(ended(number) for number in range(1, 1201)))
+    assert [len(await pruned(store, keep=10)) for _ in range(4)] == [500, 500, 190, 0]
+
+
 # What holds on the disk
 
 
