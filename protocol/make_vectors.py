@@ -290,6 +290,7 @@ _TOPICS: Final = [
     TOPICS.setting("ha", "agents/pi-1/slots"),
     TOPICS.directed(COORDINATOR, PI, AGENT_LIFE, "grant"),
     TOPICS.directed(PI, COORDINATOR, COORDINATOR_LIFE, "hello"),
+    TOPICS.directed(PI, COORDINATOR, COORDINATOR_LIFE, "may-commit"),
     TOPICS.directed(PI, TV, CLIENT_LIFE, "stdout"),
     TOPICS.directed(TV, COORDINATOR, COORDINATOR_LIFE, "submit"),
     TOPICS.directed(TV, PI, AGENT_LIFE, "credit"),

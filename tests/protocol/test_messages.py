@@ -12,10 +12,10 @@ from ffmesh_protocol import codec
 from ffmesh_protocol.errors import MalformedMessage
 from ffmesh_protocol.limits import LIST_ITEMS, NUMBER_MAX
 from ffmesh_protocol.messages.answers import Answer
-from ffmesh_protocol.messages.capability import Load
+from ffmesh_protocol.messages.capability import Heartbeat, Load
 from ffmesh_protocol.messages.jobs import JobState
 from ffmesh_protocol.messages.orders import Drain, Settled
-from ffmesh_protocol.messages.reports import Holding
+from ffmesh_protocol.messages.reports import Hello, Holding
 from ffmesh_protocol.messages.requests import ListJobs, StreamCredit, Submit
 from ffmesh_protocol.wire import Directed
 from support.told import message_kinds, values
@@ -221,6 +221,12 @@ def test_an_unknown_kind_of_piece_is_an_error(piece: Any) -> None:
         ("job", f"{ULID}\n"),
         ("program", ""),
         ("cwd", {"kind": "path", "root": "Movies", "path": "x" * 4097}),
+        ("after", [ULID] * 257),
+        ("after", ["no id"]),
+        ("max_attempts", 0),
+        ("max_attempts", 101),
+        ("outputs", [{"kind": "path", "root": "Movies", "path": name} for name in ("a.mkv", "b.mkv")]),
+        ("outputs", ["a.mkv"]),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -243,8 +249,27 @@ def test_no_credit_with_numbers_that_cannot_be(number: Any) -> None:
 
 
 def test_no_number_that_a_database_cannot_keep() -> None:
+    codec.decode(Holding, b'{"beat":1,"heard":9223372036854775807,"draining":false,"held":[]}')
     with pytest.raises(MalformedMessage):
-        codec.decode(Holding, b'{"heard":9223372036854775808,"draining":false,"held":[]}')
+        codec.decode(Holding, b'{"beat":1,"heard":9223372036854775808,"draining":false,"held":[]}')
+
+
+def test_who_says_no_more_is_tried_once_after_nobody_and_stages_nothing() -> None:
+    asked = submit()
+    assert (asked.after, asked.max_attempts, asked.outputs) == ((), 1, ())
+
+
+@pytest.mark.parametrize("kind", [Holding, Hello, Heartbeat], ids=lambda kind: kind.__name__)
+def test_no_sign_of_life_without_its_beat(kind: Any) -> None:
+    """Without it nobody could say which one was answered, and a lease would count from a wrong moment."""
+    load = {"cpu_percent": None, "memory_percent": None, "temperature_c": None}
+    told: dict[str, Any] = {"beat": 1, "heard": 0, "draining": False, "held": [], "boot": "", "spool": ""}
+    told |= {"version": "", "features": [], "life": ULID, "load": load, "slots": {}, "running": []}
+    codec.decode(kind, json.dumps(told).encode())
+    del told["beat"]
+
+    with pytest.raises(MalformedMessage):
+        codec.decode(kind, json.dumps(told).encode())
 
 
 def test_a_list_ends_at_its_limit() -> None:

@@ -12,8 +12,9 @@ import pytest
 from ffmesh_protocol import codec, limits, times
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.keys import Label
-from ffmesh_protocol.messages.jobs import JobState
-from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.messages.jobs import JobKind, JobState
+from ffmesh_protocol.messages.reports import DeclineCode, FailureKind, HeldPhase
+from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.topics import DELIVERY, RESERVED_VERBS, Family, Verb, parse
 from ffmesh_protocol.wire import Directed
 from support.told import message_kinds
@@ -104,7 +105,8 @@ def test_the_table_of_topics_is_that_of_the_package() -> None:
 def test_every_verb_label_and_word_is_named() -> None:
     named = set(re.findall(r"`([^`\s]+)`", README))
     assert {*Verb, *RESERVED_VERBS} <= named
-    assert {*ReasonCode, *RefusalCode, *JobState} <= named
+    assert {*ReasonCode, *RefusalCode, *JobState, *JobKind} <= named
+    assert {*HeldPhase, *FailureKind, *DeclineCode, *Stopped} <= named
     assert {*set(Label) - {Label.CLIENT_ID}, f"{Label.CLIENT_ID}/<life>"} <= named
 
 
