@@ -1,7 +1,7 @@
 """`ffmesh-coordinator --config FILE`: the coordinator, in the foreground, until it is told to stop.
 
 `ffmesh-coordinator principal …` says who may take part, whether the coordinator runs or not; `ffmesh principal …` is
-the same.
+the same. `backup FILE` copies the database, also while the coordinator writes; `restore FILE` brings a copy back.
 
 Exit codes: 0 stopped or done; 1 it failed, or the name is unknown or taken; 2 wrong usage or configuration, or another
 process has this home; 69 the coordinator does not answer.
@@ -19,10 +19,12 @@ import msgspec
 import tomli_w
 
 from ffmesh_coordinator import config
-from ffmesh_coordinator.shell import commands
+from ffmesh_coordinator.shell import backup, commands
+from ffmesh_coordinator.shell.backup import BackedUp, Returned
 from ffmesh_coordinator.shell.commands import RefusedByCoordinator
 from ffmesh_coordinator.shell.errands import Added, Listed, Membership
 from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, HomeError
+from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.runtime import serve
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.errors import BadConfig, BadName, FfmeshError
@@ -99,6 +101,12 @@ def _run(arguments: argparse.Namespace) -> int:
             _warn(removed.warning)
             if arguments.json:
                 _say(msgspec.json.encode(removed.principal).decode())
+        case "backup":
+            kept = backup.backed_up(Home(arguments.home), arguments.file, force=arguments.force)
+            _say(msgspec.json.encode(kept).decode() if arguments.json else _about_backup(kept))
+        case "restore":
+            back = asyncio.run(backup.returned(Home(arguments.home), arguments.file))
+            _say(msgspec.json.encode(back).decode() if arguments.json else _about_restore(back))
         case _:
             return _serve(arguments.config)
     return 0
@@ -155,6 +163,26 @@ def _as_table(listed: Listed) -> str:
     return "\n".join(f"{name:{widths[0]}}  {role:{widths[1]}}  {since}" for name, role, since in rows)
 
 
+def _about_backup(kept: BackedUp) -> str:
+    return (
+        f"{kept.file} holds {kept.jobs} jobs ({kept.open_jobs} of them open) and {kept.principals} principals\n"
+        f"keep {kept.keep_too} too, in another place: without it nobody's secret in the backup can be read"
+    )
+
+
+def _about_restore(back: Returned) -> str:
+    lines = [f"the coordinator has the {back.jobs} jobs of {back.file} again, and the principals of that time"]
+    if back.failed:
+        lines.append(
+            f"{len(back.failed)} of them were open then and may have run since: they are failed now "
+            f"(`ffmesh jobs --state failed`), and `ffmesh retry` runs one again"
+        )
+    lines.append("who was added since must be added again, who was removed since is back: `ffmesh principal list`")
+    if back.set_aside is not None:
+        lines.append(f"the database of before lies in {back.set_aside}")
+    return "\n".join(lines)
+
+
 # What may be said
 
 
@@ -169,7 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", type=Path, help="coordinator.toml; its folder is the home")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
     parser.set_defaults(command=None, json=False, home=config.default_home(os.environ, os.geteuid()))
-    principal = parser.add_subparsers(metavar="COMMAND", title="commands").add_parser(
+    things = parser.add_subparsers(metavar="COMMAND", title="commands")
+    principal = things.add_parser(
         "principal",
         help="who may take part",
         description="Who may take part in the mesh: effective at once, whether the coordinator runs or not.",
@@ -177,6 +206,27 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_actions(principal)
+    copying = things.add_parser(
+        "backup",
+        help="copy the database, also while the coordinator runs",
+        description="Copies the database into FILE, as it is at one moment; a coordinator that runs goes on. "
+        "master.key is not in it: keep a copy of that too, in another place.",
+        parents=[_common()],
+        allow_abbrev=False,
+    )
+    copying.add_argument("file", metavar="FILE", type=Path, help="made anew, for its owner alone to read")
+    copying.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    copying.set_defaults(command="backup")
+    back = things.add_parser(
+        "restore",
+        help="bring a backup back; the coordinator must not run",
+        description="Puts the database of a backup in the place of the present one, which is set aside. Jobs that "
+        "were open when the backup was taken are failed: they may have run since, and nothing runs twice.",
+        parents=[_common()],
+        allow_abbrev=False,
+    )
+    back.add_argument("file", metavar="FILE", type=Path, help="what `backup` has made; it stays as it is")
+    back.set_defaults(command="restore")
     return parser
 
 

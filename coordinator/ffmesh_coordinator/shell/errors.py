@@ -7,6 +7,7 @@ FfmeshError
     │   ├── StoreUnusable   the database: damaged, gone, or of a newer version
     │   └── KeyUnusable     the master key: gone, damaged, or open to others
     ├── StoreFailed         the database could not be read or written now: the disk is full, or fails
+    ├── BackupRefused       the file is there already, or is the database itself
     └── EnrolmentRefused    no such principal, or the name is taken
 """
 
@@ -53,6 +54,12 @@ class NotAnswered(HomeError):
 
 class StoreFailed(HomeError):
     """The database could not be read or written now."""
+
+    exit_code = RAN_AND_FAILED
+
+
+class BackupRefused(HomeError):
+    """The file is there already, or is the database itself."""
 
     exit_code = RAN_AND_FAILED
 

@@ -2,6 +2,7 @@
 
     coordinator.toml    the configuration
     coordinator.db      what must not be forgotten (and -wal, -shm beside it)
+    coordinator.db.…    what was set aside: …before-restore-TIME, …damaged-TIME
     coordinator.lock    held by who has the home; it says who that is
     master.key          under which secrets in the database are sealed
     run/                coordinator.sock, and what others keep there of the processes that run
@@ -13,6 +14,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -58,6 +60,26 @@ class Home:
         """The folder `run`, made if it is missing."""
         made_folder(self.run)
         return self.run
+
+    def database_files(self) -> list[Path]:
+        """The database and what SQLite keeps beside it: the last transactions may be there alone."""
+        return [self.database.with_name(f"{self.database.name}{suffix}") for suffix in ("", "-wal", "-shm")]
+
+    def set_aside_database(self, why: str) -> Path | None:
+        """Gives it another name, which says why and when, and returns that; null: there is none. The home is locked.
+
+        It goes before what lies beside it: without it no coordinator starts; without them it would lack what they hold.
+        """
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        names = [f"{self.database.name}.{why}-{stamp}{again}" for again in ("", *(f"-{n}" for n in range(2, 100)))]
+        taken = {path.name for path in self.folder.iterdir()}
+        name = next(name for name in names if not any(other.startswith(name) for other in taken))
+        there = self.database.exists()
+        for file in self.database_files():
+            if file.exists():
+                file.rename(file.with_name(name + file.name.removeprefix(self.database.name)))
+        sync_folder(self.folder)
+        return self.database.with_name(name) if there else None
 
     @contextmanager
     def locked(self, who: str) -> Generator[None, None, None]:
@@ -124,3 +146,12 @@ def give_to_owner(descriptor: int, *, of: Path) -> None:
     if os.geteuid() == 0:
         owner = of.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in it are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

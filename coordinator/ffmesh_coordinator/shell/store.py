@@ -90,7 +90,7 @@ class Store:
         `may_make` is false where one has been before: then a missing or empty file is an error.
         """
         async with AsyncExitStack() as open_files:
-            with _as_our_errors(path):
+            with as_our_errors(path):
                 _prepare_file(path, may_make=may_make)
                 writer = await open_files.enter_async_context(aiosqlite.connect(path))
                 await _bring_up_to_date(writer, path, may_make=may_make)
@@ -133,7 +133,7 @@ class Store:
     async def _open_jobs(self) -> list[Job]:
         """Read a part at a time: of a hundred thousand, the text alone is hundreds of megabytes."""
         jobs: list[Job] = []
-        with _as_our_errors(self._path), _without_collection():
+        with as_our_errors(self._path), _without_collection():
             async with self._reader.execute(QUERIES["open_jobs"]) as cursor:
                 while rows := await cursor.fetchmany(READ_AT_ONCE):
                     jobs.extend(_job(row) for row in rows)
@@ -205,7 +205,7 @@ class Store:
         filled = [(name, rows) for name, rows in statements if rows]
         if not filled:
             return
-        with _as_our_errors(self._path):
+        with as_our_errors(self._path):
             async with self._writing:
                 try:
                     for name, rows in filled:
@@ -216,7 +216,7 @@ class Store:
                     raise
 
     async def _rows(self, query: str, values: Row | None = None) -> Iterable[sqlite3.Row]:
-        with _as_our_errors(self._path):
+        with as_our_errors(self._path):
             return await self._reader.execute_fetchall(QUERIES[query], values)
 
 
@@ -325,7 +325,7 @@ def _damaged(path: Path, how: str) -> StoreUnusable:
 
 
 @contextmanager
-def _as_our_errors(path: Path) -> Generator[None, None, None]:
+def as_our_errors(path: Path) -> Generator[None, None, None]:
     try:
         yield
     except sqlite3.IntegrityError:

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ffmesh_coordinator.shell.errors import KeyUnusable
-from ffmesh_coordinator.shell.home import PRIVATE_FILE, give_to_owner
+from ffmesh_coordinator.shell.home import PRIVATE_FILE, give_to_owner, sync_folder
 from ffmesh_protocol.keys import NONCE_BYTES
 from ffmesh_protocol.names import Principal
 
@@ -58,7 +58,7 @@ def made_master_key(path: Path) -> bytes:
             os.fsync(file.fileno())
         path.hardlink_to(unfinished)
         unfinished.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise KeyUnusable(f"{path} cannot be made: {error.strerror}") from error
     return key
@@ -88,11 +88,3 @@ def read_master_key(path: Path) -> bytes:
             f"{path} is damaged: it holds no {2 * KEY_BYTES} hexadecimal digits; restore it from a backup"
         )
     return key
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

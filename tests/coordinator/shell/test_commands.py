@@ -163,7 +163,12 @@ def test_a_coordinator_that_has_the_home_but_no_door_is_waited_for_and_then_said
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["--config FILE", "principal", "[broker]", "passwords"]),
+        (
+            ["--help"],
+            ["--config FILE", "principal", "backup", "restore", "[broker]", "passwords", "keep_finished_days"],
+        ),
+        (["backup", "--help"], ["FILE", "--force", "--home DIR", "--json", "master.key"]),
+        (["restore", "--help"], ["FILE", "--home DIR", "--json", "nothing runs twice"]),
         (["principal", "--help"], ["add", "list", "remove"]),
         (["principal", "add", "--help"], ["NAME", "--role", "--home DIR", "--json", "join token"]),
         (["--version"], ["ffmesh-coordinator 0"]),
