@@ -23,7 +23,7 @@ import msgspec
 from ffmesh_coordinator.core.effects import SaveJob
 from ffmesh_coordinator.core.job import Attempt, Job
 from ffmesh_coordinator.core.lifecycle import Phase
-from ffmesh_coordinator.shell.errors import BackupRefused, StoreFailed, StoreUnusable
+from ffmesh_coordinator.shell.errors import BackupRefused, StoreDamaged, StoreFailed, StoreUnusable
 from ffmesh_coordinator.shell.home import PRIVATE_FILE, Home, give_to_owner, sync_folder
 from ffmesh_coordinator.shell.store import Enrolled, Store, as_our_errors
 from ffmesh_coordinator.shell.vault import Vault, read_master_key
@@ -92,9 +92,12 @@ async def returned(home: Home, file: Path) -> Returned:
         _expect_another_file(home, file)
         with as_our_errors(home.database), _made_aside(home.database) as aside:
             jobs, _, _ = await asyncio.to_thread(_copied, file, aside)
-            async with Store.opened(aside, may_make=False) as store:
-                _expect_fitting_key(home, await store.principals())
-                failed = await _given_up(store)
+            try:
+                async with Store.opened(aside, may_make=False) as store:
+                    _expect_fitting_key(home, await store.principals())
+                    failed = await _given_up(store)
+            except StoreDamaged as error:
+                raise StoreUnusable(f"{file} is damaged ({error.how}); it was not restored") from error
             _expect_whole(aside)
             set_aside = home.set_aside_database("before-restore")
             aside.replace(home.database)

@@ -4,13 +4,16 @@ FfmeshError
 └── HomeError
     ├── HomeInUse           another process has it; names that process
     ├── HomeUnusable        a folder or file in it that cannot be used as it is
-    │   ├── StoreUnusable   the database: damaged, gone, or of a newer version
+    │   ├── StoreUnusable   the database: gone, or of a newer version
+    │   │   └── StoreDamaged    … or not what was written
     │   └── KeyUnusable     the master key: gone, damaged, or open to others
     ├── StoreFailed         the database could not be read or written now: the disk is full, or fails
+    │   └── RecordUnreadable    one record in it is not what was written
     ├── BackupRefused       the file is there already, or is the database itself
     └── EnrolmentRefused    no such principal, or the name is taken
 """
 
+from pathlib import Path
 from typing import ClassVar, Final
 
 from ffmesh_protocol.errors import FfmeshError
@@ -42,6 +45,18 @@ class StoreUnusable(HomeUnusable):
     """The database is damaged, gone, or of a newer version. Nothing was changed."""
 
 
+class StoreDamaged(StoreUnusable):
+    """It is not what was written."""
+
+    def __init__(self, path: Path, how: str, *, set_aside: Path | None = None) -> None:
+        then = f"was set aside as {set_aside}" if set_aside else "will be set aside when the coordinator starts"
+        super().__init__(
+            f"{path} is damaged ({how}) and {then}; "
+            f"bring a backup back: ffmesh-coordinator restore FILE --home {path.parent}"
+        )
+        self.how = how
+
+
 class KeyUnusable(HomeUnusable):
     """The master key is gone, damaged, or open to others."""
 
@@ -56,6 +71,10 @@ class StoreFailed(HomeError):
     """The database could not be read or written now."""
 
     exit_code = RAN_AND_FAILED
+
+
+class RecordUnreadable(StoreFailed):
+    """One record in it is not what was written; the others may be."""
 
 
 class BackupRefused(HomeError):

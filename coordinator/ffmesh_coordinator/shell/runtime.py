@@ -15,7 +15,6 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -43,14 +42,17 @@ from ffmesh_coordinator.shell import clock, door
 from ffmesh_coordinator.shell.connection import CoordinatorSpeaker
 from ffmesh_coordinator.shell.enrolment import Enrolment
 from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Standing, Status
+from ffmesh_coordinator.shell.errors import StoreDamaged, StoreFailed
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.library import Library
 from ffmesh_coordinator.shell.store import PRUNED_AT_ONCE, Store
 from ffmesh_coordinator.shell.timer import Timer
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.bus import BrokerAddress
+from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.keys import NONCE_BYTES, broker_password, client_id_tag
 from ffmesh_protocol.line import Line
+from ffmesh_protocol.messages.answers import JobList, Refusal
 from ffmesh_protocol.names import COORDINATOR, Principal, agent, client
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF
@@ -115,10 +117,16 @@ class _Keys:
 async def serve(folder: Path, config: Config) -> None:
     """Runs until SIGTERM or SIGINT."""
     home = Home(folder)
-    async with AsyncExitStack() as open_things:
-        await open_things.enter_async_context(home.locked_by_service(patience=COMMANDS_PATIENCE))
-        may_make = not home.master_key.exists()
-        store = await open_things.enter_async_context(Store.opened(home.database, may_make=may_make))
+    async with home.locked_by_service(patience=COMMANDS_PATIENCE):
+        try:
+            await _serve_in(home, config)
+        except StoreDamaged as error:  # at the start; later it ends a group of tasks, and the next start finds it
+            aside = home.set_aside_database("damaged")
+            raise StoreDamaged(home.database, error.how, set_aside=aside) from error
+
+
+async def _serve_in(home: Home, config: Config) -> None:
+    async with Store.opened(home.database, may_make=not home.master_key.exists()) as store:
         keyring = Keyring(config.cluster, lambda: os.urandom(NONCE_BYTES))
         inbox: asyncio.Queue[Arrival] = asyncio.Queue()
         enrolment = await Enrolment.opened(home, config, store, _Keys(keyring, inbox))
@@ -227,13 +235,24 @@ class Runtime:
             question = await self._questions.get()
             match question:
                 case Asked(asker=asker):
-                    answer = await self._library.answer(question)
+                    answer = await self._answer(question)
                     self._line.post(self._core.packets([Reply(asker=asker, answer=answer)]))
                 case Recall(job=job_id, spoken=spoken):
-                    found = await self._store.job(job_id)
-                    self._inbox.put_nowait(Recalled(job=job_id, spoken=spoken, found=found))
+                    try:
+                        found = await self._store.job(job_id)
+                    except StoreFailed as error:
+                        log.error("%s", error)
+                    else:
+                        self._inbox.put_nowait(Recalled(job=job_id, spoken=spoken, found=found))
                 case _:
                     assert_never(question)
+
+    async def _answer(self, asked: Asked) -> JobList | Refusal:
+        try:
+            return await self._library.answer(asked)
+        except StoreFailed as error:
+            log.error("%s", error)
+            return Refusal(code=RefusalCode.FULL, sentence=str(error))
 
     async def _errand_done(self, errand: Errand) -> Answer:
         match errand:

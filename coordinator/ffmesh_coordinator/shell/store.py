@@ -5,11 +5,12 @@ statement, because each call costs a hop to the database's thread. Reads have a 
 never holds up a commit; they see what was committed.
 
 It refuses a database that is damaged, of a newer version, or gone while its master key is still there. It makes and
-mends nothing silently. Not there yet: backup, going on when a full disk has room again.
+mends nothing silently: `StoreDamaged` tells who starts the coordinator to set it aside.
 """
 
 import asyncio
 import gc
+import glob
 import os
 import sqlite3
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
@@ -24,7 +25,8 @@ from ffmesh_coordinator.core.effects import ForgetAgent, SaveAgent, SaveJob
 from ffmesh_coordinator.core.events import KnownAgent, Restored
 from ffmesh_coordinator.core.job import Attempt, Job
 from ffmesh_coordinator.core.lifecycle import Phase
-from ffmesh_coordinator.shell.errors import StoreFailed, StoreUnusable
+from ffmesh_coordinator.shell import wal
+from ffmesh_coordinator.shell.errors import RecordUnreadable, StoreDamaged, StoreFailed, StoreUnusable
 from ffmesh_coordinator.shell.home import PRIVATE_FILE, give_to_owner
 from ffmesh_coordinator.sql import MIGRATIONS, QUERIES
 from ffmesh_protocol.messages.requests import Submit
@@ -43,6 +45,9 @@ PRUNED_AT_ONCE: Final = 500
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE: Final = 0xFF
 """SQLite's extended error codes carry the plain one in their lowest byte."""
+
+_NO_TEXT: Final = "Could not decode to UTF-8"
+"""How Python says so; SQLite itself takes any bytes for text."""
 
 _json: Final = msgspec.json.Encoder()
 _fields: Final = msgspec.json.Decoder(dict[str, Any])
@@ -92,6 +97,7 @@ class Store:
         async with AsyncExitStack() as open_files:
             with as_our_errors(path):
                 _prepare_file(path, may_make=may_make)
+                await _expect_whole_log(path)
                 writer = await open_files.enter_async_context(aiosqlite.connect(path))
                 await _bring_up_to_date(writer, path, may_make=may_make)
                 reader = await open_files.enter_async_context(aiosqlite.connect(path))
@@ -123,11 +129,15 @@ class Store:
         self._written_submits.difference_update(job.id for job in jobs.values() if job.has_ended)
 
     async def restored(self) -> Restored:
-        """All that the core needs to go on."""
-        jobs = await self._open_jobs()
-        ended = [row[0] for row in await self._rows("ended_jobs")]
-        agents = [_agent.decode(row[0]) for row in await self._rows("agents")]
-        ((sequence,),) = await self._rows("highest_sequence")
+        """All that the core needs to go on; `StoreDamaged` if there is anything in it that cannot be read."""
+        try:
+            jobs = await self._open_jobs()
+            ended = [row[0] for row in await self._rows("ended_jobs")]
+            with as_our_errors(self._path):
+                agents = [_agent.decode(row[0]) for row in await self._rows("agents")]
+            ((sequence,),) = await self._rows("highest_sequence")
+        except RecordUnreadable as error:
+            raise StoreDamaged(self._path, str(error.__cause__)) from error
         return Restored(jobs=tuple(jobs), ended=frozenset(ended), agents=tuple(agents), sequence=sequence)
 
     async def _open_jobs(self) -> list[Job]:
@@ -144,7 +154,8 @@ class Store:
 
     async def jobs(self, ids: Sequence[str]) -> dict[str, Job]:
         """Those of them that are known."""
-        found = [_job(row) for row in await self._rows("jobs_by_id", {"ids": _text(ids)})]
+        with as_our_errors(self._path):
+            found = [_job(row) for row in await self._rows("jobs_by_id", {"ids": _text(ids)})]
         return {job.id: job for job in found}
 
     async def page(self, wanted: JobFilter, *, before: int, limit: int) -> list[Job]:
@@ -156,16 +167,23 @@ class Store:
             "labels": _text(wanted.labels),
             "limit": limit,
         }
-        return [_job(row) for row in await self._rows("page", values)]
+        with as_our_errors(self._path):
+            return [_job(row) for row in await self._rows("page", values)]
 
     async def principals(self) -> list[Enrolled]:
         """Everyone who may take part, oldest first."""
-        return [
-            Enrolled(
-                principal=Principal(role=Role(role), name=name), kid=kid, sealed_secret=secret, created_at=created_at
-            )
-            for name, role, kid, secret, created_at in await self._rows("principals")
-        ]
+        try:
+            return [
+                Enrolled(
+                    principal=Principal(role=Role(role), name=name),
+                    kid=kid,
+                    sealed_secret=secret,
+                    created_at=created_at,
+                )
+                for name, role, kid, secret, created_at in await self._rows("principals")
+            ]
+        except (ValueError, RecordUnreadable) as error:
+            raise StoreDamaged(self._path, f"a principal cannot be read: {error}") from error
 
     async def add_principals(self, new: Sequence[Enrolled]) -> None:
         """All of them or none. None of the names may be taken."""
@@ -278,14 +296,28 @@ def _prepare_file(path: Path, *, may_make: bool) -> None:
     """The file is there, and no others may read it: jobs name files, and SQLite's -wal takes its mode from it."""
     if not may_make and not path.exists():
         raise StoreUnusable(
-            f"{path} is gone, but not the master key of what was in it; put it back from a backup, "
-            f"or remove master.key too to begin anew"
+            f"{path} is gone, but not the master key of what was in it{_where(path)}; put it back from a backup "
+            f"(ffmesh-coordinator restore FILE --home {path.parent}), or remove master.key too to begin anew"
         )
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
     try:
         give_to_owner(descriptor, of=path.parent)
     finally:
         os.close(descriptor)
+
+
+def _where(path: Path) -> str:
+    """What became of it, if we know."""
+    aside = sorted(each.name for each in path.parent.glob(f"{glob.escape(path.name)}.damaged-*Z*"))
+    whole = [name for name in aside if not name.endswith(("-wal", "-shm"))]
+    return f" (it was damaged, and set aside as {whole[-1]})" if whole else ""
+
+
+async def _expect_whole_log(path: Path) -> None:
+    """Before SQLite sees it, which would take the part that fits, and remove the rest."""
+    how = await asyncio.to_thread(wal.damage, path.with_name(f"{path.name}-wal"))
+    if how is not None:
+        raise StoreDamaged(path, how)
 
 
 async def _bring_up_to_date(database: aiosqlite.Connection, path: Path, *, may_make: bool) -> None:
@@ -298,7 +330,7 @@ async def _bring_up_to_date(database: aiosqlite.Connection, path: Path, *, may_m
     if version == 0 and not may_make:
         raise StoreUnusable(f"{path} is empty; put it back from a backup, or remove master.key too to begin anew")
     if (found := await _pragma(database, "quick_check")) != "ok":
-        raise _damaged(path, str(found))
+        raise StoreDamaged(path, " ".join(str(found).split()))
     if (mode := await _pragma(database, "journal_mode = WAL")) != "wal":
         raise StoreUnusable(f"{path} cannot be used in WAL mode (only {mode}); put the home on a local disk")
     await _pragma(database, "synchronous = FULL")
@@ -320,10 +352,6 @@ async def _pragma(database: aiosqlite.Connection, pragma: str) -> Any:  # noqa: 
     return rows[0][0] if rows else None
 
 
-def _damaged(path: Path, how: str) -> StoreUnusable:
-    return StoreUnusable(f"{path} is damaged ({how}); nothing was changed in it; restore it from a backup")
-
-
 @contextmanager
 def as_our_errors(path: Path) -> Generator[None, None, None]:
     try:
@@ -332,7 +360,11 @@ def as_our_errors(path: Path) -> Generator[None, None, None]:
         raise  # not the disk's fault but ours: a bug
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _DAMAGED:
-            raise _damaged(path, str(error)) from error
+            raise StoreDamaged(path, str(error)) from error
+        if str(error).startswith(_NO_TEXT):
+            raise RecordUnreadable(f"a record in {path} cannot be read: {error}") from error
         raise StoreFailed(f"{path} could not be used: {error}; is the disk full or read-only?") from error
+    except msgspec.MsgspecError as error:
+        raise RecordUnreadable(f"a record in {path} cannot be read: {error}") from error
     except OSError as error:
         raise StoreFailed(f"{path} could not be used: {error.strerror or error}") from error
