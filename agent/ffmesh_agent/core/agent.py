@@ -309,6 +309,7 @@ class Agent:
         desk = self._desk
         desk.connected = True
         desk.connection = connection
+        self._leases.connected()
         self._public.say_everything()
         self._bench.count_silences()
         self._hold()
@@ -394,14 +395,15 @@ class Agent:
             return
         self._leaves_with, self._leaves_because = exit_code, sentence
         desk.leaving = True
-        self._public.say_status()
+        if exit_code != TAKEN_OVER:  # then what is said under our name is said of another
+            self._public.say_status()
         self._bench.stop_all()
         desk.deadlines.set(About.LEAVE, "", desk.after(LEAVE_WITHIN))
 
     def _leave(self, exit_code: int, sentence: str) -> None:
         desk = self._desk
         desk.leaving = False  # it is done; nothing more follows
-        if exit_code != TAKEN_OVER:  # then what is said under our name is said of another
+        if exit_code != TAKEN_OVER:
             self._public.say_status(online=False)
             if self._welcomed:
                 desk.tell(Bye())

@@ -62,6 +62,11 @@ class Leases:
 
     # --- the coordinator is away --------------------------------------------------------------------------------------
 
+    def connected(self) -> None:
+        """What was true before the cut may have changed twice since. Only an `offline` heard from now on counts."""
+        self._away_since = None
+        self._heartbeats.clear()
+
     def coordinator_seen(self, status: CoordinatorStatus) -> None:
         """Offline counts of the life and connection that was last online, and after a grace: a reconnect's will comes
         just before its birth."""
@@ -85,8 +90,8 @@ class Leases:
         return stood
 
     def put_off(self, attempt: Attempt, seconds: float) -> bool:
-        """The lease stood still for so long. Whether there is one."""
-        return self._extend(attempt, attempt.lease_until + seconds)
+        """The lease stood still for so long; one that is over stays over. Whether it is longer for it."""
+        return attempt.lease_until > self._desk.now and self._extend(attempt, attempt.lease_until + seconds)
 
 
 def length(kind: JobKind) -> float:

@@ -133,7 +133,9 @@ class Post:
             self.refused["malformed"] += 1
             return None
         try:
-            return self._directed(packet, place) if place.family is Family.DIRECTED else _public(packet, place)
+            if place.family is Family.DIRECTED:
+                return self._directed(packet, place)
+            return self._returned(packet) if place.family is Family.HEARTBEAT else _public(packet, place)
         except Oversized:
             self.refused["oversized"] += 1
         except MalformedMessage:
@@ -141,6 +143,11 @@ class Post:
         except NotGenuine as refused:
             self.refused[refused.counted] += 1
         return None
+
+    def _returned(self, packet: Packet) -> Event | None:
+        """Our own heartbeat; one of another life with our name says nothing about our connection."""
+        heartbeat = codec.decode(Heartbeat, packet.payload)
+        return HeartbeatReturned(beat=heartbeat.beat) if heartbeat.life == self._life else None
 
     def _directed(self, packet: Packet, place: Place) -> Event | None:
         if place.receiver != self._me:
@@ -234,8 +241,6 @@ def _public(packet: Packet, place: Place) -> Event | None:
     match place.family:
         case Family.AGENT_STATUS:
             return OwnStatusSeen(status=codec.decode(AgentStatus, payload) if payload else None)
-        case Family.HEARTBEAT if payload:
-            return HeartbeatReturned(beat=codec.decode(Heartbeat, payload).beat)
         case Family.COORDINATOR_STATUS if payload:
             return CoordinatorSeen(status=codec.decode(CoordinatorStatus, payload))
         case Family.CLIENT_STATUS if payload:

@@ -1,22 +1,25 @@
 """What the coordinator does with what agents say: who is there, what each holds, and what that means for its jobs.
 
-Level-triggered: every `holding` is compared with the books, so that no single lost message can strand a job.
-Not there yet: leases, `superseded`.
+Level-triggered: every `holding` is compared with the books, so that no single lost message can strand a job, and its
+answer renews the leases of what the agent rightly holds.
 """
 
-from collections.abc import Sequence
 from typing import assert_never
 
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
 from ffmesh_coordinator.core.events import AdvertSeen, AgentStatusSeen, AgentWord, HeartbeatSeen, ProgramsSeen
-from ffmesh_coordinator.core.job import Job
+from ffmesh_coordinator.core.job import Attempt, Job
 from ffmesh_coordinator.core.jobs import Jobs
+from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.offers import Offers
 from ffmesh_coordinator.core.public import Public
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import times
-from ffmesh_protocol.messages.orders import Cancels, Drain, Resend, Stop, Welcome, Withdrawn
+from ffmesh_protocol.messages.answers import Retired
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.orders import Cancels, Drain, Leased, Resend, Stop, Superseded, Welcome, Withdrawn
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.messages.reports import (
     Claim,
@@ -25,6 +28,7 @@ from ffmesh_protocol.messages.reports import (
     HeldPhase,
     Hello,
     Holding,
+    MayCommit,
     Results,
     Started,
     Tail,
@@ -39,8 +43,9 @@ DECLINED_REST = 1.0
 
 
 class Agents:
-    def __init__(self, desk: Desk, jobs: Jobs, public: Public, tails: Tails) -> None:
+    def __init__(self, desk: Desk, offers: Offers, jobs: Jobs, public: Public, tails: Tails) -> None:
         self._desk = desk
+        self._offers = offers
         self._jobs = jobs
         self._public = public
         self._tails = tails
@@ -77,6 +82,7 @@ class Agents:
         if seen.advert != agent.advert:
             agent.advert = seen.advert
             self._desk.remember(agent)
+            self._desk.matching.changed(agent)
             self._public.agent_changed(agent)
 
     def programs_seen(self, seen: ProgramsSeen) -> None:
@@ -87,6 +93,7 @@ class Agents:
         if seen.programs != agent.programs:
             agent.programs = seen.programs
             self._desk.remember(agent)
+            self._desk.matching.changed(agent)
 
     def heartbeat_seen(self, seen: HeartbeatSeen) -> None:
         agent = self._desk.roster.get(seen.agent)
@@ -110,7 +117,7 @@ class Agents:
         self._heard(agent)
         match word:
             case Holding():
-                self._compare(agent, word.held, word.heard)
+                self._compare(agent, word)
                 if word.draining != agent.wanted_draining:
                     self._desk.tell_agent(name, life, Drain(draining=agent.wanted_draining))
             case Claim(attempts=attempts):
@@ -122,6 +129,11 @@ class Agents:
             case Started(attempts=attempts):
                 for attempt in attempts:
                     self._started(agent, attempt)
+            case MayCommit(attempts=attempts):
+                for attempt in attempts:
+                    job = self._job_of(agent, attempt)
+                    if job is not None:
+                        self._permit(agent, job)
             case Results(results=results):
                 for result in results:
                     job = self._job_of(agent, result.attempt)
@@ -136,24 +148,31 @@ class Agents:
                 assert_never(word)
 
     def _greet(self, agent: Agent, life: str, hello: Hello) -> None:
-        """A new life ends the one before; what that one held and this one does not list is lost."""
+        """A new life ends the one before, which is told so if it still speaks."""
         desk, before = self._desk, agent.life
         if before is not None and before != life:
+            if agent.online:
+                desk.tell_agent(agent.name, before, Superseded())
             desk.post.retire(agent_principal(agent.name), before)
             self._withdraw_offers(agent)
         agent.life = life
+        agent.boot, agent.spool = hello.boot, hello.spool
+        desk.matching.changed(agent)
         self._heard(agent)
         desk.tell_agent(agent.name, life, Welcome(draining=agent.wanted_draining))
         if before != life:
             desk.note(f"agent {agent.name} is here with life {life}")
         self._present(agent)
-        self._compare(agent, hello.held, hello.heard)
+        self._compare(agent, hello)
 
-    def _compare(self, agent: Agent, held: Sequence[Held], heard: int) -> None:
-        """What the agent says it holds, against the books."""
+    def _compare(self, agent: Agent, said: Hello | Holding) -> None:
+        """What the agent says it holds, against the books; what both agree upon may go on."""
         assert agent.life is not None
-        agent.held = {each.attempt: each for each in held}
-        for each in held:
+        held = {each.attempt: each for each in said.held}
+        if held != agent.held:
+            agent.held = held
+            self._desk.matching.changed(agent)
+        for each in said.held:
             job = self._job_of(agent, each.attempt)
             if job is None:
                 self._stranger(agent, each)
@@ -164,9 +183,20 @@ class Agents:
             if attempt is None or attempt.id in agent.held:
                 continue
             if attempt.agent_life == agent.life:
-                self._unlisted(agent, job, attempt.id, heard)
-            else:
+                self._unlisted(agent, job, attempt.id, said.heard)
+            elif _is_heir(agent, attempt):
                 self._jobs.lose(job, f"agent {agent.name} started anew while it had the job")
+        self._renew(agent, said)
+
+    def _renew(self, agent: Agent, said: Hello | Holding) -> None:
+        assert agent.life is not None
+        renewed: list[str] = []
+        for each in said.held:
+            job = self._job_of(agent, each.attempt) if each.phase is not HeldPhase.RESERVED else None
+            if job is not None and self._jobs.renewed(job):
+                renewed.append(each.attempt)
+        if renewed:
+            self._desk.tell_agent(agent.name, agent.life, Leased(beat=said.beat, attempts=tuple(renewed)))
 
     def _listed(self, agent: Agent, job: Job, held: Held) -> None:
         assert agent.life is not None
@@ -176,10 +206,22 @@ class Agents:
         if held.phase is HeldPhase.ENDED:
             self._desk.tell_agent(agent.name, agent.life, Resend(attempts=(held.attempt,)))
             return
+        if held.phase is HeldPhase.STAGED:
+            self._permit(agent, job)
+            return
         if job.cancel is not None:
             self._jobs.tell_stop(job)
         if held.phase is HeldPhase.RUNNING:
             self._jobs.started(job)
+
+    def _permit(self, agent: Agent, job: Job) -> None:
+        """A later life may put in place what an earlier one made if it is that life's only heir; else the lease of the
+        earlier one must end first, and with it the job is no longer this attempt's."""
+        attempt = job.attempt
+        assert attempt is not None
+        assert agent.life is not None
+        if attempt.agent_life == agent.life or _is_heir(agent, attempt):
+            self._jobs.permit(job, agent.life)
 
     def _unlisted(self, agent: Agent, job: Job, attempt: str, heard: int) -> None:
         """Ours, but the agent does not list it: the grant is under way, was lost, or the attempt is."""
@@ -217,8 +259,9 @@ class Agents:
         pending = self._desk.ledger.offers.get(attempt)
         if pending is None or pending.agent != agent.name:
             return
-        self._jobs.take_back(attempt)
-        agent.resting = True
+        self._offers.take_back(attempt)
+        agent.resting = "it has just declined a job"
+        self._desk.matching.changed(agent)
         self._desk.deadlines.set(About.PATIENCE, agent.name, self._desk.after(DECLINED_REST))
 
     def _started(self, agent: Agent, attempt: str) -> None:
@@ -244,14 +287,13 @@ class Agents:
 
     def count_silence(self, agent: Agent) -> None:
         """Anew: it was just heard, or we have just connected."""
-        deadlines = self._desk.deadlines
-        deadlines.set(About.SILENCE, agent.name, self._desk.after(times.AGENT_SILENCE))
-        deadlines.set(About.LOSS, agent.name, self._desk.after(times.ATTEMPT_SILENCE))
+        self._desk.deadlines.set(About.SILENCE, agent.name, self._desk.after(times.AGENT_SILENCE))
 
     def _present(self, agent: Agent) -> None:
         was_online = agent.online
         agent.silent = agent.gone = False
         if not was_online and agent.online:
+            self._desk.matching.changed(agent)
             self._desk.remember(agent)
             self._public.agent_came(agent)
 
@@ -261,10 +303,9 @@ class Agents:
             self.went(agent)
         elif about is About.SILENCE:
             self._fell_silent(agent)
-        elif about is About.LOSS:
-            self._lost(agent)
         elif about is About.PATIENCE:
-            agent.resting = False
+            agent.resting = None
+            self._desk.matching.changed(agent)
         elif about is About.PUBLIC_AGENT:
             self._public.agent_changed(agent)
 
@@ -281,29 +322,39 @@ class Agents:
             return
         self._desk.note(sentence)
         agent.gone = True
+        self._desk.matching.changed(agent)
         self._withdraw_offers(agent)
+        self._lose_what_waits_for_nobody(agent.name, sentence)
         self._desk.remember(agent)
         self._public.agent_left(agent)
 
-    def _lost(self, agent: Agent) -> None:
-        """Unheard for so long that what it held counts as lost."""
-        for job in self._desk.ledger.held_by(agent.name):
-            self._jobs.lose(job, f"agent {agent.name} was silent for {times.ATTEMPT_SILENCE:.0f} s")
+    def _lose_what_waits_for_nobody(self, name: str, sentence: str) -> None:
+        """A client that waits is told at once. What is written aside can be done by another at once, as nobody gave
+        leave to put it in place. What is written in place is another's only when its lease has run out."""
+        for job in self._desk.ledger.held_by(name):
+            if job.kind is not JobKind.DIRECT and job.phase is not Phase.COMMITTING:
+                self._jobs.lose(job, sentence)
+
+    def lease_over(self, job: Job) -> None:
+        attempt = job.attempt
+        assert attempt is not None
+        self._jobs.lose(job, f"agent {attempt.agent} was not heard for the whole of its lease")
 
     def removed(self, name: str) -> None:
-        """Its login is gone: nothing of it will come any more, and nothing of it may stay."""
+        """Its login is gone: nothing of it will come any more, and nothing of it may stay. What it runs it stops when
+        it sees that; what writes in place counts as running until its lease has run out."""
         desk = self._desk
+        self._lose_what_waits_for_nobody(name, f"agent {name} was removed")
         agent = desk.roster.get(name)
         if agent is None:
             return
-        for job in desk.ledger.held_by(name):
-            self._jobs.lose(job, f"agent {name} was removed")
         self._withdraw_offers(agent)
         if agent.life is not None:
             desk.post.retire(agent_principal(name), agent.life)
-        for about in (About.SILENCE, About.LOSS, About.WILL, About.PATIENCE, About.PUBLIC_AGENT):
+        for about in (About.SILENCE, About.WILL, About.PATIENCE, About.PUBLIC_AGENT):
             desk.deadlines.lift(about, name)
         desk.roster.remove(name)
+        desk.matching.changed(agent)
         topics = desk.topics
         desk.publish(Family.AGENT_STATUS, topics.agent_status(name), None)
         desk.publish(Family.ADVERT, topics.advert(name), None)
@@ -315,10 +366,23 @@ class Agents:
         if agent.wanted_draining != draining:
             agent.wanted_draining = draining
             desk.remember(agent)
+            desk.matching.changed(agent)
             self._public.agent_changed(agent)
         if agent.life is not None:
             desk.tell_agent(agent.name, agent.life, Drain(draining=draining))
 
     def _withdraw_offers(self, agent: Agent) -> None:
         for offer in [each for each in self._desk.ledger.offers.values() if each.agent == agent.name]:
-            self._jobs.take_back(offer.attempt)
+            self._offers.take_back(offer.attempt)
+
+    def spoke_after_its_end(self, name: str, life: str) -> None:
+        """A life that another has taken the place of ends for good; any other takes a new one."""
+        agent = self._desk.roster.get(name)
+        is_replaced = agent is not None and agent.life not in (None, life)
+        self._desk.tell_agent(name, life, Superseded() if is_replaced else Retired())
+
+
+def _is_heir(agent: Agent, attempt: Attempt) -> bool:
+    """Whether this life says that its sweep has ended all that the attempt's life ran: on the same machine, not started
+    anew since, with the same folder. Of any other machine we know nothing."""
+    return bool(attempt.boot and attempt.spool) and (attempt.boot, attempt.spool) == (agent.boot, agent.spool)

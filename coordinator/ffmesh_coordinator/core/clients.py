@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 from ffmesh_coordinator.core import views
 from ffmesh_coordinator.core.agents import Agents
+from ffmesh_coordinator.core.chains import Chains
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
 from ffmesh_coordinator.core.effects import Recall
@@ -20,6 +21,7 @@ from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.limits import PAGE_BYTES, SUBMIT_BYTES
 from ffmesh_protocol.messages.answers import Accepted, AgentList, Attended, JobList, JobNews
 from ffmesh_protocol.messages.capability import AgentView
+from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.presence import ClientState
 from ffmesh_protocol.messages.requests import (
     Attending,
@@ -28,13 +30,14 @@ from ffmesh_protocol.messages.requests import (
     DrainAgent,
     ListAgents,
     Logs,
+    Retry,
     ShowAgent,
     Submit,
 )
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.reasons import Stopped
 
-FEATURES: Final = frozenset({"direct", "interactive"})
+FEATURES: Final = frozenset({"direct", "interactive", "staged"})
 
 
 @dataclass
@@ -51,9 +54,10 @@ class Life:
 
 
 class Clients:
-    def __init__(self, desk: Desk, jobs: Jobs, agents: Agents, public: Public, tails: Tails) -> None:
+    def __init__(self, desk: Desk, jobs: Jobs, chains: Chains, agents: Agents, public: Public, tails: Tails) -> None:
         self._desk = desk
         self._jobs = jobs
+        self._chains = chains
         self._agents = agents
         self._public = public
         self._tails = tails
@@ -71,7 +75,7 @@ class Clients:
                 self._submit(word, Owner(client=client, life=life), asker)
             case Attending():
                 self._attend(spoken, word)
-            case Cancel(job=job_id) | Logs(job=job_id):
+            case Cancel(job=job_id) | Logs(job=job_id) | Retry(job=job_id):
                 self._about(spoken, job_id)
             case ListAgents(cursor=cursor):
                 self._list_agents(asker, cursor)
@@ -110,6 +114,12 @@ class Clients:
             return RefusalCode.FULL, "the disk of the coordinator is full; make room there, then hand the job in again"
         if submit.needs.program != submit.program:
             return RefusalCode.MALFORMED, "the job needs another program than the one it runs"
+        if (submit.kind is JobKind.STAGED) != bool(submit.outputs):
+            return RefusalCode.MALFORMED, "a staged job, and only a staged one, names what it writes"
+        unknown = self._chains.unknown(submit.after)
+        if unknown:
+            sentence = f"it is to come after job {unknown[0]}, which is not known; `ffmesh jobs` lists them"
+            return RefusalCode.UNKNOWN_JOB, sentence
         if self._desk.roster.lists_program(submit.program) is False:
             sentence = (
                 f"{submit.program} is on the list of no known agent; add it there with --program {submit.program}"
@@ -134,7 +144,9 @@ class Clients:
     def recalled(self, recalled: Recalled) -> None:
         """The disk's answer about a job that ended long ago."""
         spoken, job = recalled.spoken, recalled.found
-        if isinstance(spoken.word, Attending):
+        if isinstance(spoken.word, Retry) and job is not None:
+            self._retry(job, recalled.followers, spoken.asker)
+        elif isinstance(spoken.word, Attending):
             if job is not None:
                 self._tell_news(spoken, [self._news(job)])
         elif job is None:
@@ -144,16 +156,52 @@ class Clients:
 
     def _about(self, spoken: ClientSpoke, job_id: str) -> None:
         job = self._at_hand(job_id)
-        if job is not None:
+        is_retry = isinstance(spoken.word, Retry)
+        if job is not None and not (is_retry and job.has_ended):
             self._answer_about(spoken.word, job, spoken.asker)
         elif job_id in self._desk.ledger.ended:
-            self._desk.order(Recall(job=job_id, spoken=spoken))
+            self._desk.order(Recall(job=job_id, spoken=spoken, with_followers=is_retry))
         else:
             self._unknown(spoken.asker, job_id)
+
+    def _retry(self, found: Job, followers: tuple[Job, ...], asker: Asker | None) -> None:
+        """And with it what ended because it had. Somebody may have said so a moment before."""
+        job = self._desk.ledger.get(found.id)
+        if job is None:
+            refusal = self._cannot_retry(found)
+            if refusal is not None:
+                self._desk.refuse(asker, *refusal)
+                return
+            job = self._jobs.reopen(found)
+            for follower in followers:
+                if self._desk.ledger.get(follower.id) is None and follower.id in self._desk.ledger.ended:
+                    self._jobs.reopen(follower)
+        self._desk.reply(asker, JobList(jobs=(views.job_view(job),), cursor=None))
+
+    def _cannot_retry(self, job: Job) -> tuple[RefusalCode, str] | None:
+        if job.phase is Phase.SUCCEEDED:
+            return RefusalCode.TOO_LATE, f"job {job.id} has succeeded; submit it anew to run it again"
+        if job.is_interactive:
+            return RefusalCode.NOT_ALLOWED, f"nobody waits for job {job.id} any more; start it again with `ffmesh run`"
+        for parent in job.asked.after:
+            how = self._desk.ledger.ended.get(parent)
+            if how in (Phase.FAILED, Phase.CANCELLED):
+                sentence = f"job {parent}, which it comes after, has {how}; retry that one, and this one follows"
+                return RefusalCode.NOT_ALLOWED, sentence
+        if self._desk.full:
+            return RefusalCode.FULL, "the disk of the coordinator is full; make room there, then try again"
+        return None
 
     def _answer_about(self, word: ClientWord, job: Job, asker: Asker | None) -> None:
         if isinstance(word, Logs):
             self._tails.wanted(job, asker)
+            return
+        if isinstance(word, Retry):
+            self._desk.reply(asker, JobList(jobs=(views.job_view(job),), cursor=None))
+            return
+        if job.phase is Phase.COMMITTING:
+            sentence = f"job {job.id} is putting its output in place; it is too late to cancel it"
+            self._desk.refuse(asker, RefusalCode.TOO_LATE, sentence)
             return
         if job.has_ended and job.phase is not Phase.CANCELLED:
             sentence = f"job {job.id} has {job.phase} already; it is too late to cancel it"
@@ -192,7 +240,7 @@ class Clients:
         return agent.life != attempt.agent_life or not self._heard_lately(agent)
 
     def _heard_lately(self, agent: Agent) -> bool:
-        return self._desk.now.elapsed - agent.heard_at < times.ATTEMPT_SILENCE
+        return self._desk.now.elapsed - agent.heard_at < times.LEASE
 
     # --- agents -------------------------------------------------------------------------------------------------------
 

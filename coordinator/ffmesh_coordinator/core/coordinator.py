@@ -4,14 +4,15 @@ It has no clock, disk, socket or dice.
 
     effects = core.handle(event, now)
 
-Not there yet, and to come in these rooms: retries and leases (jobs, agents), staged commits, workflows, a full disk.
 """
 
 from collections.abc import Callable, Collection, Iterable
 from typing import assert_never
 
-from ffmesh_coordinator.core import views
+from ffmesh_coordinator.core import leases, views
 from ffmesh_coordinator.core.agents import Agents
+from ffmesh_coordinator.core.books import Books
+from ffmesh_coordinator.core.chains import Chains
 from ffmesh_coordinator.core.clients import Clients
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
@@ -45,6 +46,7 @@ from ffmesh_coordinator.core.job import Job
 from ffmesh_coordinator.core.jobs import Jobs
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.moment import Now
+from ffmesh_coordinator.core.offers import Offers
 from ffmesh_coordinator.core.post import Asked, Letter, Post
 from ffmesh_coordinator.core.public import Public
 from ffmesh_coordinator.core.tails import Tails
@@ -59,7 +61,7 @@ from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family
 
 NOT_WHILE_CUT_OFF = frozenset(
-    {About.WILL, About.SILENCE, About.LOSS, About.CLIENT_WILL, About.CLIENT_SILENCE, About.UNHEARD}
+    {About.WILL, About.SILENCE, About.LEASE, About.CLIENT_WILL, About.CLIENT_SILENCE, About.UNHEARD}
 )
 """Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
 
@@ -89,10 +91,14 @@ class Coordinator:
             ids=ids,
         )
         self._public = Public(self._desk)
-        self._jobs = Jobs(self._desk)
+        books = Books(self._desk)
+        self._books = books
+        self._offers = Offers(self._desk, books)
+        chains = Chains(self._desk, books)
+        self._jobs = Jobs(self._desk, books, self._offers, chains)
         tails = Tails(self._desk)
-        self._agents = Agents(self._desk, self._jobs, self._public, tails)
-        self._clients = Clients(self._desk, self._jobs, self._agents, self._public, tails)
+        self._agents = Agents(self._desk, self._offers, self._jobs, self._public, tails)
+        self._clients = Clients(self._desk, self._jobs, chains, self._agents, self._public, tails)
         self._woken_for: float | None = None
 
     # --- in and out ---------------------------------------------------------------------------------------------------
@@ -102,10 +108,11 @@ class Coordinator:
         desk = self._desk
         desk.now = now
         self._take(event)
-        for about, name in desk.deadlines.due(now.elapsed):
+        due = desk.deadlines.due(now.elapsed)
+        for about, name in due:
             self._fall_due(about, name)
-        if not isinstance(event, CHANGES_NO_PLACE):
-            self._jobs.assign()
+        if due or not isinstance(event, CHANGES_NO_PLACE):
+            self._offers.assign()
         effects = desk.taken_effects()
         if self._count_ends(effects):
             self._public.summarise_soon()
@@ -160,7 +167,7 @@ class Coordinator:
 
     def spared(self) -> frozenset[str]:
         """Ended jobs that must still be kept: open ones come after them."""
-        return frozenset()
+        return self._desk.ledger.parents_of_open_jobs()
 
     def live(self, job: Job) -> Job:
         """An open job as memory has it now, with progress and offers; any other as it is."""
@@ -169,7 +176,7 @@ class Coordinator:
     def view(self, job: Job) -> JobView:
         """For lists and `job`: with the reason why it waits."""
         live = self.live(job)
-        waiting = self._jobs.why_waiting(live)
+        waiting = self._offers.why_waiting(live)
         view = views.job_view(live)
         return views.waiting_view(view, waiting) if waiting is not None else view
 
@@ -198,7 +205,7 @@ class Coordinator:
                 self._desk.full = isinstance(event, DiskFilled)
                 self._public.say_online()
             case Pruned(jobs=pruned):
-                self._desk.ledger.ended.difference_update(pruned)
+                self._desk.ledger.forget_ended(pruned)
             case OwnStatusSeen():
                 self._own_status(event)
             case OwnJobSeen(job=job_id):
@@ -225,7 +232,10 @@ class Coordinator:
             case ClientSpoke():
                 self._clients.spoke(event)
             case RetiredSpoke(principal=principal, life=life):
-                self._desk.tell(principal, life, Retired())
+                if principal.role is Role.AGENTS:
+                    self._agents.spoke_after_its_end(principal.name, life)
+                else:
+                    self._desk.tell(principal, life, Retired())
             case PrincipalRemoved():
                 self._remove(event)
             case Recalled():
@@ -240,10 +250,16 @@ class Coordinator:
         agent = desk.roster.get(name)
         match about:
             case About.OFFER:
-                self._jobs.take_back(name)
+                self._offers.take_back(name)
+            case About.LEASE:
+                job = desk.ledger.of_attempt(name)
+                if job is not None:
+                    self._agents.lease_over(job)
+            case About.RETRY:
+                desk.ledger.rested(name)
             case About.CANCEL:
                 job = desk.ledger.get(name)
-                if job is not None:
+                if job is not None and job.attempt is not None:
                     self._jobs.lose(job, "it was cancelled, and its agent did not answer")
             case About.CLIENT_WILL | About.CLIENT_SILENCE:
                 self._clients.fell_silent(name)
@@ -251,7 +267,7 @@ class Coordinator:
                 self._clients.unheard(name)
             case About.SUMMARY:
                 self._public.summarise()
-            case About.WILL | About.SILENCE | About.LOSS | About.PATIENCE | About.PUBLIC_AGENT:
+            case About.WILL | About.SILENCE | About.PATIENCE | About.PUBLIC_AGENT:
                 if agent is not None:
                     self._agents.fell_due(about, agent)
             case _:
@@ -266,8 +282,10 @@ class Coordinator:
             agent.wanted_draining = known.draining
             agent.advert, agent.programs = known.advert, known.programs
             agent.seen_utc = known.last_seen_utc
+            desk.matching.changed(agent)
         for job in restored.jobs:
             self._jobs.restore(job)
+        self._jobs.restored()
         self._public.summarise_soon()
 
     def _connect(self, connection: int) -> None:
@@ -279,9 +297,9 @@ class Coordinator:
         self._count_silences()
         for agent in desk.roster:
             self._public.agent_changed(agent)
-        for job in desk.ledger.open_jobs():
+        for job in desk.ledger.held():
             if job.attempt is not None:
-                self._jobs.publish(job)
+                self._books.publish(job)
         self._public.summarise_soon()
 
     def _count_silences(self) -> None:
@@ -289,6 +307,8 @@ class Coordinator:
         for agent in self._desk.roster:
             agent.heard_at = self._desk.now.elapsed
             self._agents.count_silence(agent)
+        for job in self._desk.ledger.held():
+            leases.begin(self._desk.deadlines, job, self._desk.now)
         self._clients.count_all_silences()
 
     def _own_status(self, seen: OwnStatusSeen) -> None:

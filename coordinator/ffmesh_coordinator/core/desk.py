@@ -7,6 +7,7 @@ from ffmesh_coordinator.core.effects import Effect, Note, NoteLevel, Publish, Re
 from ffmesh_coordinator.core.events import Asker
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.ledger import Ledger
+from ffmesh_coordinator.core.matching import Matching
 from ffmesh_coordinator.core.moment import Now
 from ffmesh_coordinator.core.post import Post
 from ffmesh_coordinator.core.roster import Agent, Roster
@@ -40,6 +41,7 @@ class Desk:
         self.topics = post.topics
         self.ledger = Ledger()
         self.roster = Roster()
+        self.matching = Matching(self.roster)
         self.deadlines = Deadlines[About]()
         self.now = Now(elapsed=0.0, utc=0.0)
         self.connected = False
@@ -86,3 +88,13 @@ class Desk:
 
     def after(self, seconds: float) -> float:
         return self.now.elapsed + seconds
+
+    def book(self, agent: Agent, attempt: str, slot: str) -> None:
+        """A slot of it is taken, whatever it says itself."""
+        agent.booked[attempt] = slot
+        self.matching.changed(agent)
+
+    def unbook(self, agent_name: str, attempt: str) -> None:
+        agent = self.roster.get(agent_name)
+        if agent is not None and agent.booked.pop(attempt, None) is not None:
+            self.matching.changed(agent)

@@ -50,10 +50,11 @@ class Publish(Told, frozen=True):
 
 
 class Recall(Told, frozen=True):
-    """A client speaks of a job that ended long ago: read it from disk and say `Recalled`, with `spoken`."""
+    """A client speaks of a job that has ended: read it from disk and say `Recalled`, with `spoken`."""
 
     job: str
     spoken: ClientSpoke
+    with_followers: bool = False
 
 
 class WakeAt(Told, frozen=True):

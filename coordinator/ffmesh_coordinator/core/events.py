@@ -3,10 +3,11 @@
 from typing import TypeAlias
 
 from ffmesh_coordinator.core.job import Job
+from ffmesh_coordinator.core.lifecycle import Phase
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Heartbeat
 from ffmesh_protocol.messages.jobs import Progress
 from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, CoordinatorStatus
-from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, Results, Started, Tail
+from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, MayCommit, Results, Started, Tail
 from ffmesh_protocol.messages.requests import (
     Attending,
     Bye,
@@ -14,6 +15,7 @@ from ffmesh_protocol.messages.requests import (
     DrainAgent,
     ListAgents,
     Logs,
+    Retry,
     ShowAgent,
     Submit,
 )
@@ -41,10 +43,10 @@ class KnownAgent(Told, frozen=True):
 
 
 class Restored(Told, frozen=True):
-    """The first event: what the disk holds. `ended` are the ids of jobs that have ended and are still known."""
+    """The first event: what the disk holds. `ended` are the jobs that have ended and are still known, and how."""
 
     jobs: tuple[Job, ...]
-    ended: frozenset[str]
+    ended: dict[str, Phase]
     agents: tuple[KnownAgent, ...]
     sequence: int
 
@@ -118,8 +120,8 @@ class ClientStatusSeen(Told, frozen=True):
     status: ClientStatus
 
 
-AgentWord: TypeAlias = Hello | Holding | Claim | Decline | Started | Results | Tail | Bye
-ClientWord: TypeAlias = Submit | Attending | Cancel | ListAgents | ShowAgent | DrainAgent | Logs | Bye
+AgentWord: TypeAlias = Hello | Holding | Claim | Decline | Started | MayCommit | Results | Tail | Bye
+ClientWord: TypeAlias = Submit | Attending | Cancel | Retry | ListAgents | ShowAgent | DrainAgent | Logs | Bye
 """`jobs` and `job` are not here: lists are read from the disk by the shell, not decided by the core."""
 
 
@@ -164,11 +166,16 @@ class OwnAgentSeen(Told, frozen=True):
 
 
 class Recalled(Told, frozen=True):
-    """The answer to `Recall`, with what it was asked for: the ended job as the disk holds it, or null."""
+    """The answer to `Recall`, with what it was asked for: the ended job as the disk holds it, or null.
+
+    `followers` are the jobs that ended because this one had not succeeded, and those that ended because of them, in the
+    order of their acceptance.
+    """
 
     job: str
     found: Job | None
     spoken: ClientSpoke
+    followers: tuple[Job, ...] = ()
 
 
 Event: TypeAlias = (

@@ -1,8 +1,8 @@
 """A job and its attempts, as the core holds them and the disk keeps them."""
 
-from ffmesh_coordinator.core.lifecycle import ENDED, HELD, Phase
+from ffmesh_coordinator.core.lifecycle import ENDED, FIRST, HELD, Phase
 from ffmesh_protocol.messages.jobs import AttemptState, JobKind, Progress
-from ffmesh_protocol.messages.reports import StreamLengths
+from ffmesh_protocol.messages.reports import FailureKind, StreamLengths
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.wire import Told
@@ -16,7 +16,11 @@ class Owner(Told, frozen=True):
 
 
 class Attempt(Told, frozen=True):
-    """One granted try of a job on one life of one agent. Times are UTC seconds, for people."""
+    """One granted try of a job on one life of one agent. Times are UTC seconds, for people.
+
+    `boot` and `spool` are what that life said of its machine: the next life's hello is believed to have swept away what
+    this one ran only if it says the same.
+    """
 
     id: str
     number: int
@@ -24,23 +28,31 @@ class Attempt(Told, frozen=True):
     agent_life: str
     state: AttemptState
     granted_at: float
+    boot: str = ""
+    spool: str = ""
     started_at: float | None = None
     ended_at: float | None = None
     exit_code: int | None = None
     signal: int | None = None
     reason: str | None = None
+    failure: FailureKind | None = None
 
 
 class Job(Told, frozen=True):
-    """What was asked for never changes; the rest does. `sequence` is the order of acceptance."""
+    """What was asked for never changes; the rest does. `sequence` is the order of acceptance.
+
+    `tried_before` counts the attempts before a person last said `retry`; they do not count against `max_attempts`.
+    """
 
     asked: Submit
     owner: Owner
     sequence: int
     created_at: float
-    phase: Phase = Phase.QUEUED
+    workflow: str | None = None
+    phase: Phase = FIRST
     cancel: Stopped | None = None
     attempts: tuple[Attempt, ...] = ()
+    tried_before: int = 0
     placement: str | None = None
     progress: Progress = Progress()
     exit_code: int | None = None
@@ -56,6 +68,10 @@ class Job(Told, frozen=True):
         return self.asked.job
 
     @property
+    def kind(self) -> JobKind:
+        return self.asked.kind
+
+    @property
     def is_interactive(self) -> bool:
         return self.asked.kind is JobKind.INTERACTIVE
 
@@ -67,3 +83,8 @@ class Job(Told, frozen=True):
     def attempt(self) -> Attempt | None:
         """The one that holds the grant."""
         return self.attempts[-1] if self.phase in HELD else None
+
+    @property
+    def tries(self) -> tuple[Attempt, ...]:
+        """Those that count against `max_attempts`."""
+        return self.attempts[self.tried_before :]

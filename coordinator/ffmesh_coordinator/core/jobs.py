@@ -1,34 +1,35 @@
-"""What happens to a job: offered, granted, started, ended, cancelled. Every step goes through the lifecycle's table.
+"""What happens to a job: accepted, granted, started, permitted, ended, tried again. Every step goes through the table.
 
-Exactly one attempt holds the grant; it is on disk before the grant is sent. One attempt a job: what is lost is failed.
-Not there yet: retries, leases, staged outputs.
+Exactly one attempt holds the grant; it is on disk before the grant is sent, and so is the permission to commit. What is
+lost is given to another only when the lost one can no longer do harm: at once where it writes aside, after its lease
+where it writes in place.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from ffmesh_coordinator.core import views
+from ffmesh_coordinator.core import leases, retries, views
+from ffmesh_coordinator.core.books import Books
+from ffmesh_coordinator.core.chains import FELL_WITH_PARENT, Chains
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
-from ffmesh_coordinator.core.effects import SaveJob
 from ffmesh_coordinator.core.job import Attempt, Job, Owner
 from ffmesh_coordinator.core.ledger import Pending
 from ffmesh_coordinator.core.lifecycle import HELD, Phase, Step, stepped
-from ffmesh_coordinator.core.placement import Placed, Waiting, placed
-from ffmesh_coordinator.core.roster import Agent
+from ffmesh_coordinator.core.offers import Offers
+from ffmesh_coordinator.core.verdicts import Verdict, last_progress, verdict_on
 from ffmesh_protocol import times
 from ffmesh_protocol.keys import SealedFor
 from ffmesh_protocol.messages.answers import Assigned, Assignment, End, Ended
-from ffmesh_protocol.messages.jobs import AttemptState, JobEvent, Progress
-from ffmesh_protocol.messages.orders import Audience, Cancels, Grant, Grants, Offer, Offers, Settled, Stop
+from ffmesh_protocol.messages.jobs import AttemptState, JobKind, Progress
+from ffmesh_protocol.messages.orders import Audience, Cancels, Commit, Grant, Grants, Settled, Stop
 from ffmesh_protocol.messages.reports import Result, StreamLengths
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.names import agent as agent_principal
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.reasons import REASON_OF_STOP, SENTENCES, ReasonCode, Stopped
 from ffmesh_protocol.topics import Family
-from ffmesh_protocol.wire import Told
 
 STEP_OF_END: Final = {
     AttemptState.SUCCEEDED: Step.SUCCEED,
@@ -37,89 +38,51 @@ STEP_OF_END: Final = {
     AttemptState.CANCELLED: Step.CANCEL,
 }
 
-CANCELLING: Final = frozenset({Stopped.CANCEL, Stopped.CLIENT_GONE, Stopped.SILENCE})
-"""A stop for one of these ends the job as cancelled; the other stops are failures."""
-
-
-class Verdict(Told, frozen=True):
-    """How an attempt ended, and with it (one attempt a job) the job."""
-
-    state: AttemptState
-    code: ReasonCode | None = None
-    reason: str | None = None
-
 
 class Jobs:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, books: Books, offers: Offers, chains: Chains) -> None:
         self._desk = desk
+        self._books = books
+        self._offers = offers
+        self._chains = chains
 
     def accept(self, submit: Submit, owner: Owner) -> Job:
         desk = self._desk
-        job = Job(asked=submit, owner=owner, sequence=desk.ledger.next_sequence(), created_at=desk.now.utc)
-        desk.ledger.put(job)
-        desk.order(SaveJob(job=job))
-        self._announce("queued", job)
-        return job
+        workflow = self._chains.workflow_of(submit)
+        sequence = desk.ledger.next_sequence()
+        job = Job(asked=submit, owner=owner, sequence=sequence, created_at=desk.now.utc, workflow=workflow)
+        self._books.enter(job)
+        self._books.announce("waiting" if submit.after else "queued", job)
+        return self._move_on(job)
 
     def restore(self, job: Job) -> None:
         """An open job from the disk. An offer is not kept there: whoever was offered it may still claim, too late."""
         self._desk.ledger.put(job)
         if job.attempt is not None:
-            self._desk.roster.met(job.attempt.agent).booked.add(job.attempt.id)
+            self._desk.book(self._desk.roster.met(job.attempt.agent), job.attempt.id, job.asked.needs.slot)
+        leases.begin(self._desk.deadlines, job, self._desk.now)
 
-    # --- offers -------------------------------------------------------------------------------------------------------
+    def restored(self) -> None:
+        """All are at hand: what waits for jobs that have ended meanwhile moves on."""
+        waiting = [job for job in self._desk.ledger.open_jobs() if job.phase is Phase.WAITING]
+        for job in sorted(waiting, key=lambda each: each.sequence):
+            self._move_on(job)
 
-    def assign(self) -> None:
-        """Offers what waits to whoever has room, in order. A bucket that cannot be placed costs one look."""
-        desk = self._desk
-        if desk.full or not desk.connected or not any(agent.online for agent in desk.roster):
-            return
-        while self._offer_first():
-            pass
-
-    def _offer_first(self) -> bool:
-        """Offers the first job, in order, that somebody has room for."""
-        ledger = self._desk.ledger
-        for bucket in ledger.queue.buckets():
-            placement = placed(bucket.needs, self._desk.roster)
-            first = bucket.first()
-            job = ledger.get(first[1]) if first is not None else None
-            if job is not None and isinstance(placement, Placed):
-                self._offer(job, placement)
-                return True
-        return False
-
-    def why_waiting(self, job: Job) -> Waiting | None:
-        """What keeps a queued job from being placed now; null: nothing, or it does not wait."""
-        if job.phase is not Phase.QUEUED:
-            return None
-        placement = placed(job.asked.needs, self._desk.roster)
-        return placement if isinstance(placement, Waiting) else None
-
-    def _offer(self, job: Job, placement: Placed) -> None:
-        desk = self._desk
-        agent = desk.roster.met(placement.agent)
-        assert agent.life is not None
-        attempt = desk.ids()
-        pending = Pending(attempt=attempt, job=job.id, agent=agent.name, agent_life=agent.life, why=placement.why)
-        desk.ledger.offers[attempt] = pending
-        agent.booked.add(attempt)
-        self._change(job, phase=stepped(job.phase, Step.OFFER))
-        offer = Offer(attempt=attempt, job=job.id, kind=job.asked.kind, needs=job.asked.needs)
-        desk.tell_agent(agent.name, agent.life, Offers(offers=(offer,)))
-        desk.deadlines.set(About.OFFER, attempt, desk.after(times.OFFER))
-
-    def take_back(self, attempt_id: str) -> None:
-        """The offer is over: declined, expired, or its agent is gone."""
-        desk = self._desk
-        pending = desk.ledger.offers.pop(attempt_id, None)
-        desk.deadlines.lift(About.OFFER, attempt_id)
-        if pending is None:
-            return
-        self._unbook(pending.agent, attempt_id)
-        job = desk.ledger.get(pending.job)
-        if job is not None and job.phase is Phase.OFFERED:
-            self._change(job, phase=stepped(job.phase, Step.TAKE_BACK))
+    def _move_on(self, job: Job) -> Job:
+        """A waiting job is released, or ends with the one that it comes after, or waits on."""
+        what = self._chains.settled(job)
+        if what is None:
+            return job
+        step, parent = what
+        if step is Step.RELEASE:
+            return self._chains.release(job)
+        if step is Step.CANCEL:
+            reason = f"job {parent}, which it comes after, was cancelled"
+            return self._end(
+                job, Verdict(state=AttemptState.CANCELLED, code=ReasonCode.PARENT_CANCELLED, reason=reason)
+            )
+        reason = f"job {parent}, which it comes after, failed"
+        return self._end(job, Verdict(state=AttemptState.FAILED, code=ReasonCode.PARENT_FAILED, reason=reason))
 
     # --- grants -------------------------------------------------------------------------------------------------------
 
@@ -128,21 +91,25 @@ class Jobs:
         desk = self._desk
         job = desk.ledger.get(pending.job)
         assert job is not None
-        del desk.ledger.offers[pending.attempt]
-        desk.deadlines.lift(About.OFFER, pending.attempt)
+        self._offers.claimed(pending)
         attempt = Attempt(
             id=pending.attempt,
             number=len(job.attempts) + 1,
             agent=pending.agent,
             agent_life=pending.agent_life,
+            boot=pending.boot,
+            spool=pending.spool,
             state=AttemptState.GRANTED,
             granted_at=desk.now.utc,
         )
         phase = stepped(job.phase, Step.GRANT)
-        job = self._change(job, phase=phase, attempts=(*job.attempts, attempt), placement=pending.why, save=True)
+        job = self._books.change(
+            job, phase=phase, attempts=(*job.attempts, attempt), placement=pending.why, progress=Progress(), save=True
+        )
+        leases.begin(desk.deadlines, job, desk.now)
         self._tell_assigned(job, attempt)
         self.send_grant(job)
-        self.publish(job)
+        self._books.publish(job)
 
     def send_grant(self, job: Job) -> None:
         """For the first time or again; the attempt stays the same, the number of the message is new."""
@@ -163,6 +130,7 @@ class Jobs:
             needs=asked.needs,
             timeout_seconds=asked.timeout_seconds,
             audience=self._audience(job, attempt) if job.is_interactive else None,
+            outputs=asked.outputs,
         )
         # The number comes with the sending; until then the grant counts as sent, and not to be sent again at once.
         number = desk.ledger.sent.get(attempt.id, (0, 0.0))[0]
@@ -179,63 +147,178 @@ class Jobs:
             assigned = Assigned(job=job.id, assignment=assignment(attempt))
             self._desk.tell(client_principal(job.owner.client), job.owner.life, assigned)
 
-    # --- running and ending -------------------------------------------------------------------------------------------
+    # --- running ------------------------------------------------------------------------------------------------------
 
     def started(self, job: Job) -> None:
         """Its agent says that the program runs; to hear it twice changes nothing."""
         attempt = job.attempt
         if job.phase is not Phase.GRANTED or attempt is None:
             return
-        running = msgspec.structs.replace(attempt, state=AttemptState.RUNNING, started_at=self._desk.now.utc)
+        running = self._as_running(attempt)
         phase = stepped(job.phase, Step.START)
-        job = self._change(job, phase=phase, attempts=(*job.attempts[:-1], running), save=True)
-        self.publish(job)
-        self._announce("started", job)
+        job = self._books.change(job, phase=phase, attempts=(*job.attempts[:-1], running), save=True)
+        self._books.publish(job)
+        self._books.announce("started", job)
+
+    def _as_running(self, attempt: Attempt) -> Attempt:
+        started_at = attempt.started_at if attempt.started_at is not None else self._desk.now.utc
+        return msgspec.structs.replace(attempt, state=AttemptState.RUNNING, started_at=started_at)
 
     def progressed(self, job: Job, progress: Progress) -> None:
         if job.phase in HELD:
-            self._change(job, progress=progress)
+            self._books.change(job, progress=progress)
+
+    def renewed(self, job: Job) -> bool:
+        """Its agent has it, and may go on. What is to be cancelled gets no more time: its lease shall end."""
+        if job.attempt is None or job.cancel is not None:
+            return False
+        leases.begin(self._desk.deadlines, job, self._desk.now)
+        return True
+
+    def permit(self, job: Job, agent_life: str) -> None:
+        """Its output is whole and aside. Permission is given once, on disk first; to tell it again is no other one."""
+        attempt = job.attempt
+        assert attempt is not None
+        if job.cancel is not None:
+            self.tell_stop(job)
+            return
+        holder = msgspec.structs.replace(self._as_running(attempt), agent_life=agent_life)
+        if job.phase is not Phase.COMMITTING or holder != attempt:
+            phase = job.phase if job.phase is Phase.COMMITTING else stepped(job.phase, Step.PERMIT)
+            job = self._books.change(job, phase=phase, attempts=(*job.attempts[:-1], holder), save=True)
+        leases.begin(self._desk.deadlines, job, self._desk.now)
+        self._desk.tell_agent(attempt.agent, agent_life, Commit(attempts=(attempt.id,)))
+
+    # --- ending -------------------------------------------------------------------------------------------------------
 
     def finish(self, job: Job, result: Result) -> None:
         """The result of the attempt that holds the grant."""
-        verdict = verdict_on(job, result)
         attempt = job.attempt
         assert attempt is not None
+        verdict = verdict_on(job, result)
+        if job.phase is Phase.COMMITTING and verdict.state is AttemptState.CANCELLED:
+            verdict = Verdict(state=AttemptState.LOST, code=ReasonCode.LOST, reason=verdict.reason)
         started_at = attempt.started_at
         if result.started and started_at is None:
             started_at = self._desk.now.utc
-        self._end(
-            job,
-            verdict,
-            {"exit_code": result.exit_code, "signal": result.signal, "started_at": started_at},
-            lengths=result.lengths,
-            progress=last_progress(verdict, job, result),
+        ended = msgspec.structs.replace(
+            attempt,
+            state=verdict.state,
+            started_at=started_at,
+            ended_at=self._desk.now.utc,
+            exit_code=result.exit_code,
+            signal=result.signal,
+            reason=verdict.reason,
+            failure=verdict.failure,
         )
+        self._credit(job, ended)
+        progress = last_progress(verdict, job, result)
+        self._attempt_ended(job, ended, verdict, result.lengths, progress, ran=result.started)
 
     def lose(self, job: Job, sentence: str) -> None:
         """Its attempt will never speak again, nor clear what it has said last."""
         desk, attempt = self._desk, job.attempt
-        if attempt is not None:
-            desk.publish(Family.PROGRESS, desk.topics.progress(attempt.agent, job.id), None)
+        assert attempt is not None
+        desk.publish(Family.PROGRESS, desk.topics.progress(attempt.agent, job.id), None)
+        verdict = Verdict(state=AttemptState.LOST, code=ReasonCode.LOST, reason=sentence)
         if job.cancel is not None:
-            self._end(job, Verdict(state=AttemptState.CANCELLED, code=REASON_OF_STOP[job.cancel], reason=sentence))
-        else:
-            self._end(job, Verdict(state=AttemptState.LOST, code=ReasonCode.LOST, reason=sentence))
+            verdict = Verdict(state=AttemptState.CANCELLED, code=REASON_OF_STOP[job.cancel], reason=sentence)
+        ended = msgspec.structs.replace(attempt, state=verdict.state, ended_at=desk.now.utc, reason=sentence)
+        self._attempt_ended(job, ended, verdict, None, job.progress, ran=True)
+
+    def _attempt_ended(
+        self,
+        job: Job,
+        ended: Attempt,
+        verdict: Verdict,
+        lengths: StreamLengths | None,
+        progress: Progress,
+        *,
+        ran: bool,
+    ) -> None:
+        """With it the job ends, or it is tried again."""
+        attempts = (*job.attempts[:-1], ended)
+        with_it = msgspec.structs.replace(job, attempts=attempts)
+        what = _what_follows(with_it, ended, verdict, ran=ran)
+        if isinstance(what, retries.Again):
+            self._try_again(job, ended, what)
+            return
+        self._forget_attempt(ended)
+        self._end(
+            msgspec.structs.replace(job, attempts=attempts, lengths=lengths, progress=progress),
+            verdict,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+        )
+
+    def _try_again(self, job: Job, ended: Attempt, again: retries.Again) -> None:
+        desk = self._desk
+        self._forget_attempt(ended)
+        job = self._books.change(
+            job,
+            phase=stepped(job.phase, Step.TRY_AGAIN),
+            attempts=(*job.attempts[:-1], ended),
+            placement=None,
+            progress=Progress(),
+            save=True,
+        )
+        if again.wait > 0:
+            desk.ledger.rest(job, everywhere=again.everywhere, avoiding=again.avoiding)
+            desk.deadlines.set(About.RETRY, job.id, desk.after(again.wait))
+        self._books.clear(job)
+        self._books.announce("retried", job)
+
+    def _end(self, job: Job, verdict: Verdict, *, exit_code: int | None = None, signal: int | None = None) -> Job:
+        desk, had_agent = self._desk, job.phase in HELD
+        desk.deadlines.lift(About.CANCEL, job.id)
+        desk.deadlines.lift(About.RETRY, job.id)
+        desk.ledger.rested(job.id)
+        job = msgspec.structs.replace(
+            job,
+            phase=stepped(job.phase, STEP_OF_END[verdict.state]),
+            exit_code=exit_code,
+            signal=signal,
+            reason=verdict.reason,
+            reason_code=verdict.code,
+            permanent=STEP_OF_END[verdict.state] is Step.FAIL and verdict.code not in FELL_WITH_PARENT,
+            ended_at=desk.now.utc,
+        )
+        self._books.enter(job)
+        if had_agent:
+            self._books.publish_end(job)
+        if job.is_interactive:
+            news = Ended(job=job.id, end=end_of(job, streams_lost=verdict.state is AttemptState.LOST))
+            desk.tell(client_principal(job.owner.client), job.owner.life, news)
+        self._books.announce(job.phase.value, job)
+        for child in desk.ledger.waiting_for(job.id):
+            self._parent_ended(child)
+        return job
+
+    def _parent_ended(self, child: Job) -> None:
+        """What it waits for is counted anew."""
+        job = self._desk.ledger.get(child.id)
+        if job is not None and job.phase is Phase.WAITING:
+            self._desk.ledger.put(job)
+            self._move_on(job)
+
+    # --- what people say ----------------------------------------------------------------------------------------------
 
     def cancel(self, job: Job, why: Stopped) -> Job:
         """Ends at once what no agent has; asks the agent to stop the rest. To cancel twice changes nothing."""
         desk, code = self._desk, REASON_OF_STOP[why]
         attempt = job.attempt
         if attempt is None:
-            pending = desk.ledger.pending_of(job.id)
+            pending = desk.ledger.pending_of(job.id) if job.phase is Phase.OFFERED else None
             if pending is not None:
-                self.take_back(pending.attempt)
+                self._offers.take_back(pending.attempt)
                 job = desk.ledger.get(job.id) or job
             return self._end(job, Verdict(state=AttemptState.CANCELLED, code=code, reason=SENTENCES[code]))
+        if job.phase is Phase.COMMITTING:
+            return job  # too late, and whoever asks is told so
         if job.cancel is None:
-            job = self._change(job, cancel=why, save=True)
-            self.publish(job)
-            if job.is_interactive:
+            job = self._books.change(job, cancel=why, save=True)
+            self._books.publish(job)
+            if job.kind is not JobKind.DIRECT:
                 desk.deadlines.set(About.CANCEL, job.id, desk.after(times.CANCEL_SILENCE))
         self.tell_stop(job)
         return job
@@ -246,114 +329,80 @@ class Jobs:
         stop = Stop(attempt=attempt.id, job=job.id, why=job.cancel or Stopped.CANCEL)
         self._desk.tell_agent(attempt.agent, attempt.agent_life, Cancels(stops=(stop,)))
 
-    def _end(
-        self,
-        job: Job,
-        verdict: Verdict,
-        ended: dict[str, Any] | None = None,
-        lengths: StreamLengths | None = None,
-        progress: Progress | None = None,
-    ) -> Job:
-        desk, attempt = self._desk, job.attempt
-        ended = ended or {}
-        attempts = job.attempts
-        if attempt is not None:
-            last = msgspec.structs.replace(
-                attempt, state=verdict.state, ended_at=desk.now.utc, reason=verdict.reason, **ended
-            )
-            attempts = (*attempts[:-1], last)
-            self._forget_attempt(attempt)
-        job = self._change(
+    def reopen(self, job: Job) -> Job:
+        """A person says: try it again. It keeps its id, and numbers its attempts on."""
+        job = msgspec.structs.replace(
             job,
-            phase=stepped(job.phase, STEP_OF_END[verdict.state]),
-            attempts=attempts,
-            exit_code=ended.get("exit_code"),
-            signal=ended.get("signal"),
-            reason=verdict.reason,
-            reason_code=verdict.code,
-            lengths=lengths,
-            progress=progress or job.progress,
-            ended_at=desk.now.utc,
-            save=True,
+            phase=stepped(job.phase, Step.REOPEN),
+            tried_before=len(job.attempts),
+            cancel=None,
+            placement=None,
+            progress=Progress(),
+            exit_code=None,
+            signal=None,
+            reason=None,
+            reason_code=None,
+            permanent=False,
+            lengths=None,
+            ended_at=None,
         )
-        desk.deadlines.lift(About.CANCEL, job.id)
-        if attempt is not None:
-            desk.publish(Family.JOB, desk.topics.job(job.id), self._public(job), retain=False)
-            desk.publish(Family.JOB, desk.topics.job(job.id), None)
-        if job.is_interactive:
-            news = Ended(job=job.id, end=end_of(job, streams_lost=verdict.state is AttemptState.LOST))
-            desk.tell(client_principal(job.owner.client), job.owner.life, news)
-        self._announce(job.phase.value, job)
-        return job
-
-    def settle(self, agent: str, life: str, attempt_id: str) -> None:
-        self._desk.tell_agent(agent, life, Settled(attempts=(attempt_id,)))
+        self._books.enter(job)
+        self._books.announce("reopened", job)
+        return self._move_on(job)
 
     # --- the books ----------------------------------------------------------------------------------------------------
 
-    def publish(self, job: Job) -> None:
-        """The public state: retained while an agent has the job."""
-        desk = self._desk
-        desk.publish(Family.JOB, desk.topics.job(job.id), self._public(job))
-
-    def _public(self, job: Job) -> Told:
-        return views.job_view(job) if self._desk.public_details else views.public_job(job)
-
-    def _change(self, job: Job, *, save: bool = False, **fields: Any) -> Job:  # noqa: ANN401 - any field of a job
-        changed = msgspec.structs.replace(job, **fields)
-        self._desk.ledger.put(changed)
-        if save:
-            self._desk.order(SaveJob(job=changed))
-        return changed
+    def settle(self, agent: str, life: str, attempt_id: str) -> None:
+        self._desk.tell_agent(agent, life, Settled(attempts=(attempt_id,)))
 
     def _forget_attempt(self, attempt: Attempt) -> None:
         ledger = self._desk.ledger
         ledger.sent.pop(attempt.id, None)
         ledger.listed.discard(attempt.id)
-        self._unbook(attempt.agent, attempt.id)
+        leases.end(self._desk.deadlines, attempt)
+        self._desk.unbook(attempt.agent, attempt.id)
 
-    def _unbook(self, agent_name: str, attempt_id: str) -> None:
-        agent: Agent | None = self._desk.roster.get(agent_name)
-        if agent is not None:
-            agent.booked.discard(attempt_id)
+    def _credit(self, job: Job, ended: Attempt) -> None:
+        """Whom a job failed on that another could do has to answer for it."""
+        roster = self._desk.roster
+        agent = roster.get(ended.agent)
+        if ended.state is AttemptState.SUCCEEDED:
+            if agent is not None:
+                agent.failures = agent.rests = 0
+            blamed = {each.agent for each in job.tries if each.state is AttemptState.FAILED} - {ended.agent}
+        elif ended.state is AttemptState.FAILED and ended.started_at is None:
+            blamed = {ended.agent}
+        else:
+            return
+        for name in sorted(blamed):
+            self._blame(name)
 
-    def _announce(self, what: str, job: Job) -> None:
-        event = JobEvent(
-            event_type=f"job_{what}",
-            job=job.id,
-            workflow=None,
-            title=job.asked.labels.get(views.TITLE_LABEL),
-            agent=job.attempts[-1].agent if job.attempts else None,
-            reason=SENTENCES[job.reason_code] if job.reason_code is not None else None,
-        )
-        self._desk.announce(event)
-
-
-def verdict_on(job: Job, result: Result) -> Verdict:
-    """What the result means for the job. What we stopped is not a success, whatever its exit code."""
-    stopped = job.cancel or result.stopped
-    if stopped is not None:
-        code = REASON_OF_STOP[stopped]
-        state = AttemptState.CANCELLED if stopped in CANCELLING else AttemptState.FAILED
-        return Verdict(state=state, code=code, reason=SENTENCES[code])
-    if not result.started:
-        code = result.reason_code or ReasonCode.NOT_STARTED
-        return Verdict(state=AttemptState.FAILED, code=code, reason=result.reason or SENTENCES[code])
-    if result.signal is not None:
-        reason = f"{job.asked.program} was ended by signal {result.signal}"
-        return Verdict(state=AttemptState.FAILED, code=ReasonCode.KILLED, reason=reason)
-    if result.exit_code == 0:
-        return Verdict(state=AttemptState.SUCCEEDED)
-    reason = f"{job.asked.program} ended with exit code {result.exit_code}"
-    return Verdict(state=AttemptState.FAILED, code=ReasonCode.EXITED, reason=reason)
+    def _blame(self, name: str) -> None:
+        desk, agent = self._desk, self._desk.roster.get(name)
+        if agent is None:
+            return
+        agent.failures += 1
+        if agent.failures < times.COOL_DOWN_AFTER:
+            return
+        seconds = min(times.COOL_DOWN[0] * 2.0**agent.rests, times.COOL_DOWN[1])
+        agent.resting = f"{agent.failures} jobs in a row failed there"
+        agent.failures = 0
+        agent.rests += 1
+        desk.deadlines.set(About.PATIENCE, name, desk.after(seconds))
+        desk.matching.changed(agent)
+        desk.warn(f"agent {name} rests for {seconds:.0f} s: {agent.resting}")
 
 
-def last_progress(verdict: Verdict, job: Job, result: Result) -> Progress:
-    """As far as the program came; what succeeded has come to its end, whatever its last word before it was."""
-    last = result.progress if result.progress != Progress() else job.progress
-    if verdict.state is AttemptState.SUCCEEDED and last.percent is not None:
-        return msgspec.structs.replace(last, percent=100.0, eta_s=0.0)
-    return last
+def _what_follows(job: Job, ended: Attempt, verdict: Verdict, *, ran: bool) -> retries.What:
+    if job.cancel is not None:
+        return retries.Enough()
+    match verdict.state:
+        case AttemptState.FAILED:
+            return retries.after_failure(job, ended, ran=ran)
+        case AttemptState.LOST:
+            return retries.after_loss(job)
+        case _:
+            return retries.Enough()
 
 
 def assignment(attempt: Attempt) -> Assignment:

@@ -1,65 +1,35 @@
-"""Which agent a job goes to, and why it waits: one pure function with named reasons.
+"""Whether an agent may have a job, which of those that may is the best one, and why it was chosen. Pure functions.
 
-The simplest honest rule: of those that can run it and have a free slot, the one with the largest share of free slots.
-Not there yet: weights, measured speed, affinity, priorities that age.
+Of those that can run it and have a free slot: the one that holds the workflow's files, else the one with the largest
+share of free slots. Not there yet: weights, measured speed.
 """
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
-from ffmesh_protocol.media import Needs
-from ffmesh_protocol.reasons import ReasonCode
-from ffmesh_protocol.wire import Told
+
+Preference: TypeAlias = tuple[bool, float, int, str]
+"""Smaller is better; ties go to the first name."""
+
+OFFLINE: Final = "is offline"
+DRAINING: Final = "is draining"
 
 
-class Placed(Told, frozen=True):
-    agent: str
-    why: str
-
-
-class Waiting(Told, frozen=True):
-    code: ReasonCode
-    why: str
-
-
-Placement: TypeAlias = Placed | Waiting
-
-
-def placed(needs: Needs, agents: Iterable[Agent]) -> Placement:
-    able: list[Agent] = []
-    lacking: list[str] = []
-    for agent in agents:
-        lack = lacks(agent, needs)
-        if lack is None:
-            able.append(agent)
-        else:
-            lacking.append(f"{agent.name} {lack}")
-    if not able:
-        return Waiting(code=ReasonCode.WAITING_FOR_AGENT, why=_nobody(needs, lacking))
-    free = [(_free_slots(agent, needs.slot), agent) for agent in able if not agent.resting]
-    roomy = [(slots, agent) for slots, agent in free if slots > 0]
-    if not roomy:
-        names = ", ".join(f"{agent.name} ({_slots_said(agent, needs.slot)})" for agent in able[:5])
-        return Waiting(code=ReasonCode.WAITING_FOR_SLOT, why=f"every agent that can run it is busy: {names}")
-    slots, best = max(roomy, key=lambda each: (each[0] / _total(each[1], needs.slot), each[0], _reversed(each[1].name)))
-    others = f", the freest of {len(able)} that can run it" if len(able) > 1 else ", the only one that can run it"
-    return Placed(
-        agent=best.name, why=f"{best.name} had {slots} of {_total(best, needs.slot)} {needs.slot} slots free{others}"
-    )
-
-
-def lacks(agent: Agent, needs: Needs) -> str | None:
+def lacks(agent: Agent, wish: Wish) -> str | None:
     """What keeps this agent from ever taking the job as things are, said after its name; None: nothing does."""
+    needs = wish.needs
     if needs.on is not None and agent.name != needs.on:
         return "is not the one asked for"
     if not agent.online:
-        return "is offline"
+        return OFFLINE
     if agent.wanted_draining:
-        return "is draining"
+        return DRAINING
     advert = agent.current_advert
     if advert is None:
         return "has not said yet what it can do"
+    if wish.kind.value not in advert.features:
+        return f"does not know {wish.kind} jobs"
     if needs.program not in advert.programs:
         return f"does not have {needs.program} on its list"
     for root in needs.roots:
@@ -69,13 +39,14 @@ def lacks(agent: Agent, needs: Needs) -> str | None:
             return f"has root {root} not mounted"
     if needs.slot not in advert.slots or advert.slots[needs.slot].total == 0:
         return f"has no {needs.slot} slots"
-    missing = [capability for capability in needs.capabilities if not _has(agent, capability)]
+    missing = [capability for capability in needs.capabilities if not has(agent, capability)]
     return f"has no {missing[0].replace('=', ' ', 1)}" if missing else None
 
 
-def _has(agent: Agent, capability: str) -> bool:
+def has(agent: Agent, capability: str) -> bool:
+    """By what it said last, online or not."""
     kind, _, name = capability.partition("=")
-    advert, programs = agent.current_advert, agent.programs
+    advert, programs = agent.advert, agent.programs
     if advert is None:
         return False
     match kind:
@@ -93,29 +64,20 @@ def _has(agent: Agent, capability: str) -> bool:
             return False
 
 
-def _nobody(needs: Needs, lacking: list[str]) -> str:
-    if needs.on is not None:
-        mine = [said for said in lacking if said.startswith(f"{needs.on} ")]
-        return f"it asks for agent {needs.on}, which is not known" if not mine else f"it asks for agent {mine[0]}"
-    if not lacking:
-        return "no agent is known; add one with `ffmesh principal add NAME --role agent`"
-    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-    return f"no agent can run it now: {', '.join(lacking[:5])}{more}"
+def is_able(agent: Agent, wish: Wish) -> bool:
+    """Whether it may have the job as soon as it has room."""
+    return not agent.resting and agent.name not in wish.avoiding and lacks(agent, wish) is None
 
 
-def _total(agent: Agent, slot: str) -> int:
-    advert = agent.current_advert
-    return advert.slots[slot].total if advert is not None and slot in advert.slots else 0
+def preference(agent: Agent, wish: Wish) -> Preference:
+    total, free = agent.total(wish.needs.slot), agent.free(wish.needs.slot)
+    share = free / total if total else 0.0
+    return (agent.name != wish.near, -share, -free, agent.name)
 
 
-def _free_slots(agent: Agent, slot: str) -> int:
-    return _total(agent, slot) - agent.used()
-
-
-def _slots_said(agent: Agent, slot: str) -> str:
-    return f"{min(agent.used(), _total(agent, slot))} of {_total(agent, slot)} slots used"
-
-
-def _reversed(name: str) -> tuple[int, ...]:
-    """Ties go to the first name: `max` takes the largest."""
-    return tuple(-ord(letter) for letter in name)
+def why_there(agent: Agent, wish: Wish, able: int) -> str:
+    slot = wish.needs.slot
+    said = f"{agent.name} had {agent.free(slot)} of {agent.total(slot)} {slot} slots free"
+    if wish.near == agent.name:
+        return f"{said} and holds the files of the jobs before it"
+    return f"{said}, the freest of {able} that can run it" if able > 1 else f"{said}, the only one that can run it"

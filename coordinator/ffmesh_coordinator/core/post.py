@@ -34,17 +34,20 @@ from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Heartbea
 from ffmesh_protocol.messages.jobs import Progress, RefusedCounts
 from ffmesh_protocol.messages.orders import (
     Cancels,
+    Commit,
     Drain,
     Grants,
+    Leased,
     Offers,
     Resend,
     Settled,
+    Superseded,
     TailWanted,
     Welcome,
     Withdrawn,
 )
 from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, CoordinatorStatus
-from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, Results, Started, Tail
+from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, MayCommit, Results, Started, Tail
 from ffmesh_protocol.messages.requests import (
     Attending,
     Bye,
@@ -53,6 +56,7 @@ from ffmesh_protocol.messages.requests import (
     ListAgents,
     ListJobs,
     Logs,
+    Retry,
     ShowAgent,
     ShowJobs,
     Submit,
@@ -74,6 +78,7 @@ AGENT_VERBS: Final[dict[str, type[AgentWord]]] = {
     Verb.CLAIM: Claim,
     Verb.DECLINE: Decline,
     Verb.STARTED: Started,
+    Verb.MAY_COMMIT: MayCommit,
     Verb.RESULT: Results,
     Verb.TAIL: Tail,
     Verb.BYE: Bye,
@@ -82,6 +87,7 @@ CLIENT_VERBS: Final[dict[str, type[ClientWord]]] = {
     Verb.SUBMIT: Submit,
     Verb.ATTENDING: Attending,
     Verb.CANCEL: Cancel,
+    Verb.RETRY: Retry,
     Verb.AGENTS: ListAgents,
     Verb.AGENT: ShowAgent,
     Verb.DRAIN: DrainAgent,
@@ -97,6 +103,8 @@ SPOKEN: Final[dict[type[Directed], Verb]] = {
     Offers: Verb.OFFER,
     Grants: Verb.GRANT,
     Withdrawn: Verb.WITHDRAWN,
+    Leased: Verb.LEASED,
+    Commit: Verb.COMMIT,
     Cancels: Verb.CANCEL,
     Settled: Verb.SETTLED,
     Resend: Verb.RESEND,
@@ -105,6 +113,7 @@ SPOKEN: Final[dict[type[Directed], Verb]] = {
     Assigned: Verb.ASSIGNED,
     Attended: Verb.ATTENDED,
     Ended: Verb.ENDED,
+    Superseded: Verb.SUPERSEDED,
     Retired: Verb.RETIRED,
 }
 
@@ -141,7 +150,8 @@ class Post:
     def retire(self, principal: Principal, life: str) -> None:
         """That principal's life: lives are public, and nobody ends another's by speaking of it."""
         self._lives.retire(life, principal.login)
-        self._numbers.forget(_pair(principal, life))
+        if principal.role is not Role.AGENTS:  # an agent's will be told so if it speaks again, by a number that is new
+            self._numbers.forget(_pair(principal, life))
 
     def subscriptions(self) -> list[tuple[str, int]]:
         """Directed messages with QoS 1; what many publish with QoS 0, which the broker does not cap."""

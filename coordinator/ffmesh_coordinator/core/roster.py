@@ -1,12 +1,15 @@
 """The agents: what is known of each, who is there, and how full they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ffmesh_coordinator.core.events import KnownAgent
+from ffmesh_protocol.limits import SLOTS
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load, SlotUse
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Held, HeldPhase
+
+TAKES_SLOT = frozenset({HeldPhase.RESERVED, HeldPhase.GRANTED, HeldPhase.RUNNING})
 
 UNKNOWN_LOAD = Load(cpu_percent=None, memory_percent=None, temperature_c=None)
 
@@ -22,14 +25,21 @@ class Agent:
     programs: AdvertPrograms | None = None
     load: Load = UNKNOWN_LOAD
     wanted_draining: bool = False
+    boot: str = ""
+    spool: str = ""
     silent: bool = True
     gone: bool = True
-    resting: bool = False
+    resting: str | None = None
+    """Why it is offered nothing for a while."""
+    failures: int = 0
+    """In a row, that lay with it."""
+    rests: int = 0
+    """In a row, with nothing done well between them."""
     heard_at: float = 0.0
     seen_utc: float | None = None
     held: dict[str, Held] = field(default_factory=dict[str, Held])
-    booked: set[str] = field(default_factory=set[str])
-    """Attempts that we have offered or granted it."""
+    booked: dict[str, str] = field(default_factory=dict[str, str])
+    """Attempts that we have offered or granted it, and of which kind their slots are."""
 
     @property
     def online(self) -> bool:
@@ -47,18 +57,28 @@ class Agent:
         """What this life says that it can do; what an earlier one said does not count."""
         return self.advert if self.advert is not None and self.advert.life == self.life else None
 
-    def used(self) -> int:
+    def total(self, slot: str) -> int:
+        advert = self.advert
+        return advert.slots[slot].total if advert is not None and slot in advert.slots else 0
+
+    def used(self, slot: str) -> int:
         """Attempts that take a slot: those we count on, and those it says it holds, known to us or not."""
-        return len(self.booked | {held.attempt for held in self.held.values() if held.phase is not HeldPhase.ENDED})
+        said = sum(
+            1
+            for held in self.held.values()
+            if held.slot == slot and held.phase in TAKES_SLOT and held.attempt not in self.booked
+        )
+        return said + sum(1 for kind in self.booked.values() if kind == slot)
+
+    def free(self, slot: str) -> int:
+        return self.total(slot) - self.used(slot)
 
     def slots(self) -> dict[str, SlotUse]:
-        # One kind of slot today, so all that is used is of that kind.
         advert = self.advert
         if advert is None:
             return {}
         return {
-            kind: SlotUse(total=count.total, used=min(self.used(), 1024) if kind == "cpu" else 0)
-            for kind, count in advert.slots.items()
+            kind: SlotUse(total=count.total, used=min(self.used(kind), SLOTS)) for kind, count in advert.slots.items()
         }
 
     def remembered(self) -> KnownAgent:
@@ -77,6 +97,12 @@ class Roster:
 
     def __iter__(self) -> Iterator[Agent]:
         return iter(sorted(self._agents.values(), key=lambda agent: agent.name))
+
+    def unordered(self) -> Iterable[Agent]:
+        return self._agents.values()
+
+    def any_online(self) -> bool:
+        return any(agent.online for agent in self._agents.values())
 
     def __contains__(self, name: str) -> bool:
         return name in self._agents

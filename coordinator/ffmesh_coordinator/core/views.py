@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from ffmesh_coordinator.core.explaining import Waiting
 from ffmesh_coordinator.core.job import Attempt, Job
 from ffmesh_coordinator.core.lifecycle import ENDED, Phase
-from ffmesh_coordinator.core.placement import Waiting
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import shown
 from ffmesh_protocol.messages.capability import AgentView, PublicAgent
@@ -15,6 +15,8 @@ from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobVie
 from ffmesh_protocol.reasons import SENTENCES
 
 TITLE_LABEL = "title"
+
+WITHOUT_AGENT = frozenset({Phase.WAITING, Phase.QUEUED, Phase.OFFERED})
 
 
 def rfc3339(utc: float | None) -> str | None:
@@ -26,6 +28,8 @@ def rfc3339(utc: float | None) -> str | None:
 def state(job: Job) -> JobState:
     if job.cancel is not None and job.phase not in ENDED:
         return JobState.CANCELLING
+    if job.phase is Phase.COMMITTING:
+        return JobState.RUNNING
     return JobState(job.phase.value)
 
 
@@ -39,13 +43,13 @@ def job_view(job: Job) -> JobView:
         title=asked.labels.get(TITLE_LABEL),
         program=asked.program,
         args=tuple(shown(argument) for argument in asked.args),
-        outputs=None,
+        outputs=tuple(shown((output,)) for output in asked.outputs) if asked.outputs else None,
         labels=asked.labels,
         owner=job.owner.client,
-        agent=job.attempts[-1].agent if job.attempts else None,
+        agent=job.attempts[-1].agent if job.attempts and job.phase not in WITHOUT_AGENT else None,
         priority=asked.priority,
-        after=(),
-        workflow=None,
+        after=asked.after,
+        workflow=job.workflow,
         needs=asked.needs,
         exit_code=job.exit_code,
         signal=job.signal,
@@ -53,10 +57,10 @@ def job_view(job: Job) -> JobView:
         reason_code=job.reason_code,
         permanent=job.permanent,
         progress=job.progress,
-        placement=job.placement if job.phase is not Phase.QUEUED else None,
+        placement=job.placement if job.phase not in WITHOUT_AGENT else None,
         attempts=tuple(_attempt_view(attempt) for attempt in job.attempts),
         created_at=rfc3339(job.created_at) or "",
-        started_at=rfc3339(job.attempts[-1].started_at) if job.attempts else None,
+        started_at=rfc3339(job.attempts[-1].started_at) if job.attempts and job.phase not in WITHOUT_AGENT else None,
         ended_at=rfc3339(job.ended_at),
     )
 

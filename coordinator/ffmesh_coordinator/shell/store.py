@@ -132,13 +132,13 @@ class Store:
         """All that the core needs to go on; `StoreDamaged` if there is anything in it that cannot be read."""
         try:
             jobs = await self._open_jobs()
-            ended = [row[0] for row in await self._rows("ended_jobs")]
+            ended = {job_id: Phase(phase) for job_id, phase in await self._rows("ended_jobs")}
             with as_our_errors(self._path):
                 agents = [_agent.decode(row[0]) for row in await self._rows("agents")]
             ((sequence,),) = await self._rows("highest_sequence")
         except RecordUnreadable as error:
             raise StoreDamaged(self._path, str(error.__cause__)) from error
-        return Restored(jobs=tuple(jobs), ended=frozenset(ended), agents=tuple(agents), sequence=sequence)
+        return Restored(jobs=tuple(jobs), ended=ended, agents=tuple(agents), sequence=sequence)
 
     async def _open_jobs(self) -> list[Job]:
         """Read a part at a time: of a hundred thousand, the text alone is hundreds of megabytes."""

@@ -35,8 +35,8 @@ DELETE FROM agents WHERE name = :name
 SELECT record, submit, attempts FROM whole_jobs WHERE NOT ended ORDER BY sequence
 
 -- name: ended_jobs
--- The ids of all jobs that have ended.
-SELECT id FROM jobs WHERE ended
+-- All jobs that have ended, and how.
+SELECT id, phase FROM jobs WHERE ended
 
 -- name: kept_jobs
 -- How many jobs that have ended there are, without these ids (a JSON array).

@@ -1,0 +1,160 @@
+"""Why a job waits, in one sentence a person can act on. Asked for when somebody looks, not when jobs are placed."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ffmesh_coordinator.core.placement import has, lacks
+from ffmesh_coordinator.core.queue import Wish
+from ffmesh_coordinator.core.roster import Agent
+from ffmesh_protocol.media import Needs
+from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.wire import Told
+
+NAMES_SAID = 3
+
+
+class Waiting(Told, frozen=True):
+    code: ReasonCode
+    why: str
+
+
+def why_not_placed(wish: Wish, agents: Sequence[Agent], utc: float) -> Waiting | None:
+    """What keeps it from being placed now; None: nothing does, its turn has not come."""
+    needs = wish.needs
+    able = [agent for agent in agents if lacks(agent, wish) is None]
+    if not able:
+        return Waiting(code=ReasonCode.WAITING_FOR_AGENT, why=_nobody(wish, agents, utc))
+    rested = [agent for agent in able if not agent.resting]
+    if not rested:
+        return Waiting(code=ReasonCode.WAITING_FOR_AGENT, why=_resting(able))
+    willing = [agent for agent in rested if agent.name not in wish.avoiding]
+    if not willing:
+        failed_on = _listed(sorted(wish.avoiding))
+        why = f"it failed on {failed_on}, and no other agent can run it; it is tried there again soon"
+        return Waiting(code=ReasonCode.WAITING_TO_RETRY, why=why)
+    if any(agent.free(needs.slot) > 0 for agent in willing):
+        return None
+    return Waiting(code=ReasonCode.WAITING_FOR_SLOT, why=_full(needs, willing))
+
+
+def _full(needs: Needs, agents: Sequence[Agent]) -> str:
+    total = sum(agent.total(needs.slot) for agent in agents)
+    used = sum(min(agent.used(needs.slot), agent.total(needs.slot)) for agent in agents)
+    kind = "" if needs.slot == "cpu" else f"{needs.slot} "
+    slots = f"{used} of {total} {kind}slots used"
+    which = _with(needs)
+    if len(agents) == 1:
+        return f"the only agent{which} that can run it, {agents[0].name}, is full: {slots}"
+    if len(agents) == 2:
+        return f"both agents{which} are full: {slots}"
+    return f"all {len(agents)} agents{which} are full: {slots}"
+
+
+def _with(needs: Needs) -> str:
+    wanted = [f"root {root}" for root in needs.roots] + [each.replace("=", " ", 1) for each in needs.capabilities]
+    return f" with {_listed(wanted)}" if wanted else ""
+
+
+def _resting(agents: Sequence[Agent]) -> str:
+    first = agents[0]
+    if len(agents) == 1:
+        return f"{first.name}, the only agent that can run it, rests: {first.resting}"
+    return f"all {len(agents)} agents that can run it rest; {first.name}: {first.resting}"
+
+
+def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
+    needs = wish.needs
+    if needs.on is not None:
+        return _asked_for(wish, agents, utc)
+    if not agents:
+        return "no agent is known; add one with `ffmesh principal add NAME --role agent`"
+    here = [agent for agent in agents if agent.online]
+    if not here:
+        return f"no agent is online{_last_seen(agents, utc)}"
+    working = [agent for agent in here if not agent.wanted_draining]
+    if not working:
+        return f"every agent that is online is draining: {_listed([agent.name for agent in here])}"
+    for wanted, meets in _requirements(wish):
+        left = [agent for agent in working if meets(agent)]
+        if not left:
+            return f"no agent online has {wanted}{_else_where(agents, working, meets, utc)}"
+        working = left
+    return "no agent can run it now"
+
+
+def _requirements(wish: Wish) -> Iterator[tuple[str, Callable[[Agent], bool]]]:
+    """Each with its words, said after `has`; what an agent must be able to do first stands first."""
+    needs = wish.needs
+
+    def knows_kind(agent: Agent) -> bool:
+        return agent.advert is not None and wish.kind.value in agent.advert.features
+
+    def lists(agent: Agent) -> bool:
+        return agent.advert is not None and needs.program in agent.advert.programs
+
+    def has_slots(agent: Agent) -> bool:
+        return agent.total(needs.slot) > 0
+
+    yield f"a version that knows {wish.kind} jobs", knows_kind
+    yield f"{needs.program} on its list", lists
+    for root in needs.roots:
+        yield f"root {root}", _knows_root(root)
+    for root in needs.roots:
+        yield f"root {root} mounted", _has_mounted(root)
+    yield f"{needs.slot} slots", has_slots
+    for capability in needs.capabilities:
+        yield capability.replace("=", " ", 1), _can(capability)
+
+
+def _knows_root(root: str) -> Callable[[Agent], bool]:
+    return lambda agent: agent.advert is not None and root in agent.advert.roots
+
+
+def _has_mounted(root: str) -> Callable[[Agent], bool]:
+    return lambda agent: agent.advert is not None and root in agent.advert.roots and agent.advert.roots[root].mounted
+
+
+def _can(capability: str) -> Callable[[Agent], bool]:
+    return lambda agent: has(agent, capability)
+
+
+def _else_where(agents: Sequence[Agent], working: Sequence[Agent], meets: Callable[[Agent], bool], utc: float) -> str:
+    """Who has it and is away or takes nothing."""
+    names = {agent.name for agent in working}
+    others = [agent for agent in agents if agent.name not in names and meets(agent)]
+    draining = [agent for agent in others if agent.online]
+    if draining:
+        return f"; {draining[0].name} has, and is draining"
+    return _last_seen(others, utc, on=True)
+
+
+def _last_seen(agents: Sequence[Agent], utc: float, *, on: bool = False) -> str:
+    seen = [agent for agent in agents if agent.seen_utc is not None]
+    if not seen:
+        return ""
+    last = max(seen, key=lambda agent: agent.seen_utc or 0.0)
+    ago = _ago(utc - (last.seen_utc or utc))
+    return f"; last seen on {last.name} {ago}" if on else f"; {last.name} was last seen {ago}"
+
+
+def _asked_for(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
+    needs = wish.needs
+    agent = next((agent for agent in agents if agent.name == needs.on), None)
+    if agent is None:
+        return f"it asks for agent {needs.on}, which is not known"
+    lack = lacks(agent, wish)
+    ago = _ago(utc - agent.seen_utc) if not agent.online and agent.seen_utc is not None else None
+    return f"it asks for agent {agent.name}, which {lack}" + (f"; it was last seen {ago}" if ago else "")
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now" if seconds < 1 else f"{int(seconds)} s ago"
+
+
+def _listed(words: Sequence[str]) -> str:
+    said, more = list(words[:NAMES_SAID]), len(words) - NAMES_SAID
+    if more > 0:
+        return f"{', '.join(said)} and {more} more"
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
