@@ -138,6 +138,8 @@ class Store:
             ((sequence,),) = await self._rows("highest_sequence")
         except RecordUnreadable as error:
             raise StoreDamaged(self._path, str(error.__cause__)) from error
+        except ValueError as error:
+            raise StoreDamaged(self._path, str(error)) from error
         return Restored(jobs=tuple(jobs), ended=ended, agents=tuple(agents), sequence=sequence)
 
     async def _open_jobs(self) -> list[Job]:

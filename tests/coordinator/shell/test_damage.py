@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """A database that is not what was written is set aside by the coordinator that starts, and nothing takes its place."""
 
 import asyncio
@@ -74,26 +75,25 @@ async def refused(place: Place) -> str:
 # At the start
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda path: overwritten(path, 0.5, 60_000),
-        lambda path: overwritten(path, 0.0, 50),
-        lambda path: os.truncate(path, path.stat().st_size // 2),
-        lambda path: path.write_bytes(b"a letter to the editor\n" * 500),
-        lambda path: changed(path, f"UPDATE jobs SET record = 'no json' WHERE id = '{ulid('J', 7)}'"),
-        lambda path: changed(path, f"UPDATE jobs SET record = CAST(x'ff' AS TEXT) WHERE id = '{ulid('J', 7)}'"),
-        lambda path: changed(path, "UPDATE submits SET record = '{}' WHERE job = 7"),
-        lambda path: changed(path, "UPDATE principals SET role = 'king'"),
-    ],
-    ids=["middle", "header", "truncated", "other file", "record", "no text", "submit", "principal"],
-)
+SPOILING: dict[str, Callable[[Path], None]] = {
+    "middle": lambda path: overwritten(path, 0.5, 60_000),
+    "header": lambda path: overwritten(path, 0.0, 50),
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "other file": lambda path: overwritten(path, 0.0, 0, b"a letter to the editor\n" * 500),
+    "record": lambda path: changed(path, f"UPDATE jobs SET record = 'no json' WHERE id = '{ulid('J', 7)}'"),
+    "no text": lambda path: changed(path, f"UPDATE jobs SET record = CAST(x'ff' AS TEXT) WHERE id = '{ulid('J', 7)}'"),
+    "submit": lambda path: changed(path, "UPDATE submits SET record = '{}' WHERE job = 7"),
+    "principal": lambda path: changed(path, "UPDATE principals SET role = 'king'"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILING)
 async def test_a_damaged_database_is_set_aside_and_none_is_made_in_its_place(
-    place: Place, tmp_path: Path, spoil: Callable[[Path], None]
+    place: Place, tmp_path: Path, how: str
 ) -> None:
     database = await begun(place, *(a_job(number) for number in range(1, 201)))
     backed_up(Home(place.home), tmp_path / "backup.db", force=False)
-    spoil(database)
+    SPOILING[how](database)
     spoiled = database.read_bytes()
 
     sentence = await refused(place)

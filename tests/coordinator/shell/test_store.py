@@ -88,7 +88,7 @@ def test_every_field_of_every_job_comes_back_as_it_was(job: Job) -> None:
             assert await store.job(job.id) == job
             restored = await store.restored()
             assert restored.jobs == (() if job.has_ended else (job,))
-            assert restored.ended == (frozenset({job.id}) if job.has_ended else frozenset())
+            assert restored.ended == ({job.id: job.phase} if job.has_ended else {})
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(there_and_back(Path(folder) / "coordinator.db"))
@@ -98,13 +98,13 @@ async def test_jobs_are_restored_in_the_order_of_their_acceptance(store: Store) 
     await saved(store, a_job(3), a_job(1), ended(4), a_job(2))
     restored = await store.restored()
     assert [job.sequence for job in restored.jobs] == [1, 2, 3]
-    assert restored.ended == {ended(4).id}
+    assert restored.ended == {ended(4).id: Phase.SUCCEEDED}
     assert restored.sequence == 4
 
 
 async def test_an_empty_database_restores_nothing(store: Store) -> None:
     restored = await store.restored()
-    assert (restored.jobs, restored.ended, restored.agents, restored.sequence) == ((), frozenset(), (), 0)
+    assert (restored.jobs, restored.ended, restored.agents, restored.sequence) == ((), {}, (), 0)
 
 
 async def test_the_last_of_several_saves_of_one_job_counts(store: Store) -> None:
@@ -222,7 +222,7 @@ async def test_ended_jobs_are_forgotten_by_age_and_by_count(store: Store) -> Non
     assert await pruned(store, keep=6) == [ulid("J", 3), ulid("J", 4)]
     assert await sequences(store, JobFilter()) == [10, 9, 8, 7, 6, 5]
     assert len(await pruned(store, keep=0)) == 6
-    assert (await store.restored()).ended == frozenset()
+    assert (await store.restored()).ended == {}
 
 
 async def test_who_ended_last_is_kept_whoever_was_accepted_first(store: Store) -> None:
