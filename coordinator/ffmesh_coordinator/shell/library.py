@@ -30,10 +30,11 @@ UNKNOWN_IDS: Final = 1_000
 """How many unknown ids an answer names; they take 30 KiB of it."""
 
 PHASES: Final[Mapping[JobState, frozenset[Phase]]] = {
+    JobState.WAITING: frozenset({Phase.WAITING}),
     JobState.QUEUED: frozenset({Phase.QUEUED, Phase.OFFERED}),
     JobState.OFFERED: frozenset({Phase.QUEUED, Phase.OFFERED}),
     JobState.GRANTED: frozenset({Phase.GRANTED}),
-    JobState.RUNNING: frozenset({Phase.RUNNING}),
+    JobState.RUNNING: frozenset({Phase.RUNNING, Phase.COMMITTING}),
     JobState.CANCELLING: frozenset(),
     JobState.SUCCEEDED: frozenset({Phase.SUCCEEDED}),
     JobState.FAILED: frozenset({Phase.FAILED}),

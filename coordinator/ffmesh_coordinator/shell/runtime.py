@@ -237,13 +237,11 @@ class Runtime:
                 case Asked(asker=asker):
                     answer = await self._answer(question)
                     self._line.post(self._core.packets([Reply(asker=asker, answer=answer)]))
-                case Recall(job=job_id, spoken=spoken):
+                case Recall():
                     try:
-                        found = await self._store.job(job_id)
+                        self._inbox.put_nowait(await self._recalled(question))
                     except StoreFailed as error:
                         log.error("%s", error)
-                    else:
-                        self._inbox.put_nowait(Recalled(job=job_id, spoken=spoken, found=found))
                 case _:
                     assert_never(question)
 
@@ -253,6 +251,11 @@ class Runtime:
         except StoreFailed as error:
             log.error("%s", error)
             return Refusal(code=RefusalCode.FULL, sentence=str(error))
+
+    async def _recalled(self, recall: Recall) -> Recalled:
+        found = await self._store.job(recall.job)
+        followers = await self._store.followers(recall.job) if recall.with_followers else ()
+        return Recalled(job=recall.job, spoken=recall.spoken, found=found, followers=followers)
 
     async def _errand_done(self, errand: Errand) -> Answer:
         match errand:

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 import aiosqlite
 import msgspec
 
+from ffmesh_coordinator.core.chains import FELL_WITH_PARENT
 from ffmesh_coordinator.core.effects import ForgetAgent, SaveAgent, SaveJob
 from ffmesh_coordinator.core.events import KnownAgent, Restored
 from ffmesh_coordinator.core.job import Attempt, Job
@@ -51,6 +52,7 @@ _NO_TEXT: Final = "Could not decode to UTF-8"
 
 _json: Final = msgspec.json.Encoder()
 _fields: Final = msgspec.json.Decoder(dict[str, Any])
+_ids: Final = msgspec.json.Decoder(list[str])
 _submit: Final = msgspec.json.Decoder(Submit)
 _attempts: Final = msgspec.json.Decoder(tuple[Attempt, ...])
 _agent: Final = msgspec.json.Decoder(KnownAgent)
@@ -159,6 +161,18 @@ class Store:
         with as_our_errors(self._path):
             found = [_job(row) for row in await self._rows("jobs_by_id", {"ids": _text(ids)})]
         return {job.id: job for job in found}
+
+    async def followers(self, job_id: str) -> tuple[Job, ...]:
+        """The jobs that ended because this one had not succeeded, and those that did because of them, oldest first."""
+        fallen = {job_id}
+        found: list[str] = []
+        # Who comes after another was accepted later: one look at each, in the order of acceptance, finds all.
+        for follower, after in await self._rows("fallen_jobs", {"reasons": _text(sorted(FELL_WITH_PARENT))}):
+            if after is not None and not fallen.isdisjoint(_ids.decode(after)):
+                fallen.add(follower)
+                found.append(follower)
+        jobs = await self.jobs(found)
+        return tuple(jobs[each] for each in found if each in jobs)
 
     async def page(self, wanted: JobFilter, *, before: int, limit: int) -> list[Job]:
         """At most so many jobs with a sequence below `before`, newest first."""

@@ -64,6 +64,14 @@ SELECT record FROM agents ORDER BY name
 -- Those of these ids (a JSON array) that are known.
 SELECT record, submit, attempts FROM whole_jobs WHERE id IN (SELECT value FROM json_each(:ids))
 
+-- name: fallen_jobs
+-- Jobs that ended for one of these reasons (a JSON array), and after which jobs each comes (a JSON array).
+SELECT jobs.id, json_extract(submits.record, '$.after')
+FROM jobs
+JOIN submits ON submits.job = jobs.sequence
+WHERE jobs.ended AND json_extract(jobs.record, '$.reason_code') IN (SELECT value FROM json_each(:reasons))
+ORDER BY jobs.sequence
+
 -- name: page
 -- Jobs accepted before :below, newest first, that have all of these labels (a JSON object). With phases (a JSON array)
 -- those in one of them that nobody is cancelling; with :cancelling also those that somebody is. Both null: all.

@@ -26,7 +26,7 @@ from ffmesh_coordinator.shell.store import Enrolled, JobFilter, Store
 from ffmesh_coordinator.sql import MIGRATIONS
 from ffmesh_protocol.messages.jobs import AttemptState
 from ffmesh_protocol.names import agent
-from ffmesh_protocol.reasons import Stopped
+from ffmesh_protocol.reasons import ReasonCode, Stopped
 from support.coordinating import advert
 from support.told import values
 
@@ -172,6 +172,30 @@ async def test_principals_come_back_and_go(store: Store) -> None:
     assert await store.principals() == [pi], "all of them or none"
     await store.remove_principal("pi")
     assert await store.principals() == []
+
+
+async def test_who_fell_with_a_job_is_found_through_all_that_fell_between(store: Store) -> None:
+    fell, cancelled, failed = ReasonCode.PARENT_FAILED, ReasonCode.PARENT_CANCELLED, Phase.FAILED
+
+    def after(number: int, *parents: int, reason_code: ReasonCode | None = fell, phase: Phase = failed) -> Job:
+        job = ended(number, phase, reason_code=reason_code)
+        asked = msgspec.structs.replace(job.asked, after=tuple(ulid("J", parent) for parent in parents))
+        return msgspec.structs.replace(job, asked=asked)
+
+    await saved(
+        store,
+        ended(1, failed, reason_code=ReasonCode.EXITED),
+        after(2, 1),
+        after(3, 9, 2, reason_code=cancelled, phase=Phase.CANCELLED),
+        after(4, 3),
+        after(5, 1, reason_code=ReasonCode.CANCELLED, phase=Phase.CANCELLED),
+        after(6, 5),
+        after(7, 8),
+        ended(8, failed, reason_code=fell),
+    )
+    assert [job.sequence for job in await store.followers(ulid("J", 1))] == [2, 3, 4]
+    assert [job.sequence for job in await store.followers(ulid("J", 3))] == [4]
+    assert await store.followers(ulid("J", 4)) == ()
 
 
 # Pages
