@@ -4,8 +4,8 @@ The consumer takes what has arrived, a few hundred at a time, gives it to the co
 for: one transaction, then the network, then the rest. Whoever finds something out (the broker, the timer, the disk, the
 door) puts it into the inbox, and nobody else changes the core.
 
-While there is no broker, what the core decides is saved and what it says is dropped. When the disk fails, the process
-ends before it has sent anything that was not saved.
+While there is no broker, what the core decides is saved and what it says is dropped. While the disk takes nothing, what
+it says waits until the disk has what it decided; it is told, and accepts nothing new meanwhile.
 """
 
 import asyncio
@@ -35,10 +35,20 @@ from ffmesh_coordinator.core.effects import (
     Tell,
     WakeAt,
 )
-from ffmesh_coordinator.core.events import Event, PrincipalRemoved, Pruned, Recalled, Thawed, Woken
+from ffmesh_coordinator.core.events import (
+    DiskCleared,
+    DiskFilled,
+    Event,
+    PrincipalRemoved,
+    Pruned,
+    Recalled,
+    Thawed,
+    Woken,
+)
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.post import Asked
 from ffmesh_coordinator.shell import clock, door
+from ffmesh_coordinator.shell.backlog import Backlog
 from ffmesh_coordinator.shell.connection import CoordinatorSpeaker
 from ffmesh_coordinator.shell.enrolment import Enrolment
 from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Standing, Status
@@ -65,6 +75,9 @@ TOGETHER: Final = 300
 PRUNE_EVERY: Final = 300.0
 """Seconds between two looks for ended jobs that need no longer be kept."""
 
+TRY_AGAIN: Final = 1.0
+"""Seconds between two attempts to write on a disk that was full."""
+
 DAY: Final = 86_400.0
 
 COMMANDS_PATIENCE: Final = 5.0
@@ -81,7 +94,11 @@ class _PruneDue:
     """It is time to forget what has ended long ago."""
 
 
-Arrival: TypeAlias = Event | Packet | _StopAsked | _PruneDue
+class _TryAgain:
+    """The disk may have room by now."""
+
+
+Arrival: TypeAlias = Event | Packet | _StopAsked | _PruneDue | _TryAgain
 Question: TypeAlias = Asked | Recall
 
 
@@ -169,6 +186,8 @@ class Runtime:
         self._questions: asyncio.Queue[Question] = asyncio.Queue()
         self._timer = Timer()
         self._turns = _Turns()
+        self._backlog: Backlog | None = None
+        """While the disk takes nothing."""
         speaker = CoordinatorSpeaker(
             client_id=_client_id(config, enrolment.own_secret, life), core=self._core, tell=inbox.put_nowait
         )
@@ -282,14 +301,17 @@ class Runtime:
             while not self._inbox.empty() and len(arrivals) < TOGETHER:
                 arrivals.append(self._inbox.get_nowait())
             await self._carry_out([effect for arrival in arrivals for effect in self._handled(arrival)])
-            if any(isinstance(arrival, _PruneDue) for arrival in arrivals):
+            kinds = {type(arrival) for arrival in arrivals}
+            if _PruneDue in kinds:
                 await self._prune()
+            if self._backlog is not None and not kinds.isdisjoint({_TryAgain, _StopAsked}):
+                await self._try_again(self._backlog)
             self._turns.pass_on()
-            if any(isinstance(arrival, _StopAsked) for arrival in arrivals):
+            if _StopAsked in kinds:
                 return
 
     def _handled(self, arrival: Arrival) -> Sequence[Effect]:
-        if isinstance(arrival, _StopAsked | _PruneDue):
+        if isinstance(arrival, _StopAsked | _PruneDue | _TryAgain):
             return ()
         event = self._core.opened(arrival) if isinstance(arrival, Packet) else arrival
         if event is None:
@@ -306,12 +328,39 @@ class Runtime:
         return [*before, *self._core.handle(event, now)]
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
-        await self._store.save(e for e in effects if isinstance(e, SaveJob | SaveAgent | ForgetAgent))
+        """The disk first. If it takes nothing, what depends on it is held back."""
+        if self._backlog is None:
+            try:
+                await self._store.save(e for e in effects if isinstance(e, SaveJob | SaveAgent | ForgetAgent))
+            except StoreFailed as error:
+                log.error("%s; nothing new is accepted, and all that was is kept, until there is room", error)
+                self._backlog = Backlog()
+                self._try_again_soon()
+                effects = [*effects, *self._core.handle(DiskFilled(), clock.now())]
+        self._do(effects if self._backlog is None else self._backlog.taken(effects))
+
+    def _try_again_soon(self) -> None:
+        asyncio.get_running_loop().call_later(TRY_AGAIN, self._inbox.put_nowait, _TryAgain())
+
+    async def _try_again(self, backlog: Backlog) -> None:
+        try:
+            await self._store.save(backlog.savings)
+        except StoreFailed:
+            self._try_again_soon()
+            return
+        log.info("the disk takes again what is written, and has all that had waited")
+        self._backlog = None
+        await self._carry_out([*backlog.words, *self._core.handle(DiskCleared(), clock.now())])
+        if backlog.overflowed:
+            self._line.again()
+
+    def _do(self, effects: Sequence[Effect]) -> None:
+        """What needs no disk any more."""
         self._line.post(self._core.packets(effects))
         for effect in effects:
             match effect:
                 case SaveJob() | SaveAgent() | ForgetAgent() | Tell() | Reply() | Publish():
-                    pass  # saved and sent above
+                    pass  # it was saved, or sent above
                 case WakeAt(elapsed=elapsed):
                     self._timer.set(elapsed)
                 case Recall():
@@ -324,11 +373,17 @@ class Runtime:
     async def _prune(self) -> None:
         """A part at a time, between two batches: so nobody comes after a job while it is being forgotten."""
         now, config = clock.now(), self._config
-        pruned = await self._store.prune(
-            before_utc=now.utc - config.keep_finished_days * DAY,
-            keep=config.keep_finished_jobs,
-            spare=self._core.spared(),
-        )
+        if self._backlog is not None:
+            return
+        try:
+            pruned = await self._store.prune(
+                before_utc=now.utc - config.keep_finished_days * DAY,
+                keep=config.keep_finished_jobs,
+                spare=self._core.spared(),
+            )
+        except StoreFailed as error:
+            log.warning("jobs that ended long ago could not be forgotten: %s", error)
+            return
         if pruned:
             log.info("%d jobs that ended long ago were forgotten", len(pruned))
             await self._carry_out(self._core.handle(Pruned(jobs=tuple(pruned)), now))

@@ -27,6 +27,7 @@ from ffmesh_coordinator.core.events import KnownAgent, Restored
 from ffmesh_coordinator.core.job import Attempt, Job
 from ffmesh_coordinator.core.lifecycle import Phase
 from ffmesh_coordinator.shell import wal
+from ffmesh_coordinator.shell.backlog import Saving
 from ffmesh_coordinator.shell.errors import RecordUnreadable, StoreDamaged, StoreFailed, StoreUnusable
 from ffmesh_coordinator.shell.home import PRIVATE_FILE, give_to_owner
 from ffmesh_coordinator.sql import MIGRATIONS, QUERIES
@@ -34,7 +35,6 @@ from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.names import Principal, Role
 from ffmesh_protocol.wire import Told
 
-Saving: TypeAlias = SaveJob | SaveAgent | ForgetAgent
 Row: TypeAlias = dict[str, Any]
 """The values of one statement, by the names that stand in it."""
 

@@ -36,6 +36,7 @@ CLUSTER = "home"
 TOPICS = Topics(CLUSTER)
 
 A = TypeVar("A")
+D = TypeVar("D", bound=Directed)
 
 
 class Running:
@@ -52,6 +53,11 @@ class Running:
     @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    def limit_files(self, size: int | None) -> None:
+        """No file of it may grow beyond that, as on a disk that is full; null: any may."""
+        limit = resource.RLIM_INFINITY if size is None else size
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
     async def ended(self) -> tuple[int, str]:
         """How it ended, and what it had said."""
@@ -80,13 +86,10 @@ class Place:
         (self.run / "broker.pid").write_text(f"{self.broker.pid}\n")
 
     @contextmanager
-    def coordinator(self, *, file_bytes: int | None = None) -> "Generator[Running, None, None]":
-        """`file_bytes`: no file may become larger than that, as on a disk that is full."""
+    def coordinator(self) -> "Generator[Running, None, None]":
         with tempfile.TemporaryFile() as said:
             command = [sys.executable, "-m", "ffmesh_coordinator", "--config", str(self.config)]
             with subprocess.Popen(command, stderr=said) as process:
-                if file_bytes is not None:
-                    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
                 try:
                     yield Running(process, said)
                 finally:
@@ -145,8 +148,8 @@ class Speaker:
         return signing.signed(bare, derived(self.secret, CLUSTER, self.principal, Label.TO_COORDINATOR), stamp)
 
     async def ask(self, verb: Verb, message: Directed) -> Answer:
-        """The answer of the coordinator that is online."""
-        life = (await self.status(lambda status: status.state is CoordinatorState.ONLINE)).life
+        """The answer of the coordinator that is there."""
+        life = (await self.status(lambda status: status.state is not CoordinatorState.OFFLINE)).life
         packet = self.signed(verb, message, life)
         self.bus.post(packet)
         answer = await self._until(lambda: next(filter(lambda heard: _answers(heard, packet), self.heard), None))
@@ -158,6 +161,18 @@ class Speaker:
     async def status(self, wanted: Callable[[CoordinatorStatus], bool]) -> CoordinatorStatus:
         """The coordinator's last retained word, once it is as wanted."""
         return await self._until(lambda: next(filter(wanted, self.statuses[-1:]), None))
+
+    async def told(self, verb: Verb, kind: type[D]) -> D:
+        """The first message of that verb from the coordinator that was not taken yet."""
+        topic = TOPICS.directed(COORDINATOR, self.principal, self.life, verb)
+        packet = await self._until(lambda: next((heard for heard in self.heard if heard.topic == topic), None))
+        self.heard.remove(packet)
+        return codec.decode(kind, packet.payload)
+
+    async def hears(self) -> None:
+        """Returns when it has heard something more."""
+        before = len(self.heard) + len(self.statuses)
+        await self._until(lambda: True if len(self.heard) + len(self.statuses) > before else None)
 
     async def is_cut_off(self) -> None:
         """Returns when the broker has ended the connection."""

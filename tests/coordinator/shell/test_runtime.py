@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from coordinator.shell.peers import CLUSTER, PATIENCE, TOPICS, Place, Speaker, a_place, speaker
@@ -21,7 +20,6 @@ from ffmesh_protocol.messages.answers import Accepted, AgentList, JobList, Refus
 from ffmesh_protocol.messages.jobs import JobKind, JobState
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
 from ffmesh_protocol.messages.requests import Cancel, ListAgents, ListJobs, ShowJobs
-from ffmesh_protocol.names import COORDINATOR
 from ffmesh_protocol.topics import Verb
 from support.coordinating import submit
 
@@ -176,34 +174,6 @@ async def test_many_submits_at_once_are_all_accepted_and_listed_in_pages(place: 
                 found += [view.id for view in page.jobs]
                 cursor = page.cursor
             assert found == [ulid("J", number) for number in range(600, 0, -1)]
-
-
-async def test_nothing_is_accepted_that_the_disk_did_not_take(place: Place) -> None:
-    with place.coordinator() as process:
-        await place.is_connected()
-        await process.stopped()
-    room = (place.home / "coordinator.db").stat().st_size + 20_000
-    with place.coordinator(file_bytes=room) as process:
-        await place.is_connected()
-        async with speaker(place) as client:
-            life = (await client.status(is_online)).life
-            for number in range(1, 200):
-                client.bus.post(client.signed(Verb.SUBMIT, submit(ulid("J", number)), life))
-            await client.status(is_offline)
-            code, said = await process.ended()
-            accepted = {
-                msgspec.json.decode(packet.payload)["job"]
-                for packet in client.heard
-                if packet.topic == TOPICS.directed(COORDINATOR, client.principal, client.life, Verb.ANSWER)
-            }
-    assert code == 1
-    assert "could not be used" in said.splitlines()[-1]
-    assert "Traceback" not in said
-    with place.coordinator():
-        async with speaker(place) as client:
-            page = await client.ask(Verb.JOBS, ListJobs(limit=500))
-            assert isinstance(page, JobList)
-            assert accepted <= {view.id for view in page.jobs}
 
 
 async def test_what_ended_long_ago_is_forgotten(place: Place) -> None:
