@@ -2,9 +2,7 @@
 
 A result is told only after it is here, file and folder synced, so that a crash loses none. A file that cannot be read
 is set aside, never a reason not to start. `spool id` is random and made once: with the boot id it tells a restart on
-the same machine from a copy of the folder elsewhere.
-
-Not there yet: staged outputs and the journal of their commit.
+the same machine from a copy of the folder, here or elsewhere, which makes an id of its own.
 """
 
 import asyncio
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from ffmesh_agent.shell.disk import Disk
+from ffmesh_agent.shell.durable import content_unless_copied, synced_folder, written_once, written_whole
 from ffmesh_protocol import codec
 from ffmesh_protocol.errors import BadConfig, MalformedMessage
 from ffmesh_protocol.messages.reports import Result
@@ -100,41 +99,21 @@ def _carried_out(folder: Path, orders: Sequence[_Order]) -> None:
     kept = False
     for order in orders:
         if isinstance(order, Result):
-            _write(folder / f"{order.attempt}.json", codec.encode(order))
+            written_whole(folder / f"{order.attempt}.json", codec.encode(order))
             kept = True
         else:
             (folder / f"{order}.json").unlink(missing_ok=True)
     if kept:
-        _sync_folder(folder)
-
-
-def _write(file: Path, content: bytes) -> None:
-    """In place whole, or not at all."""
-    new = file.with_suffix(".new")
-    with new.open("wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    new.replace(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        synced_folder(folder)
 
 
 def _spool_id(folder: Path) -> str:
     file = folder / "id"
-    with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-        known = file.read_text("ascii").strip()
-        if len(known) == 32:
-            return known
+    known = content_unless_copied(file)
+    if known is not None and len(known) == 32:
+        return known
     fresh = secrets.token_hex(16)
-    _write(file, fresh.encode() + b"\n")
-    _sync_folder(folder)
+    written_once(file, fresh)
     return fresh
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -147,3 +148,11 @@ def test_a_home_is_free_when_its_owner_was_killed(tmp_path: Path) -> None:
         process.kill()
     with owned(tmp_path):
         pass
+
+
+def test_a_copy_of_a_home_has_another_id_and_a_home_that_was_moved_has_its_own(tmp_path: Path) -> None:
+    first = _reopened(tmp_path / "home")[0]
+    shutil.copytree(tmp_path / "home", tmp_path / "copy")
+    assert _reopened(tmp_path / "copy")[0] not in {first, ""}
+    (tmp_path / "home").rename(tmp_path / "moved")
+    assert _reopened(tmp_path / "moved")[0] == first
