@@ -1,15 +1,40 @@
-"""A look at a place that may never answer: a network mount whose server is gone holds on to whoever asks.
+"""Work on a place that may never answer: a network mount whose server is gone holds on to whoever asks.
 
-Each look has a thread of its own that nobody waits for. A place that has not answered the last look is not asked again
-until it does, so that one dead mount costs one thread and no more.
+Each piece of work has a thread of its own, and the process can end without it. A place that has not answered the last
+look is not asked again until it does, so that one dead mount costs one thread and no more.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+def started(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
+    """Its outcome. The thread goes on, also when nobody waits for it any more."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def tell(settle: Callable[[], None]) -> None:
+        if not outcome.done():
+            settle()
+
+    def run() -> None:
+        settle: Callable[[], None]
+        try:
+            settle = partial(outcome.set_result, work())
+        except Exception as error:  # noqa: BLE001  # it is for who waits
+            settle = partial(outcome.set_exception, error)
+        try:
+            loop.call_soon_threadsafe(tell, settle)
+        except RuntimeError:
+            pass  # the loop has been closed: nobody wants to know any more
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return outcome
 
 
 class Look(Generic[T]):
@@ -21,24 +46,10 @@ class Look(Generic[T]):
     async def answer(self, seconds: float) -> T | None:
         """None: no answer within this time."""
         if self._answer is None:
-            self._answer = self._asked()
+            self._answer = started(self._name, self._ask)
         asked = self._answer
         done, _ = await asyncio.wait({asked}, timeout=seconds)
         if not done:
             return None
         self._answer = None
         return asked.result()
-
-    def _asked(self) -> asyncio.Future[T]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-
-        def look() -> None:
-            found = self._ask()
-            try:
-                loop.call_soon_threadsafe(answer.set_result, found)
-            except RuntimeError:
-                pass  # the loop has been closed: nobody wants to know any more
-
-        threading.Thread(target=look, name=self._name, daemon=True).start()
-        return answer

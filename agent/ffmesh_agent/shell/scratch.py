@@ -23,7 +23,7 @@ class Scratch:
 
     async def sweep(self, left: list[Path]) -> None:
         for place in left:
-            await self._disk.did(_remove, place)
+            await self._disk.did(removed, place)
 
     def made(self, attempt: str) -> Path:
         folder = self._folder / attempt
@@ -31,10 +31,10 @@ class Scratch:
         return folder
 
     async def remove(self, folder: Path) -> None:
-        await self._disk.did(_remove, folder)
+        await self._disk.did(removed, folder)
 
 
-def _remove(place: Path) -> None:
+def removed(place: Path) -> None:
     if place.is_symlink() or not place.is_dir():
         place.unlink(missing_ok=True)
         return

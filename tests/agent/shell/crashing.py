@@ -1,0 +1,151 @@
+"""Work on a disk that is killed at one step after the other: before each thing that it asks of the kernel.
+
+`python crashing.py WORK FOLDER` makes `FOLDER/0`, `FOLDER/1`, … until one is not killed any more. What each one had
+said to be done stands in `FOLDER/N/said`.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ffmesh_agent.shell import staging
+from ffmesh_agent.shell.clock import boottime
+from ffmesh_agent.shell.disk import Disk
+from ffmesh_agent.shell.journal import Journal, Output, StagedNote
+from ffmesh_agent.shell.spool import Spool
+from ffmesh_protocol.messages.reports import Result, StreamLengths
+
+assert ctypes, "imported before steps are counted"
+
+SPOOL: Final = "the spool"
+ATTEMPTS: Final = [f"01ARZ3NDEKTSV4RRFFQ69G5FA{letter}" for letter in "VWXYZ"]
+ATTEMPT: Final = ATTEMPTS[0]
+HIDDEN: Final = f".ffmesh-{ATTEMPT}"
+
+Say = Callable[[str], None]
+
+
+def result_of(attempt: str) -> Result:
+    return Result(
+        attempt=attempt,
+        job=attempt,
+        started=True,
+        exit_code=0,
+        signal=None,
+        stopped=None,
+        reason_code=None,
+        reason=None,
+        seconds=1.5,
+        lengths=StreamLengths(stdout=1, stderr=2),
+    )
+
+
+def note_of(journal: Journal, root: Path, *, is_folder: bool = False) -> StagedNote:
+    return journal.fresh(
+        ATTEMPT,
+        Output(
+            destination=os.fsencode(root / "out"),
+            hidden=os.fsencode(root / HIDDEN),
+            staged=os.fsencode(root / HIDDEN / "out"),
+            is_folder=is_folder,
+            shown="$R/out/" if is_folder else "$R/out",
+            folder_shown="$R",
+        ),
+    )
+
+
+def _staged(folder: Path, say: Say, *, is_folder: bool) -> None:
+    journal, root = Journal(folder / "staged", SPOOL), folder / "root"
+    note = staging.begin(journal, note_of(journal, root, is_folder=is_folder), umask=None, may_replace=True)
+    say("begun")
+    names = ["out/a", "out/b"] if is_folder else ["out"]
+    for name in names:
+        (root / HIDDEN / name).write_text("new")
+    note = staging.seal(journal, note, result_of(ATTEMPT))
+    say("sealed")
+    note = staging.commit(journal, note, boottime() + 1000)
+    say("committed")
+    staging.drop(journal, note)
+    say("dropped")
+
+
+async def _kept(folder: Path, say: Say) -> None:
+    spool = Spool(folder / "spool", Disk("spool"))
+    kept: asyncio.Queue[str] = asyncio.Queue()
+    async with asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(spool.run(kept.put_nowait), name="spool")
+        for attempt in ATTEMPTS[:3]:
+            spool.keep(result_of(attempt))
+            say(f"kept {await kept.get()}")
+        spool.drop(ATTEMPTS[0])
+        for attempt in ATTEMPTS[3:]:
+            spool.keep(result_of(attempt))
+        for _ in ATTEMPTS[3:]:
+            say(f"kept {await kept.get()}")
+        work.cancel()
+
+
+def _spooled(folder: Path, say: Say) -> None:
+    asyncio.run(_kept(folder, say))
+
+
+WORKS: Final[dict[str, Callable[[Path, Say], None]]] = {
+    "file": partial(_staged, is_folder=False),
+    "folder": partial(_staged, is_folder=True),
+    "spool": _spooled,
+}
+
+
+def _prepared(folder: Path, old: str) -> None:
+    for name in ("staged", "spool", "root"):
+        (folder / name).mkdir(parents=True)
+    if old == "file":
+        (folder / "root" / "out").write_text("old")
+    if old == "folder":
+        (folder / "root" / "out").mkdir()
+        (folder / "root" / "out" / "a").write_text("old")
+
+
+def _dies_before(step: int) -> None:
+    left = step
+
+    def count(event: str, arguments: object) -> None:
+        nonlocal left
+        del arguments
+        if event == "open" or event.startswith("os."):
+            left -= 1
+            if left == -1:  # and once only: this is an event too
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+def main(work: str, old: str, base: Path) -> None:
+    step, status = 0, -1
+    while status != 0:
+        folder = base / str(step)
+        _prepared(folder, old)
+        said = os.open(folder / "said", os.O_WRONLY | os.O_CREAT)
+
+        def say(word: str, said: int = said) -> None:
+            os.write(said, f"{word}\n".encode())
+
+        child = os.fork()
+        if child == 0:
+            _dies_before(step)
+            WORKS[work](folder, say)
+            os._exit(0)
+        os.close(said)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in {0, -signal.SIGKILL}
+        step += 1
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
