@@ -14,6 +14,7 @@ from ffmesh_agent.config import AgentConfig, loaded
 from ffmesh_agent.core.agent import Agent
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.host import boot
+from ffmesh_agent.shell.journal import Journal
 from ffmesh_agent.shell.life import fresh_life
 from ffmesh_agent.shell.runtime import Runtime
 from ffmesh_agent.shell.spool import Spool, owned
@@ -74,6 +75,7 @@ async def _work(config: AgentConfig, home: Path) -> int:
             warden=warden,
             spool=spool,
             restored=restored,
+            journal=Journal(home / "staged", spool_id),
             disk=other,
         ).run()
 

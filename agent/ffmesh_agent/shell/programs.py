@@ -1,31 +1,41 @@
-"""Carries out what the core orders of programs: launch, terminate, kill. The only place that starts a job's program.
+"""Carries out what the core orders of programs: launch, hold until, terminate, kill. The only place that starts one.
 
 Each attempt is one task, from the grant to `ProgramEnded`. A program starts in the folder of its grant, or in a private
 one that is removed after its end; with little of our environment; with nothing on standard input. Its streams are read
 as blocks from beginning to end, whether or not anybody wants them, and `ProgramEnded` is said when nothing of it runs
 and all that it wrote has been read.
 
-Not there yet: the caller's standard input, the kernel's fence, owner and group of new files, outputs that are staged
-and committed.
+The moment at which a program's lease ends is the warden's from the program's first moment: it kills it then, also when
+we are frozen.
+
+Not there yet: the caller's standard input, the kernel's fence, owner and group of new files.
 """
 
 import asyncio
+import errno
 import logging
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted, ProgramStarted
 from ffmesh_agent.ffmpeg.argv import PROGRESS_DESCRIPTOR, Command, command
+from ffmesh_agent.ffmpeg.aside import aside, redirected
+from ffmesh_agent.ffmpeg.failure import failure_kind
 from ffmesh_agent.shell.environment import environment, of_this_machine
+from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
+from ffmesh_agent.shell.staging import NotStaged
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SENTENCE_CHARS
+from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
+from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.topics import Verb
 from ffmesh_warden.errors import NotStarted, WardenDied
@@ -33,6 +43,9 @@ from ffmesh_warden.handle import Warden
 from ffmesh_warden.program import Program
 
 log = logging.getLogger(__name__)
+
+_THE_SAME_EVERYWHERE: Final = frozenset({errno.E2BIG, errno.EINVAL, errno.EILSEQ})
+"""Of what does not start: arguments and names that no machine takes. All else lies with this one."""
 
 
 class Programs:
@@ -46,6 +59,7 @@ class Programs:
         scratch: Scratch,
         tails: Tails,
         streaming: Streaming,
+        outputs: Outputs,
         tell: Callable[[Event], None],
     ) -> None:
         self._warden = warden
@@ -55,18 +69,24 @@ class Programs:
         self._scratch = scratch
         self._tails = tails
         self._streaming = streaming
+        self._outputs = outputs
         self._tell = tell
         self._environment = of_this_machine()
         self._running: dict[str, _Running] = {}
 
-    def launch(self, grant: Grant) -> None:
-        running = self._running[grant.attempt] = _Running()
+    def launch(self, grant: Grant, kill_at: float) -> None:
+        running = self._running[grant.attempt] = _Running(kill_at)
         self._tasks.create_task(self._run(grant, running), name=f"program of {grant.attempt}")
+
+    def hold_until(self, attempt: str, kill_at: float) -> None:
+        if running := self._running.get(attempt):
+            running.hold_until(kill_at)
 
     def terminate(self, attempt: str) -> None:
         self._signal(attempt, signal.SIGTERM)
 
     def kill(self, attempt: str) -> None:
+        self._outputs.give_up(attempt)
         self._signal(attempt, signal.SIGKILL)
 
     def _signal(self, attempt: str, number: int) -> None:
@@ -75,12 +95,16 @@ class Programs:
 
     async def _run(self, grant: Grant, running: "_Running") -> None:
         try:
-            wanted = command(grant, self._programs, self._roots)
+            wanted = await self._prepared(grant)
             folder = self._scratch.made(grant.attempt)
         except PathRefused as refusal:
-            self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal))
+            self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal), FailureKind.PERMANENT)
+        except NotStaged as refusal:
+            self._not_started(grant, ReasonCode.NOT_STARTED, refusal.sentence, refusal.failure)
         except OSError as error:
-            self._not_started(grant, ReasonCode.NOT_STARTED, f"no private folder for it: {error.strerror}")
+            self._not_started(
+                grant, ReasonCode.NOT_STARTED, f"no private folder for it: {error.strerror}", FailureKind.NODE
+            )
         else:
             try:
                 await self._run_in(folder, grant, wanted, running)
@@ -88,6 +112,15 @@ class Programs:
                 await self._scratch.remove(folder)
         finally:
             del self._running[grant.attempt]
+
+    async def _prepared(self, grant: Grant) -> Command:
+        """What is to be started; for a staged attempt, the place that it writes to is there by then."""
+        if grant.kind is not JobKind.STAGED:
+            return command(grant, self._programs, self._roots)
+        place = aside(grant)
+        wanted = command(redirected(grant, place) if place is not None else grant, self._programs, self._roots)
+        await self._outputs.begin(grant, place)
+        return wanted
 
     async def _run_in(self, private: Path, grant: Grant, wanted: Command, running: "_Running") -> None:
         with ExitStack() as pipes:
@@ -101,11 +134,13 @@ class Programs:
                     stdout=streams.stdout.writes,
                     stderr=streams.stderr.writes,
                     extra={PROGRESS_DESCRIPTOR: streams.progress.writes} if streams.progress else None,
+                    kill_at=running.kill_at,
                 )
             except NotStarted as error:
-                self._not_started(grant, ReasonCode.NOT_STARTED, error.sentence)
+                kind = FailureKind.PERMANENT if error.errno in _THE_SAME_EVERYWHERE else FailureKind.NODE
+                self._not_started(grant, ReasonCode.NOT_STARTED, error.sentence, kind)
             except OSError as error:
-                self._not_started(grant, ReasonCode.NOT_STARTED, f"no pipes for it: {error.strerror}")
+                self._not_started(grant, ReasonCode.NOT_STARTED, f"no pipes for it: {error.strerror}", FailureKind.NODE)
             except WardenDied:
                 log.info("%s: the warden died while it was starting", grant.attempt)  # and the agent ends
             else:
@@ -136,17 +171,24 @@ class Programs:
                 signal=ended.signal,
                 seconds=reading.seconds,
                 lengths=reading.lengths,
+                by_deadline=ended.by_deadline,
+                failure=failure_kind(grant.program, ended.exit_code, ended.signal, reading.last_lines()),
             )
         )
 
-    def _not_started(self, grant: Grant, code: ReasonCode, sentence: str) -> None:
-        self._tell(ProgramNotStarted(attempt=grant.attempt, reason_code=code, sentence=sentence[:SENTENCE_CHARS]))
+    def _not_started(self, grant: Grant, code: ReasonCode, sentence: str, failure: FailureKind) -> None:
+        self._tell(
+            ProgramNotStarted(
+                attempt=grant.attempt, reason_code=code, sentence=sentence[:SENTENCE_CHARS], failure=failure
+            )
+        )
 
 
 class _Running:
-    """Keeps a signal that comes while the program is still starting."""
+    """Keeps what is ordered while the program is still starting."""
 
-    def __init__(self) -> None:
+    def __init__(self, kill_at: float) -> None:
+        self.kill_at = kill_at
         self._program: Program | None = None
         self._early: list[int] = []
 
@@ -156,7 +198,13 @@ class _Running:
         else:
             self._program.signal(number)
 
+    def hold_until(self, kill_at: float) -> None:
+        self.kill_at = kill_at
+        if self._program is not None:
+            self._program.kill_at(kill_at)
+
     def has_started(self, program: Program) -> None:
         self._program = program
+        program.kill_at(self.kill_at)  # another one, if it was held longer while it was starting
         for number in self._early:
             program.signal(number)

@@ -1,5 +1,5 @@
 """Everything that one program writes, read from beginning to end: stdout and stderr for whoever wants them, the end of
-stderr for the tail, progress and duration for people.
+stderr for the tail and to judge a failure by, progress and duration for people.
 
 Always as blocks, and always on: a reader that waits for line ends, or that stops, freezes an encode.
 """
@@ -14,6 +14,7 @@ from typing import Final
 
 from ffmesh_agent.core.events import Event, ProgressRead
 from ffmesh_agent.ffmpeg.duration import DurationReader
+from ffmesh_agent.ffmpeg.last_words import LastWords
 from ffmesh_agent.ffmpeg.progress import ProgressReader
 from ffmesh_agent.shell.outlets import Outlet
 from ffmesh_agent.shell.pipes import Pipe
@@ -78,6 +79,7 @@ class Reading:
         self._tell = tell
         self._progress = ProgressReader()
         self._duration = DurationReader()
+        self._last_words = LastWords()
         self._began = time.monotonic()
         self._ended_at: float | None = None
         self._untold: Progress | None = None
@@ -90,6 +92,10 @@ class Reading:
     @property
     def lengths(self) -> StreamLengths:
         return StreamLengths(stdout=self._stdout_bytes, stderr=self._stderr_bytes)
+
+    def last_lines(self) -> list[str]:
+        """Of standard error."""
+        return self._last_words.lines()
 
     async def until_ended(self, program: Program) -> Ended:
         """Its end; all that it wrote has been taken by then."""
@@ -152,6 +158,7 @@ class Reading:
         self._stderr_bytes += len(block)
         self._stderr.write(block)
         self._tail.feed(self.seconds, block)
+        self._last_words.feed(block)
         if self._streams.progress is not None:
             self._duration.feed(block)
 

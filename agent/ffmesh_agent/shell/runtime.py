@@ -1,10 +1,11 @@
 """The agent at work: one inbox, one consumer, and tasks that carry out what takes time.
 
 The consumer gives what has come to the core and carries its effects out: messages are posted, and what takes longer
-becomes a task that returns its outcome as an event. Packets are opened by the consumer too, in the order in which they
-came: a client's first credit may follow so closely on the grant that both are read at once, and until the core has seen
-the grant it must take that credit for a stranger's. Nothing else changes the core. The first signal asks the core to
-stop, which ends what runs and says so before it leaves; the second one leaves at once, and the warden ends what runs.
+becomes a task that returns its outcome as an event. The first event is what earlier lives left. Packets are opened by
+the consumer too, in the order in which they came: a client's first credit may follow so closely on the grant that both
+are read at once, and until the core has seen the grant it must take that credit for a stranger's. Nothing else changes
+the core. The first signal asks the core to stop, which ends what runs and says so before it leaves; the second one
+leaves at once, and the warden ends what runs.
 """
 
 import asyncio
@@ -17,8 +18,11 @@ from typing import Final, Protocol, assert_never
 from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.core.effects import (
     CloseStreams,
+    CommitOutput,
+    DropOutput,
     DropResult,
     Effect,
+    HoldUntil,
     KeepResult,
     Kill,
     Launch,
@@ -28,6 +32,7 @@ from ffmesh_agent.core.effects import (
     OpenStreams,
     Publish,
     ReadTail,
+    SealOutput,
     Tell,
     Terminate,
     WakeAt,
@@ -49,6 +54,8 @@ from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.connection import AgentSpeaker, Voice
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.environment import environment, of_this_machine
+from ffmesh_agent.shell.journal import Journal
+from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.sensors import Sensors
@@ -101,6 +108,7 @@ class Runtime:
         warden: Warden,
         spool: Spool,
         restored: tuple[Result, ...],
+        journal: Journal,
         disk: Disk,
     ) -> None:
         self._config = config
@@ -108,7 +116,8 @@ class Runtime:
         self._warden = warden
         self._spool = spool
         self._inbox: asyncio.Queue[Event | Packet] = asyncio.Queue()
-        self._tell(Restored(results=restored))
+        self._restored = restored
+        self._journal = journal
         self._scratch = Scratch(home / "scratch", disk)
         self._tails = Tails(home / "logs", disk)
         self._streaming = Streaming(core.chunk)
@@ -144,6 +153,8 @@ class Runtime:
         await self._tails.prepare()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            self._outputs = Outputs(self._journal, self._config.roots, tasks, self._tell)
+            self._tell(Restored(results=self._restored, staged=await self._outputs.restored()))
             self._programs = Programs(
                 warden=self._warden,
                 tasks=tasks,
@@ -152,6 +163,7 @@ class Runtime:
                 scratch=self._scratch,
                 tails=self._tails,
                 streaming=self._streaming,
+                outputs=self._outputs,
                 tell=self._tell,
             )
             tasks.create_task(self._consume(), name="inbox")
@@ -236,8 +248,12 @@ class Runtime:
                 self._streaming.open(attempt)
             case CloseStreams(attempt=attempt):
                 self._streaming.close(attempt)
-            case Launch(grant=grant):
-                self._programs.launch(grant)
+            case Launch(grant=grant, kill_at=kill_at):
+                self._programs.launch(grant, kill_at)
+            case HoldUntil(attempt=attempt, kill_at=kill_at):
+                self._programs.hold_until(attempt, kill_at)
+            case SealOutput() | CommitOutput() | DropOutput():
+                self._outputs.carry_out(effect)
             case Terminate(attempt=attempt):
                 self._programs.terminate(attempt)
             case Kill(attempt=attempt):

@@ -18,9 +18,9 @@ from ffmesh_protocol import codec
 from ffmesh_protocol.bus import BrokerAddress, Bus, Subscription, connected
 from ffmesh_protocol.keys import Label, SealedFor, broker_password, derived, sealed, stream_keys
 from ffmesh_protocol.messages.capability import Advert
-from ffmesh_protocol.messages.orders import Audience, Grant, Grants, Welcome
+from ffmesh_protocol.messages.orders import Audience, Grant, Grants, Offer, Offers, Welcome
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus, CoordinatorState, CoordinatorStatus
-from ffmesh_protocol.messages.reports import Hello
+from ffmesh_protocol.messages.reports import Claim, Hello
 from ffmesh_protocol.messages.requests import StreamCredit
 from ffmesh_protocol.names import COORDINATOR, Principal, agent, client
 from ffmesh_protocol.packet import Packet
@@ -116,6 +116,10 @@ class Coordinator:
         await self._bus.publish(signed(packet, key, stamp))
 
     async def grant(self, grant: Grant) -> None:
+        """To an agent that is greeted and has told what it can do. A lease counts from its claim."""
+        offer = Offer(attempt=grant.attempt, job=grant.job, kind=grant.kind, needs=grant.needs)
+        await self.say(Verb.OFFER, Offers(offers=(offer,)))
+        await self.told(Verb.CLAIM, Claim)
         await self.say(Verb.GRANT, Grants(grants=(grant,)))
 
     async def advertised(self) -> Advert:

@@ -10,7 +10,10 @@ from typing import TypeVar
 from ulid import ULID
 
 from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted
+from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.disk import Disk
+from ffmesh_agent.shell.journal import Journal
+from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.streaming import Streaming
@@ -40,6 +43,7 @@ def granted(
     cwd: RootPath | None = None,
     env: Mapping[str, str] | None = None,
     umask: int | None = None,
+    outputs: tuple[RootPath, ...] = (),
 ) -> Grant:
     return Grant(
         attempt=fresh_id(),
@@ -54,6 +58,7 @@ def granted(
         needs=Needs(program=program),
         timeout_seconds=None,
         audience=None,
+        outputs=outputs,
     )
 
 
@@ -76,6 +81,9 @@ class Stage:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         scratch = Scratch(self.scratch, disk)
         scratch.left()
+        self.journal = Journal(home / "staged", "the spool")
+        list(self.journal.found())
+        self.outputs = Outputs(self.journal, roots, tasks, self._events.put_nowait)
         self.programs = Programs(
             warden=warden,
             tasks=tasks,
@@ -84,6 +92,7 @@ class Stage:
             scratch=scratch,
             tails=self.tails,
             streaming=self.streaming,
+            outputs=self.outputs,
             tell=self._events.put_nowait,
         )
 
@@ -98,12 +107,15 @@ class Stage:
     def is_silent(self) -> bool:
         return self._events.empty()
 
+    def launch(self, grant: Grant, seconds: float = 1000) -> None:
+        self.programs.launch(grant, boottime() + seconds)
+
     async def ended(self, grant: Grant) -> ProgramEnded:
-        self.programs.launch(grant)
+        self.launch(grant)
         return await self.heard(ProgramEnded)
 
     async def refused(self, grant: Grant) -> ProgramNotStarted:
-        self.programs.launch(grant)
+        self.launch(grant)
         return await self.heard(ProgramNotStarted)
 
 

@@ -9,6 +9,7 @@ import pytest
 from agent.shell.stage import granted, stage, until
 from ffmesh_agent.core.events import ProgramEnded, ProgramStarted, ProgressRead
 from ffmesh_protocol.media import RawBytes, RootPath
+from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_warden.handle import Warden
 
@@ -16,7 +17,7 @@ from ffmesh_warden.handle import Warden
 async def test_a_program_starts_ends_and_leaves_no_folder(warden: Warden, tmp_path: Path) -> None:
     async with stage(warden, tmp_path) as here:
         grant = granted("sh", "-c", "printf out; printf error >&2; mkdir -p a/b; chmod 0 a; exit 7")
-        here.programs.launch(grant)
+        here.launch(grant)
         assert (await here.heard(ProgramStarted)).attempt == grant.attempt
         ended = await here.heard(ProgramEnded)
         assert (ended.exit_code, ended.signal) == (7, None)
@@ -79,7 +80,7 @@ async def test_terminate_and_kill_reach_the_whole_group(warden: Warden, tmp_path
     async with stage(warden, tmp_path) as here:
         for order, number in ((here.programs.terminate, signal.SIGTERM), (here.programs.kill, signal.SIGKILL)):
             grant = granted("sh", "-c", "sleep 1000 & wait")
-            here.programs.launch(grant)
+            here.launch(grant)
             await here.heard(ProgramStarted)
             order(grant.attempt)
             ended = await here.heard(ProgramEnded)
@@ -91,7 +92,7 @@ async def test_a_program_that_ignores_sigterm_is_killed_by_sigkill(warden: Warde
         os.mkfifo(tmp_path / "ready")
         script = "trap '' TERM; echo >ready; while :; do sleep 0.01; done"
         grant = granted("sh", "-c", script, cwd=RootPath(root="R", path=""))
-        here.programs.launch(grant)
+        here.launch(grant)
         await here.heard(ProgramStarted)
         await asyncio.to_thread((tmp_path / "ready").read_bytes)
         here.programs.terminate(grant.attempt)
@@ -102,7 +103,7 @@ async def test_a_program_that_ignores_sigterm_is_killed_by_sigkill(warden: Warde
 async def test_a_signal_that_comes_while_the_program_starts_is_not_lost(warden: Warden, tmp_path: Path) -> None:
     async with stage(warden, tmp_path) as here:
         grant = granted("sleep", "1000")
-        here.programs.launch(grant)
+        here.launch(grant)
         here.programs.terminate(grant.attempt)
         assert (await here.heard(ProgramEnded)).signal == signal.SIGTERM
         here.programs.terminate(grant.attempt)  # of one that has ended: nothing
@@ -121,7 +122,7 @@ async def test_what_the_agent_refuses_is_refused_with_a_sentence_and_never_start
 ) -> None:
     async with stage(warden, tmp_path) as here:
         refused = await here.refused(granted(program, argument))
-        assert refused.reason_code is ReasonCode.REFUSED_BY_AGENT
+        assert (refused.reason_code, refused.failure) == (ReasonCode.REFUSED_BY_AGENT, FailureKind.PERMANENT)
         assert sentence in refused.sentence
     assert list(here.scratch.iterdir()) == []
 
@@ -130,12 +131,26 @@ async def test_what_cannot_be_started_says_why(warden: Warden, tmp_path: Path) -
     async with stage(warden, tmp_path, {"R": str(tmp_path)}) as here:
         refused = await here.refused(granted("true", cwd=RootPath(root="R", path="none")))
         assert (refused.reason_code, refused.sentence) == (ReasonCode.NOT_STARTED, f"no folder {tmp_path}/none")
+        assert refused.failure is FailureKind.NODE
         refused = await here.refused(granted("sh", "-c", "true", env={"LC_ALL": "a\0b"}))
-        assert refused.reason_code is ReasonCode.NOT_STARTED
+        assert (refused.reason_code, refused.failure) == (ReasonCode.NOT_STARTED, FailureKind.PERMANENT)
         await until(lambda: not any(here.scratch.iterdir()))
         here.scratch.rmdir()
         refused = await here.refused(granted("true"))
         assert "no private folder for it" in refused.sentence
+        assert refused.failure is FailureKind.NODE
+
+
+async def test_a_failure_is_judged_by_the_end_of_standard_error_and_a_success_is_none(
+    warden: Warden, tmp_path: Path
+) -> None:
+    async with stage(warden, tmp_path) as here:
+        assert (await here.ended(granted("sh", "-c", "echo No space left on device >&2"))).failure is None
+        full = "yes 'much was said' | head -c 1000000 >&2; echo x: No space left on device >&2; exit 1"
+        assert (await here.ended(granted("sh", "-c", full))).failure is FailureKind.NODE
+        assert (await here.ended(granted("sh", "-c", "exit 3"))).failure is FailureKind.TRANSIENT
+        assert (await here.ended(granted("ffmpeg", "-i", "none.mkv", "out.mkv"))).failure is FailureKind.INPUT
+        assert (await here.ended(granted("ffmpeg", "-nonsense"))).failure is FailureKind.PERMANENT
 
 
 async def test_the_environment_is_ours_and_small_and_takes_harmless_names_of_the_caller_only(
@@ -192,7 +207,7 @@ async def test_twenty_at_once_end_each_with_its_own_code(warden: Warden, tmp_pat
     async with stage(warden, tmp_path) as here:
         grants = [granted("sh", "-c", f"exit {code}") for code in range(20)]
         for grant in grants:
-            here.programs.launch(grant)
+            here.launch(grant)
         ends = [await here.heard(ProgramEnded) for _ in grants]
         assert {end.attempt: end.exit_code for end in ends} == {each.attempt: code for code, each in enumerate(grants)}
 
@@ -202,7 +217,7 @@ async def test_a_real_encode_tells_its_progress_and_its_percentage(warden: Warde
     async with stage(warden, tmp_path / "home", {"R": str(tmp_path)}) as here:
         made = granted("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=4:s=160x120", "-c:v", "mpeg4", film)
         assert (await here.ended(made)).exit_code == 0
-        here.programs.launch(granted("ffmpeg", "-i", film, "-c:v", "mpeg4", copy))
+        here.launch(granted("ffmpeg", "-i", film, "-c:v", "mpeg4", copy))
         while (told := (await here.heard(ProgressRead)).progress).frame != 100:
             pass
         assert told.percent is not None
@@ -212,7 +227,7 @@ async def test_a_real_encode_tells_its_progress_and_its_percentage(warden: Warde
 
 async def test_when_the_warden_dies_no_end_is_made_up(tmp_path: Path) -> None:
     async with Warden.started() as warden, stage(warden, tmp_path) as here:
-        here.programs.launch(granted("sleep", "1000"))
+        here.launch(granted("sleep", "1000"))
         await here.heard(ProgramStarted)
         os.kill(warden.pid, signal.SIGKILL)
         await warden.died()

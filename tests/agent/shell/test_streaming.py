@@ -44,7 +44,7 @@ async def test_little_goes_out_at_once_while_the_program_lives_on(warden: Warden
         client = Client(here.streaming, grant.attempt)
         here.streaming.connected(client)
         client.say_credit()
-        here.programs.launch(grant)
+        here.launch(grant)
         await client.until_got(Verb.STDOUT, b"a")
         await client.until_got(Verb.STDERR, b"b")
         await asyncio.to_thread((tmp_path / "wait").write_bytes, b"c")
@@ -60,7 +60,7 @@ async def test_a_reader_that_stops_stops_the_program_and_memory_stays_bounded(wa
         client.reads = False
         here.streaming.connected(client)
         client.say_credit()
-        here.programs.launch(grant)
+        here.launch(grant)
         await here.heard(ProgramStarted)
         await until(lambda: here.streaming.kept_bytes >= WINDOW_BYTES)
         here.programs.kill(grant.attempt)
@@ -130,7 +130,7 @@ async def test_closed_streams_are_drained_and_the_lengths_are_still_the_programs
     async with stage(warden, tmp_path) as here:
         grant = granted("sh", "-c", "yes | head -c 30000000", kind=JobKind.INTERACTIVE)
         here.streaming.open(grant.attempt)
-        here.programs.launch(grant)
+        here.launch(grant)
         await here.heard(ProgramStarted)
         await until(lambda: here.streaming.kept_bytes >= WINDOW_BYTES)
         here.streaming.close(grant.attempt)
@@ -147,7 +147,7 @@ async def test_a_network_that_takes_nothing_is_not_piled_upon(warden: Warden, tm
         client.unacknowledged_bytes = 10_000_000
         here.streaming.connected(client)
         client.say_credit()
-        here.programs.launch(grant)
+        here.launch(grant)
         await here.heard(ProgramStarted)
         await until(lambda: here.streaming.kept_bytes >= WINDOW_BYTES)
         for _ in range(PATIENCE_BEATS * 4):
