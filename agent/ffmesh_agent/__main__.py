@@ -18,8 +18,10 @@ from ffmesh_agent.shell.journal import Journal
 from ffmesh_agent.shell.life import fresh_life
 from ffmesh_agent.shell.runtime import Runtime
 from ffmesh_agent.shell.spool import Spool, owned
+from ffmesh_agent.shell.wardens import Wardens
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.errors import BadConfig
+from ffmesh_protocol.messages.reports import Result
 from ffmesh_warden.handle import Warden
 
 BAD_CONFIG = 2
@@ -49,14 +51,18 @@ def _run(file: Path) -> int:
     config = loaded(file)
     home = file.absolute().parent
     with owned(home):
-        return asyncio.run(_work(config, home))
-
-
-async def _work(config: AgentConfig, home: Path) -> int:
-    syncing, other = Disk("spool"), Disk("disk")
-    async with Warden.started() as warden:
-        spool = Spool(home / "spool", syncing)
+        spool = Spool(home / "spool", Disk("spool"))
         spool_id, restored = spool.opened()
+        wardens = Wardens(home / "wardens.json", spool_id, boot())
+        wardens.end_all()
+        return asyncio.run(_work(config, home, spool, spool_id, restored, wardens))
+
+
+async def _work(
+    config: AgentConfig, home: Path, spool: Spool, spool_id: str, restored: tuple[Result, ...], wardens: Wardens
+) -> int:
+    async with Warden.started() as warden:
+        wardens.remember(warden)
         life = fresh_life()
         core = Agent(
             name=config.name,
@@ -76,7 +82,7 @@ async def _work(config: AgentConfig, home: Path) -> int:
             spool=spool,
             restored=restored,
             journal=Journal(home / "staged", spool_id),
-            disk=other,
+            disk=Disk("disk"),
         ).run()
 
 

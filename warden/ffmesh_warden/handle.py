@@ -100,6 +100,11 @@ class Warden:
         return self._process.pid
 
     @property
+    def name(self) -> str:
+        """Stands in the mark of every program that it starts: see strays.py."""
+        return self._mark
+
+    @property
     def guards(self) -> Guards:
         return self._guards
 

@@ -8,13 +8,20 @@ then is said where this is used. Without /proc nothing is found and nothing is c
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import sys
+
+from ffmesh_warden.wire import boottime
 
 MARK = "FFMESH_PROGRAM"
 _ENTRY = b"FFMESH_PROGRAM="
 _PF_EXITING = 0x4
+
+LOOK_AGAIN_SECONDS = 0.25
+"""What is dying may have forked: nothing tells of that, so it is looked for again."""
 
 
 def marked(environment_value: str, warden: str, program: str) -> str:
@@ -66,6 +73,62 @@ def kill_marked(warden: str) -> None:
         for pid in found:
             _kill_if_marked(pid, warden)
         killed |= found
+
+
+def end_marked(warden: str, seconds: float) -> set[int]:
+    """As `kill_marked`, and waits until none is left. Which are, if they are not gone after so long."""
+    deadline = boottime() + seconds
+    while found := {pid for pid in _all_processes() if program_of(pid, warden) is not None}:
+        watched = _watched(found)
+        try:
+            for pid in found:
+                _kill_if_marked(pid, warden)
+            left = deadline - boottime()
+            if left <= 0:
+                return found
+            _wait_for_all(watched, min(left, LOOK_AGAIN_SECONDS))
+        finally:
+            for descriptor in watched:
+                os.close(descriptor)
+    return set()
+
+
+def end_process(pid: int, started: str) -> None:
+    """Kills this very process, if it is still there, and waits for its end."""
+    for descriptor in _watched({pid}):
+        try:
+            if started_at(pid) == started and sys.platform == "linux":
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                _wait_for_all([descriptor], LOOK_AGAIN_SECONDS)
+        except OSError:
+            pass  # gone, or another user's
+        finally:
+            os.close(descriptor)
+
+
+def started_at(pid: int) -> str | None:
+    """With the number, it tells a process from every other of this machine since its start."""
+    stat = _stat(pid)
+    return stat[19].decode("ascii") if stat else None
+
+
+def _watched(pids: set[int]) -> list[int]:
+    """Descriptors that become readable when these end."""
+    descriptors: list[int] = []
+    if sys.platform == "linux":
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                descriptors.append(os.pidfd_open(pid))
+    return descriptors
+
+
+def _wait_for_all(descriptors: list[int], seconds: float) -> None:
+    waiting, deadline = set(descriptors), boottime() + seconds
+    while waiting and (left := deadline - boottime()) > 0:
+        poll = select.poll()
+        for descriptor in waiting:
+            poll.register(descriptor, select.POLLIN)
+        waiting -= {descriptor for descriptor, _ in poll.poll(left * 1000)}
 
 
 def _kill_if_marked(pid: int, warden: str) -> None:
