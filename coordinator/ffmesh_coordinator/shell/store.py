@@ -223,12 +223,12 @@ class Store:
 
         `spare` are not forgotten and not counted. The answer has the ids; are they `PRUNED_AT_ONCE`, there may be more.
         """
-        but = {"spare": _text(sorted(spare))}
-        ((kept,),) = await self._rows("kept_jobs", but)
-        oldest = await self._rows("longest_ended", {**but, "limit": PRUNED_AT_ONCE})
+        ((kept,),) = await self._rows("kept_jobs", {"spare": _text(sorted(spare))})
+        oldest = await self._rows("longest_ended", {"limit": PRUNED_AT_ONCE + len(spare)})
+        candidates = [(job_id, ended_at) for job_id, ended_at in oldest if job_id not in spare]
         ids = [
             job_id
-            for place, (job_id, ended_at) in enumerate(oldest)
+            for place, (job_id, ended_at) in enumerate(candidates[:PRUNED_AT_ONCE])
             if place < kept - keep or (ended_at is not None and ended_at < before_utc)
         ]
         await self._write(("forget_job", [{"id": job_id} for job_id in ids]))

@@ -40,15 +40,13 @@ SELECT id, phase FROM jobs WHERE ended
 
 -- name: kept_jobs
 -- How many jobs that have ended there are, without these ids (a JSON array).
-SELECT count(*) FROM jobs WHERE ended AND id NOT IN (SELECT value FROM json_each(:spare))
+SELECT
+    (SELECT count(*) FROM jobs WHERE ended)
+    - (SELECT count(*) FROM json_each(:spare) AS spared JOIN jobs ON jobs.id = spared.value WHERE jobs.ended)
 
 -- name: longest_ended
--- The jobs that ended first, without these ids (a JSON array).
-SELECT id, ended_at
-FROM jobs
-WHERE ended AND id NOT IN (SELECT value FROM json_each(:spare))
-ORDER BY ended_at
-LIMIT :limit
+-- The jobs that ended first.
+SELECT id, ended_at FROM jobs WHERE ended ORDER BY ended_at LIMIT :limit
 
 -- name: forget_job
 -- With what was asked for and its attempts. One that is open is never forgotten.
