@@ -5,6 +5,7 @@ transaction that was never committed. But when other transactions follow it, the
 and what does not fit is damage: jobs that were accepted would be gone.
 """
 
+import mmap
 import struct
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,60 +22,67 @@ Sum = tuple[int, int]
 
 
 class _Frame(NamedTuple):
+    begin: int
     commits: bool
     salt: Sum
     said: Sum
     """Its checksum, which goes on from that of the frame before."""
-    bytes: bytes
-    """What the checksum is of."""
 
 
 def damage(log: Path) -> str | None:
     """How it is damaged, as far as anybody can tell; null: it is whole, but perhaps for its last transaction."""
-    content = log.read_bytes() if log.exists() else b""
-    if len(content) < HEADER.size + FRAME.size + SMALLEST_PAGE or not any(content[: HEADER.size]):
+    if not log.exists() or log.stat().st_size < HEADER.size + FRAME.size + SMALLEST_PAGE:
         return None
-    magic, _, page, _, *salt_and_sum = HEADER.unpack_from(content)
-    order = MAGIC.get(magic, "<II")
-    begin = _summed(order, content[: HEADER.size - 8], (0, 0))
-    if magic not in MAGIC or begin != tuple(salt_and_sum[2:]):
-        return "the beginning of its log does not fit"
-    salt = (salt_and_sum[0], salt_and_sum[1])
-    frames = _frames(content, page, salt)
-    good = _good(frames, order, salt, begin)
-    for number in range(good, len(frames) - 1):
-        commit, after = frames[number], frames[number + 1]
-        if commit.commits and after.salt == salt and _summed(order, after.bytes, commit.said) == after.said:
-            return f"frame {good + 1} of its log does not fit, and transactions follow it"
-    return None
+    with log.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _Log(content).damage() if any(content[: HEADER.size]) else None
 
 
-def _frames(content: bytes, page: int, salt: Sum) -> list[_Frame]:
-    """Those of this round of the log; after them lie frames of an earlier one."""
-    found: list[_Frame] = []
-    for begin in range(HEADER.size, len(content) - FRAME.size - page + 1, FRAME.size + page):
-        _, size, salt_1, salt_2, sum_1, sum_2 = FRAME.unpack_from(content, begin)
-        body = content[begin + FRAME.size : begin + FRAME.size + page]
-        checked = content[begin : begin + CHECKED_OF_FRAME] + body
-        found.append(_Frame(commits=size > 0, salt=(salt_1, salt_2), said=(sum_1, sum_2), bytes=checked))
-    while found and found[-1].salt != salt:
-        found.pop()
-    return found
+class _Log:
+    def __init__(self, content: mmap.mmap) -> None:
+        self._content = content
+        magic, _, self._page, _, *rest = HEADER.unpack_from(content)
+        self._order = MAGIC.get(magic, "<II")
+        self._salt: Sum = (rest[0], rest[1])
+        self._begin = self._summed(content[: HEADER.size - 8], (0, 0))
+        self._fits = magic in MAGIC and self._begin == (rest[2], rest[3])
 
+    def damage(self) -> str | None:
+        if not self._fits:
+            return "the beginning of its log does not fit"
+        frames = self._frames()
+        good = self._good(frames)
+        for commit, after in zip(frames[good:], frames[good + 1 :], strict=False):
+            if commit.commits and self._follows(after, commit.said):
+                return f"frame {good + 1} of its log does not fit, and transactions follow it"
+        return None
 
-def _good(frames: list[_Frame], order: str, salt: Sum, begin: Sum) -> int:
-    """How many fit, one after the other."""
-    total = begin
-    for number, frame in enumerate(frames):
-        total = _summed(order, frame.bytes, total)
-        if frame.salt != salt or total != frame.said:
-            return number
-    return len(frames)
+    def _frames(self) -> list[_Frame]:
+        """Those of this round of the log; after them lie frames of an earlier one."""
+        step, found = FRAME.size + self._page, list[_Frame]()
+        for begin in range(HEADER.size, len(self._content) - step + 1, step):
+            _, size, salt_1, salt_2, sum_1, sum_2 = FRAME.unpack_from(self._content, begin)
+            found.append(_Frame(begin=begin, commits=size > 0, salt=(salt_1, salt_2), said=(sum_1, sum_2)))
+        while found and found[-1].salt != self._salt:
+            found.pop()
+        return found
 
+    def _good(self, frames: list[_Frame]) -> int:
+        """How many fit, one after the other."""
+        before = self._begin
+        for number, frame in enumerate(frames):
+            if not self._follows(frame, before):
+                return number
+            before = frame.said
+        return len(frames)
 
-def _summed(order: str, content: bytes, start: Sum) -> Sum:
-    one, two = start
-    for left, right in struct.iter_unpack(order, content):
-        one = (one + left + two) & 0xFFFFFFFF
-        two = (two + right + one) & 0xFFFFFFFF
-    return one, two
+    def _follows(self, frame: _Frame, before: Sum) -> bool:
+        head, body = frame.begin, frame.begin + FRAME.size
+        checked = self._content[head : head + CHECKED_OF_FRAME] + self._content[body : body + self._page]
+        return frame.salt == self._salt and self._summed(checked, before) == frame.said
+
+    def _summed(self, content: bytes, start: Sum) -> Sum:
+        one, two = start
+        for left, right in struct.iter_unpack(self._order, content):
+            one = (one + left + two) & 0xFFFFFFFF
+            two = (two + right + one) & 0xFFFFFFFF
+        return one, two
