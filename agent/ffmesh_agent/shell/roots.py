@@ -26,4 +26,7 @@ class Roots:
 
 
 def _is_there(place: Path) -> bool:
-    return place.is_dir() and os.access(place, os.R_OK | os.X_OK)
+    try:
+        return place.is_dir() and os.access(place, os.R_OK | os.X_OK)
+    except OSError:  # a mount whose server or whose own process is gone
+        return False
