@@ -74,6 +74,9 @@ PROGRESS: Final = 1.0
 PROGRESS_EXPIRY: Final = 15
 """A retained progress message outlives its agent's last word by no more than this."""
 
+STATUS_AT_MOST: Final = 1.0
+"""Who finds a status that is not true under its own name says its own again, at most this often."""
+
 SUMMARY_AT_MOST: Final = 1.0
 SUMMARY_AT_LEAST: Final = 3.0
 """The coordinator's counts are published at changes, not more often than the first, not less often than the second."""

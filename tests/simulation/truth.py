@@ -1,7 +1,11 @@
-"""What truly happened, kept outside the cores: who started what where, how it ended, what clients were told."""
+"""What truly happened, kept outside the cores: who started, wrote and renamed what, what clients were told."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+
+from ffmesh_coordinator.core.job import Job
+from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_protocol.messages.jobs import JobKind
 
 
 class Broken(AssertionError):
@@ -14,7 +18,8 @@ class Run:
 
     job: str
     attempt: str
-    agent: str
+    machine: str
+    kind: JobKind
     output: bytes
     started_at: float
     ended_at: float | None = None
@@ -28,19 +33,41 @@ class Truth:
     runs: dict[str, Run] = field(default_factory=dict[str, Run])
     """By attempt."""
     of_job: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    commits: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Of each job the attempts whose output took its place, in order."""
     kept_at: dict[str, float] = field(default_factory=dict[str, float])
     """When the result of an attempt was on its agent's disk."""
+    ended_at: dict[str, float] = field(default_factory=dict[str, float])
+    """When a job's end was on the coordinator's disk, last."""
     accepted: set[str] = field(default_factory=set[str])
     client_ends: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     heard: dict[str, bytes] = field(default_factory=lambda: defaultdict(bytes))
 
-    def started(self, run: Run) -> None:
+    def started(self, run: Run, *, slots: int, granted: bool) -> None:
         if run.attempt in self.runs:
             raise Broken(f"attempt {run.attempt} was started twice")
+        if not granted:
+            raise Broken(f"attempt {run.attempt} was started and its grant is on no disk")
+        running = len(self.running_on(run.machine))
+        if running >= slots:
+            raise Broken(f"{run.machine} runs {running + 1} programs on {slots} slots")
+        others = [self.runs[name] for name in self.of_job[run.job]]
+        if run.kind is JobKind.INTERACTIVE and others:
+            raise Broken(f"interactive job {run.job} ran twice")
+        if run.kind is JobKind.DIRECT and any(other.ended_at is None for other in others):
+            raise Broken(f"two programs write the outputs of job {run.job}: {run.attempt} and {others[-1].attempt}")
         self.runs[run.attempt] = run
         self.of_job[run.job].append(run.attempt)
-        if len(self.of_job[run.job]) > 1:
-            raise Broken(f"job {run.job} ran twice: {self.of_job[run.job]}")
 
-    def running_on(self, agent: str) -> list[Run]:
-        return [run for run in self.runs.values() if run.agent == agent and run.ended_at is None]
+    def renamed(self, job_id: str, attempt: str, on_disk: Job | None, now: float) -> None:
+        """Only who holds the job, and was given leave, may put its output in place."""
+        holder = on_disk.attempt if on_disk is not None else None
+        if on_disk is None or on_disk.phase is not Phase.COMMITTING or holder is None or holder.id != attempt:
+            phase = on_disk.phase if on_disk is not None else "unknown"
+            raise Broken(f"attempt {attempt} was put in place at {now:.3f}, when job {job_id} was {phase}")
+        self.commits[job_id].append(attempt)
+        if len(set(self.commits[job_id])) != len(self.commits[job_id]):
+            raise Broken(f"attempt {attempt} was put in place twice")
+
+    def running_on(self, machine: str) -> list[Run]:
+        return [run for run in self.runs.values() if run.machine == machine and run.ended_at is None]

@@ -11,18 +11,29 @@ from random import Random
 from ffmesh_client.core.post import Identity
 from ffmesh_coordinator.core.job import Job
 from ffmesh_coordinator.core.lifecycle import Phase
-from ffmesh_protocol.media import Needs
+from ffmesh_protocol.media import Needs, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.reasons import ReasonCode
+from simulation.agent_part import AgentPart
+from simulation.clients import RunPart, SubmitPart
+from simulation.coordinator_part import CoordinatorPart
 from simulation.network import Broker, Weather
-from simulation.parts import BEGINNING_OF_TIME, AgentPart, CoordinatorPart, Part, RunPart, SubmitPart
+from simulation.part import Part
 from simulation.truth import Broken, Truth
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 STORY_LINES = 60
-CALM_SECONDS = 240.0
-"""After the faults: time for a minute of silence, twice, and for what follows."""
+CALM_SECONDS = 900.0
+"""After the faults: time for leases to run out and for every try that a job has left."""
+
+LOOK_EVERY = 10.0
+QUIET_SECONDS = 40.0
+"""When all is done it is watched for so long: the end must stay the end, and what is kept must be let go."""
+
+YEAR = 365 * 86_400.0
+LONG_FREEZES = [3.0, 8.0, 20.0, 45.0, 80.0]
+"""Seconds: shorter than a silence, than the keepalive, than each kind of lease, and longer than all."""
 
 
 class World:
@@ -38,6 +49,8 @@ class World:
         self.story: deque[str] = deque(maxlen=STORY_LINES)
         self._heap: list[tuple[float, int, str, Callable[[], None]]] = []
         self._order = 0
+        self._clones = 0
+        self._long_away = False
         self._faulty_for = faulty_for
         self.weather = weather or Weather(
             drop=self.dice.choice([0.0, 0.02, 0.2]),
@@ -50,6 +63,7 @@ class World:
         self.identity = Identity(cluster="home", name="tv", secret=secrets["tv"], kid=1)
         self.coordinator = CoordinatorPart(self, secrets, names, ["tv"])
         self.agents = [AgentPart(self, name, secrets[name], self.dice.choice([1, 2])) for name in names]
+        self._jobs: list[Submit] = []
         self.clients = [self._client(number) for number in range(jobs)]
 
     # --- time ---------------------------------------------------------------------------------------------------------
@@ -67,6 +81,10 @@ class World:
 
     def nonce(self) -> bytes:
         return self.dice.randbytes(12)
+
+    def clock_error(self) -> float:
+        """A Raspberry Pi boots in the past; others live in the future."""
+        return self.dice.choice([0.0, self.dice.uniform(-30, 30) * YEAR])
 
     # --- the play -----------------------------------------------------------------------------------------------------
 
@@ -86,8 +104,16 @@ class World:
         self._next_fault()
         self._run_until(self._faulty_for)
         self._calm()
-        self._run_until(self._faulty_for + CALM_SECONDS)
+        while not self._has_settled() and self.now < self._faulty_for + CALM_SECONDS:
+            self._run_until(self.now + LOOK_EVERY)
+        self._run_until(self.now + QUIET_SECONDS)
         self._check_end()
+
+    def _has_settled(self) -> bool:
+        jobs = self.coordinator.jobs.values()
+        waits = any(isinstance(client, RunPart) and client.alive for client in self.clients)
+        said = all(client.has_said_all for client in self.clients if isinstance(client, SubmitPart))
+        return said and not waits and all(job.has_ended for job in jobs)
 
     def _run_until(self, end: float) -> None:
         while self._heap and self._heap[0][0] <= end:
@@ -104,14 +130,18 @@ class World:
         self.weather.drop = self.weather.repeat = 0.0
         self.weather.delay = 0.02
         self.broker.start()
+        self.coordinator.clear_disk()
         for part in [self.coordinator, *self.agents]:
+            part.thaw()
             part.start()
 
     def _client(self, number: int) -> Part:
-        interactive = self.dice.random() < 0.5
+        kind = self.dice.choice(list(JobKind))
+        outputs = (RootPath(root="Movies", path=f"{number}.mkv"),) if kind is JobKind.STAGED else ()
+        parents = self.dice.sample(self._jobs, k=min(len(self._jobs), self.dice.choice([0, 0, 0, 1, 2])))
         submit = Submit(
             job=self.ulid(),
-            kind=JobKind.INTERACTIVE if interactive else JobKind.DIRECT,
+            kind=kind,
             program="ffmpeg",
             args=(("-version",),),
             cwd=None,
@@ -122,11 +152,21 @@ class World:
             priority=self.dice.choice([0, 0, 5]),
             timeout_seconds=self.dice.choice([None, None, 3.0]),
             labels={},
+            after=() if kind is JobKind.INTERACTIVE else tuple(parent.job for parent in parents),
+            max_attempts={JobKind.INTERACTIVE: 1, JobKind.DIRECT: self.dice.choice([1, 1, 3]), JobKind.STAGED: 3}[kind],
+            outputs=outputs,
         )
-        if interactive:
+        if kind is JobKind.INTERACTIVE:
             return RunPart(self, f"run-{number}", self.identity, submit)
-        cancel_after = self.dice.choice([None, None, 0.5, 10.0])
-        return SubmitPart(self, f"submit-{number}", self.identity, submit, cancel_after)
+        self._jobs.append(submit)
+        return SubmitPart(
+            self,
+            f"submit-{number}",
+            self.identity,
+            submit,
+            cancel_after=self.dice.choice([None, None, None, 0.5, 10.0]),
+            retry_after=self.dice.choice([None, None, 20.0, 60.0]),
+        )
 
     # --- faults -------------------------------------------------------------------------------------------------------
 
@@ -136,10 +176,23 @@ class World:
     def _fault(self) -> None:
         if not self.faulty:
             return
-        part = self.dice.choice([self.coordinator, *self.agents, *self.agents])
-        match self.dice.choice(["kill", "kill", "cut", "broker", "client"]):
+        agent = self.dice.choice(self.agents)
+        part = self.dice.choice([self.coordinator, agent, agent])
+        match self.dice.choice(["kill", "kill", "cut", "broker", "client", "freeze", "sleep", "clone", "disk"]):
             case "kill":
                 self.crash(part)
+            case "freeze":
+                self.say(f"{part.name} is frozen")
+                part.freeze(self._long())
+            case "sleep":
+                self.say(f"{agent.name} falls asleep")
+                agent.sleep(self._long())
+            case "clone":
+                self._clone(agent)
+            case "disk":
+                self.say("the coordinator's disk is full")
+                self.coordinator.fill_disk()
+                self.after(self.dice.choice([1.0, 10.0, 70.0]), "there is room again", self.coordinator.clear_disk)
             case "cut":
                 self.say(f"{part.name} loses its connection")
                 part.cut_off()
@@ -152,9 +205,25 @@ class World:
         self._next_fault()
 
     def crash(self, part: Part) -> None:
+        if not part.alive:
+            return
         self.say(f"{part.name} is killed")
         part.kill()
         self.after(self.dice.choice([0.3, 2.0, 20.0]), f"{part.name} starts", part.start)
+
+    def _long(self) -> float:
+        seconds = self.dice.choice(LONG_FREEZES)
+        self._long_away = True
+        return seconds
+
+    def _clone(self, agent: AgentPart) -> None:
+        """Somebody copies its memory card and starts another machine with it."""
+        self._clones += 1
+        clone = agent.clone(self._clones)
+        self.say(f"{clone.name} starts with a copy of the disk of {agent.name}")
+        self._long_away = True
+        self.agents.append(clone)
+        clone.start()
 
     def _kill_client(self) -> None:
         running = [client for client in self.clients if isinstance(client, RunPart) and client.alive]
@@ -184,10 +253,16 @@ class World:
             runs = [self.truth.runs[name] for name in self.truth.of_job[job.id]]
             if job.phase is Phase.SUCCEEDED and not any(run.exit_code == 0 and not run.stopped for run in runs):
                 raise Broken(f"job {job.id} counts as succeeded, and no program of it ended so")
+            if job.kind is JobKind.STAGED and job.phase is Phase.SUCCEEDED and not self.truth.commits[job.id]:
+                raise Broken(f"job {job.id} counts as succeeded, and its output is not in place")
+            if len(job.tries) > job.asked.max_attempts:
+                raise Broken(f"job {job.id} was tried {len(job.tries)} times of {job.asked.max_attempts}")
             if any(run.ended_at is None for run in runs):
                 raise Broken(f"job {job.id} has ended as {job.phase}, and its program still runs")
             self._check_loss(job)
-        for agent in self.agents:
+        for agent in [each for each in self.agents if each.alive]:
+            if agent.disk.notes:
+                raise Broken(f"{agent.name} keeps outputs aside that nobody asks for: {sorted(agent.disk.notes)}")
             if agent.disk.results:
                 raise Broken(f"{agent.name} keeps results that nobody settles: {sorted(agent.disk.results)}")
         self._check_clients()
@@ -196,11 +271,11 @@ class World:
             raise Broken(f"retained though no job runs: {left}")
 
     def _check_loss(self, job: Job) -> None:
-        """Nobody is called lost whose result was on its agent's disk: no fault here lasts for a minute of silence."""
-        if job.reason_code is not ReasonCode.LOST or job.ended_at is None:
+        """No direct job is called lost whose result was on its agent's disk, if nobody was away for a whole lease."""
+        if job.kind is not JobKind.DIRECT or job.reason_code is not ReasonCode.LOST or self._long_away:
             return
         kept_at = self.truth.kept_at.get(job.attempts[-1].id)
-        if kept_at is not None and kept_at < job.ended_at - BEGINNING_OF_TIME:
+        if kept_at is not None and kept_at < self.truth.ended_at[job.id]:
             raise Broken(f"job {job.id} was called lost, though its result was on disk {kept_at:.3f}")
 
     def _check_clients(self) -> None:

@@ -30,6 +30,7 @@ from ffmesh_agent.core.events import (
     OutputNotCommitted,
     OutputNotSealed,
     OutputSealed,
+    OwnAdvertSeen,
     OwnStatusSeen,
     ProgramEnded,
     ProgramNotStarted,
@@ -83,7 +84,7 @@ START_AGAIN: Final = 1
 TAKEN_OVER: Final = 78
 """The exit code that says: do not start me again."""
 
-NOT_WHILE_CUT_OFF: Final = frozenset({About.FIRST_CREDIT, About.CLIENT_WILL, About.CLIENT_SILENCE})
+NOT_WHILE_CUT_OFF: Final = frozenset({About.STATUS, About.FIRST_CREDIT, About.CLIENT_WILL, About.CLIENT_SILENCE})
 """Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
 
 
@@ -117,6 +118,7 @@ class Agent:
         self._client_connections: dict[tuple[str, str], int] = {}
         self._leaves_with = 0
         self._leaves_because = "stopped"
+        self._has_left = False
         self._woken_for: float | None = None
 
     # --- in and out ---------------------------------------------------------------------------------------------------
@@ -124,6 +126,8 @@ class Agent:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """The only way to change anything. `now` is in seconds, never jumps, and counts sleep."""
         desk = self._desk
+        if self._has_left:
+            return []
         desk.now = now
         held = self._bench.held()
         self._take(event)
@@ -183,8 +187,11 @@ class Agent:
                 if status.state is not CoordinatorState.OFFLINE:
                     self._meet(status.life)
             case OwnStatusSeen(status=status):
-                if desk.connected and status != self._public.status():
-                    self._public.say_status()
+                if status != self._public.status():
+                    self._correct()
+            case OwnAdvertSeen(life=life):
+                if life != desk.life:
+                    self._correct()
             case ClientStatusSeen():
                 self._client_seen(event)
             case CoordinatorSpoke():
@@ -259,8 +266,7 @@ class Agent:
             case TailWanted(attempt=attempt, request=request):
                 desk.order(ReadTail(attempt=attempt, request=request))
             case Superseded():
-                sentence = f"another agent called {desk.name} has taken over; give this one another name"
-                self._stop(TAKEN_OVER, sentence)
+                self._give_way()
             case Retired():
                 self._stop(START_AGAIN, "the coordinator takes this life for ended; a new one is needed")
             case _:
@@ -293,6 +299,8 @@ class Agent:
                 bench.lease_ends(name)
             case About.KILL:
                 bench.kill(name)
+            case About.STATUS:
+                self._public.say_everything()
             case About.CLIENT_WILL:
                 bench.client_lost(name, Stopped.CLIENT_GONE)
             case About.CLIENT_SILENCE:
@@ -313,6 +321,12 @@ class Agent:
         self._public.say_everything()
         self._bench.count_silences()
         self._hold()
+
+    def _correct(self) -> None:
+        """Something stands under our name that we have not said, or not last."""
+        deadlines = self._desk.deadlines
+        if self._desk.connected and not deadlines.is_set(About.STATUS, ""):
+            deadlines.set(About.STATUS, "", self._public.may_correct_at())
 
     def _meet(self, life: str) -> None:
         """The coordinator says that it is there. A life of it that we have not met is greeted."""
@@ -395,17 +409,26 @@ class Agent:
             return
         self._leaves_with, self._leaves_because = exit_code, sentence
         desk.leaving = True
-        if exit_code != TAKEN_OVER:  # then what is said under our name is said of another
-            self._public.say_status()
+        self._public.say_status()
         self._bench.stop_all()
         desk.deadlines.set(About.LEAVE, "", desk.after(LEAVE_WITHIN))
 
-    def _leave(self, exit_code: int, sentence: str) -> None:
+    def _give_way(self) -> None:
+        """To the life that has our name now; also when we were leaving for another reason."""
         desk = self._desk
-        desk.leaving = False  # it is done; nothing more follows
-        if exit_code != TAKEN_OVER:
-            self._public.say_status(online=False)
-            if self._welcomed:
-                desk.tell(Bye())
+        sentence = f"another agent called {desk.name} has taken over; give this one another name"
+        desk.superseded = True
+        self._stop(TAKEN_OVER, sentence)
+        self._leaves_with, self._leaves_because = TAKEN_OVER, sentence
+
+    def _leave(self, exit_code: int, sentence: str) -> None:
+        """Once; nothing follows, whatever else has come by then."""
+        desk = self._desk
+        if self._has_left:
+            return
+        self._has_left = True
+        self._public.say_status(online=False)
+        if self._welcomed and not desk.superseded:
+            desk.tell(Bye())
         desk.deadlines.lift(About.LEAVE, "")
         desk.order(Leave(exit_code=exit_code, sentence=sentence))

@@ -25,6 +25,7 @@ class About(StrEnum):
     KILL = "program that was told to stop"
     CLIENT_WILL = "will of an attempt's client"
     CLIENT_SILENCE = "silence of an attempt's client"
+    STATUS = "what we have said of ourselves, and another has overwritten"
     LEAVE = "patience of a shutdown"
 
 
@@ -63,8 +64,8 @@ class Attempt:
 
     @property
     def has_program(self) -> bool:
-        """One runs, or may."""
-        return self.launched and self.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING)
+        """One runs, or may. While its output is sealed it has ended."""
+        return self.launched and self.result is None and self.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING)
 
     def held(self) -> Held:
         return Held(attempt=self.id, job=self.job, phase=self.phase, slot=self.slot or "cpu")

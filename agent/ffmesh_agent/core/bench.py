@@ -284,6 +284,7 @@ class Bench:
         )
         if attempt.kind is JobKind.STAGED and stopped is None and ended.exit_code == 0:
             attempt.result = result
+            self._desk.deadlines.lift(About.TIMEOUT, attempt.id)
             self._desk.order(SealOutput(result=result))
         else:
             self._ended(attempt, result)
@@ -336,8 +337,6 @@ class Bench:
         attempt = self._attempts.get(attempt_id)
         if attempt is None or attempt.result is None or attempt.phase is not HeldPhase.RUNNING:
             return
-        for about in (About.TIMEOUT, About.KILL):
-            self._desk.deadlines.lift(about, attempt_id)
         attempt.phase = HeldPhase.STAGED
         if attempt.stopping is not None:
             self._give_up(attempt, attempt.stopping)
@@ -482,7 +481,7 @@ class Bench:
     def kill(self, attempt_id: str) -> None:
         """It did not end by itself. Asked again later, in case it had not been started when it was asked first."""
         attempt = self._attempts.get(attempt_id)
-        if attempt is not None and attempt.has_program and attempt.result is None:
+        if attempt is not None and attempt.has_program:
             self._desk.order(Kill(attempt=attempt_id))
             self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(LEAVING_KILL))
 

@@ -24,6 +24,8 @@ class Desk:
         """The life of the coordinator that we greeted."""
         self.draining = False
         self.leaving = False
+        self.superseded = False
+        """Another life has our name: what is said in public under it is said of that one."""
         self._effects: list[Effect] = []
 
     def order(self, effect: Effect) -> None:
@@ -39,7 +41,7 @@ class Desk:
             self.order(Tell(life=self.coordinator, message=message))
 
     def publish(self, family: Family, topic: str, message: Told | None) -> None:
-        if self.connected:
+        if self.connected and not self.superseded:
             self.order(Publish(family=family, topic=topic, message=message))
 
     def note(self, text: str) -> None:

@@ -74,6 +74,12 @@ class OwnStatusSeen(Told, frozen=True):
     status: AgentStatus | None
 
 
+class OwnAdvertSeen(Told, frozen=True):
+    """The broker has an advert, or lists, under our name, which that life has written."""
+
+    life: str
+
+
 class ClientStatusSeen(Told, frozen=True):
     client: str
     status: ClientStatus
@@ -209,6 +215,7 @@ Event: TypeAlias = (
     | CoordinatorSeen
     | HeartbeatReturned
     | OwnStatusSeen
+    | OwnAdvertSeen
     | ClientStatusSeen
     | CoordinatorSpoke
     | CreditCame

@@ -14,8 +14,9 @@ from ffmesh_protocol import times
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
 
-REMEMBERED: Final = 64
-"""Beats whose answer is awaited. An answer to an older one renews nothing: a later one will."""
+REMEMBERED: Final = 512
+"""Beats whose answer is awaited: a minute of them, as close together as they come. An answer to an older one renews
+nothing: a later one will."""
 
 
 class Leases:

@@ -17,6 +17,7 @@ from ffmesh_agent.core.events import (
     CreditCame,
     Event,
     HeartbeatReturned,
+    OwnAdvertSeen,
     OwnStatusSeen,
 )
 from ffmesh_protocol import codec, keys
@@ -24,7 +25,7 @@ from ffmesh_protocol.errors import Forged, MalformedMessage, NotGenuine, OtherLi
 from ffmesh_protocol.keys import Label, SealedFor, StreamKeys
 from ffmesh_protocol.limits import MESSAGE_BYTES
 from ffmesh_protocol.messages.answers import Retired
-from ffmesh_protocol.messages.capability import Heartbeat
+from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Heartbeat
 from ffmesh_protocol.messages.orders import (
     Cancels,
     Commit,
@@ -122,6 +123,8 @@ class Post:
             (from_coordinator, 1),
             (self.topics.coordinator_status(), 1),
             (self.topics.agent_status(self._me.name), 1),
+            (self.topics.advert(self._me.name), 1),
+            (self.topics.programs(self._me.name), 1),
             (self.topics.heartbeat(self._me.name), 1),
             (self.topics.client_statuses(), 1),
         ]
@@ -241,6 +244,10 @@ def _public(packet: Packet, place: Place) -> Event | None:
     match place.family:
         case Family.AGENT_STATUS:
             return OwnStatusSeen(status=codec.decode(AgentStatus, payload) if payload else None)
+        case Family.ADVERT if payload:
+            return OwnAdvertSeen(life=codec.decode(Advert, payload).life)
+        case Family.PROGRAMS if payload:
+            return OwnAdvertSeen(life=codec.decode(AdvertPrograms, payload).life)
         case Family.COORDINATOR_STATUS if payload:
             return CoordinatorSeen(status=codec.decode(CoordinatorStatus, payload))
         case Family.CLIENT_STATUS if payload:

@@ -16,6 +16,7 @@ class Public:
         self._advert: Advert | None = None
         self._programs: AdvertPrograms | None = None
         self._progress_at: dict[str, float] = {}
+        self._said_at = float("-inf")
 
     # --- presence -----------------------------------------------------------------------------------------------------
 
@@ -29,7 +30,13 @@ class Public:
 
     def say_status(self, *, online: bool = True) -> None:
         desk = self._desk
+        self._said_at = desk.now
         desk.publish(Family.AGENT_STATUS, desk.topics.agent_status(desk.name), self.status(online=online))
+
+    def may_correct_at(self) -> float:
+        """When to say it again, after somebody else did under our name. Two that correct each other must not do so as
+        fast as the network carries it."""
+        return max(self._desk.now, self._said_at + times.STATUS_AT_MOST)
 
     def say_everything(self) -> None:
         """After a connection: the broker may have lost it all."""

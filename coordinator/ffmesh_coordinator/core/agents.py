@@ -193,7 +193,7 @@ class Agents:
         renewed: list[str] = []
         for each in said.held:
             job = self._job_of(agent, each.attempt) if each.phase is not HeldPhase.RESERVED else None
-            if job is not None and self._jobs.renewed(job):
+            if job is not None and _speaks_for(agent, job) and self._jobs.renewed(job):
                 renewed.append(each.attempt)
         if renewed:
             self._desk.tell_agent(agent.name, agent.life, Leased(beat=said.beat, attempts=tuple(renewed)))
@@ -217,10 +217,8 @@ class Agents:
     def _permit(self, agent: Agent, job: Job) -> None:
         """A later life may put in place what an earlier one made if it is that life's only heir; else the lease of the
         earlier one must end first, and with it the job is no longer this attempt's."""
-        attempt = job.attempt
-        assert attempt is not None
         assert agent.life is not None
-        if attempt.agent_life == agent.life or _is_heir(agent, attempt):
+        if _speaks_for(agent, job):
             self._jobs.permit(job, agent.life)
 
     def _unlisted(self, agent: Agent, job: Job, attempt: str, heard: int) -> None:
@@ -288,6 +286,14 @@ class Agents:
     def count_silence(self, agent: Agent) -> None:
         """Anew: it was just heard, or we have just connected."""
         self._desk.deadlines.set(About.SILENCE, agent.name, self._desk.after(times.AGENT_SILENCE))
+
+    def count_anew(self, agent: Agent) -> None:
+        """Until now we could not have heard it, nor that it denies its will."""
+        desk = self._desk
+        agent.heard_at = desk.now.elapsed
+        self.count_silence(agent)
+        if desk.deadlines.is_set(About.WILL, agent.name):
+            desk.deadlines.set(About.WILL, agent.name, desk.after(times.WILL_GRACE))
 
     def _present(self, agent: Agent) -> None:
         was_online = agent.online
@@ -380,6 +386,12 @@ class Agents:
         agent = self._desk.roster.get(name)
         is_replaced = agent is not None and agent.life not in (None, life)
         self._desk.tell_agent(name, life, Superseded() if is_replaced else Retired())
+
+
+def _speaks_for(agent: Agent, job: Job) -> bool:
+    """Whether the agent's life is the one that holds the job, or the only heir of that one."""
+    attempt = job.attempt
+    return attempt is not None and (attempt.agent_life == agent.life or _is_heir(agent, attempt))
 
 
 def _is_heir(agent: Agent, attempt: Attempt) -> bool:

@@ -36,6 +36,8 @@ class Chains:
     def settled(self, job: Job) -> tuple[Step, str | None] | None:
         """What is to become of a waiting job, as things are: the step, and the parent that is to blame; None: wait."""
         ledger = self._desk.ledger
+        if job.attempts:
+            return Step.RELEASE, None  # it is tried again: all had succeeded once, and need not be kept since
         for parent in job.asked.after:
             how = ledger.ended.get(parent)
             if how is Phase.FAILED or (how is None and ledger.get(parent) is None):

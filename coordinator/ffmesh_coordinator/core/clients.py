@@ -168,12 +168,15 @@ class Clients:
         """And with it what ended because it had. Somebody may have said so a moment before."""
         job = self._desk.ledger.get(found.id)
         if job is None:
+            found = self._desk.ledger.recent(found.id) or found
             refusal = self._cannot_retry(found)
             if refusal is not None:
                 self._desk.refuse(asker, *refusal)
                 return
             job = self._jobs.reopen(found)
             for follower in followers:
+                if follower.is_interactive:
+                    continue  # nobody waits for it any more
                 if self._desk.ledger.get(follower.id) is None and follower.id in self._desk.ledger.ended:
                     self._jobs.reopen(follower)
         self._desk.reply(asker, JobList(jobs=(views.job_view(job),), cursor=None))
@@ -187,6 +190,9 @@ class Clients:
             how = self._desk.ledger.ended.get(parent)
             if how in (Phase.FAILED, Phase.CANCELLED):
                 sentence = f"job {parent}, which it comes after, has {how}; retry that one, and this one follows"
+                return RefusalCode.NOT_ALLOWED, sentence
+            if how is None and self._desk.ledger.get(parent) is None and not job.attempts:
+                sentence = f"job {parent}, which it comes after, is no longer known; submit both anew"
                 return RefusalCode.NOT_ALLOWED, sentence
         if self._desk.full:
             return RefusalCode.FULL, "the disk of the coordinator is full; make room there, then try again"
@@ -310,8 +316,12 @@ class Clients:
 
     def count_all_silences(self) -> None:
         """Anew: we have just connected."""
+        deadlines = self._desk.deadlines
         for client, life in self._desk.ledger.client_lives():
             self._count_silence(client, life)
+            key = Life(client, life).key
+            if deadlines.is_set(About.CLIENT_WILL, key):
+                deadlines.set(About.CLIENT_WILL, key, self._desk.after(times.WILL_GRACE))
 
     def fell_silent(self, key: str) -> None:
         """Its will came and stood, or it gave no sign for too long."""

@@ -61,7 +61,7 @@ from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family
 
 NOT_WHILE_CUT_OFF = frozenset(
-    {About.WILL, About.SILENCE, About.LEASE, About.CLIENT_WILL, About.CLIENT_SILENCE, About.UNHEARD}
+    {About.STATUS, About.WILL, About.SILENCE, About.LEASE, About.CLIENT_WILL, About.CLIENT_SILENCE, About.UNHEARD}
 )
 """Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
 
@@ -265,6 +265,8 @@ class Coordinator:
                 self._clients.fell_silent(name)
             case About.UNHEARD:
                 self._clients.unheard(name)
+            case About.STATUS:
+                self._public.say_online()
             case About.SUMMARY:
                 self._public.summarise()
             case About.WILL | About.SILENCE | About.PATIENCE | About.PUBLIC_AGENT:
@@ -305,8 +307,7 @@ class Coordinator:
     def _count_silences(self) -> None:
         """Anew, of everyone: until now we could not have heard them."""
         for agent in self._desk.roster:
-            agent.heard_at = self._desk.now.elapsed
-            self._agents.count_silence(agent)
+            self._agents.count_anew(agent)
         for job in self._desk.ledger.held():
             leases.begin(self._desk.deadlines, job, self._desk.now)
         self._clients.count_all_silences()
@@ -314,8 +315,9 @@ class Coordinator:
     def _own_status(self, seen: OwnStatusSeen) -> None:
         """A late will of ours, or of an earlier life, must not stand."""
         desk = self._desk
-        if desk.connected and seen.status != self._public.own_status():
-            self._public.say_online()
+        is_false = desk.connected and seen.status != self._public.own_status()
+        if is_false and not desk.deadlines.is_set(About.STATUS, ""):
+            desk.deadlines.set(About.STATUS, "", self._public.may_correct_at())
 
     def _own_job(self, job_id: str) -> None:
         job = self._desk.ledger.get(job_id)

@@ -17,4 +17,5 @@ class About(StrEnum):
     CLIENT_WILL = "will of a client's life"
     CLIENT_SILENCE = "silence of a client's life"
     UNHEARD = "client's life with nothing open"
+    STATUS = "our status, which another has overwritten"
     SUMMARY = "summary"

@@ -5,6 +5,7 @@ lost is given to another only when the lost one can no longer do harm: at once w
 where it writes in place.
 """
 
+from collections import deque
 from typing import Final
 
 import msgspec
@@ -45,6 +46,8 @@ class Jobs:
         self._books = books
         self._offers = offers
         self._chains = chains
+        self._followed: deque[str] = deque()
+        """Ended jobs whose followers are to move on."""
 
     def accept(self, submit: Submit, owner: Owner) -> Job:
         desk = self._desk
@@ -57,6 +60,8 @@ class Jobs:
 
     def restore(self, job: Job) -> None:
         """An open job from the disk. An offer is not kept there: whoever was offered it may still claim, too late."""
+        if job.phase is Phase.OFFERED:
+            job = msgspec.structs.replace(job, phase=stepped(job.phase, Step.TAKE_BACK))
         self._desk.ledger.put(job)
         if job.attempt is not None:
             self._desk.book(self._desk.roster.met(job.attempt.agent), job.attempt.id, job.asked.needs.slot)
@@ -290,9 +295,18 @@ class Jobs:
             news = Ended(job=job.id, end=end_of(job, streams_lost=verdict.state is AttemptState.LOST))
             desk.tell(client_principal(job.owner.client), job.owner.life, news)
         self._books.announce(job.phase.value, job)
-        for child in desk.ledger.waiting_for(job.id):
-            self._parent_ended(child)
+        self._follow(job)
         return job
+
+    def _follow(self, ended: Job) -> None:
+        """What waits for it moves on. Whose end ends others is not their caller: a chain may be long."""
+        self._followed.append(ended.id)
+        if len(self._followed) > 1:
+            return
+        while self._followed:
+            for child in self._desk.ledger.waiting_for(self._followed[0]):
+                self._parent_ended(child)
+            self._followed.popleft()
 
     def _parent_ended(self, child: Job) -> None:
         """What it waits for is counted anew."""

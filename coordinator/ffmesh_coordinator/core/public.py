@@ -24,6 +24,7 @@ class Public:
         self._ends: deque[float] = deque(maxlen=KEPT_MOMENTS)
         self._open: Counter[str] = Counter()
         self._said_at = float("-inf")
+        self._online_said_at = float("-inf")
 
     def status(self, state: CoordinatorState, connection: int) -> CoordinatorStatus:
         return CoordinatorStatus(state=state, life=self._desk.life, connection=connection, version=self._desk.version)
@@ -35,7 +36,12 @@ class Public:
     def say_online(self) -> None:
         """That we are here, and whether the disk has room."""
         desk = self._desk
+        self._online_said_at = desk.now.elapsed
         desk.publish(Family.COORDINATOR_STATUS, desk.topics.coordinator_status(), self.own_status())
+
+    def may_correct_at(self) -> float:
+        """When to say it again, after somebody else did under our name: not as fast as two could go on doing so."""
+        return max(self._desk.now.elapsed, self._online_said_at + times.STATUS_AT_MOST)
 
     # --- agents -------------------------------------------------------------------------------------------------------
 
