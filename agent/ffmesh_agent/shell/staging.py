@@ -134,7 +134,9 @@ def commit(journal: Journal, note: StagedNote, until: float) -> StagedNote:
     if output is None:
         _in_time(until)
         return note
-    if note.stage is not Stage.COMMITTING or standing(note) is not Standing.IN_PLACE:
+    with _explained(f"{output.shown} could not be looked at"):
+        is_in_place = note.stage is Stage.COMMITTING and standing(note) is Standing.IN_PLACE  # by an earlier life
+    if not is_in_place:
         note = _committed(journal, note, output, until)
     try:
         _sync(_path(output.destination).parent)

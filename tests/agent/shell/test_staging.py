@@ -237,6 +237,19 @@ def test_what_was_written_aside_and_is_gone_is_said_to_be_gone(place: Place) -> 
         staging.commit(place.journal, note, LATER)
 
 
+def test_a_root_that_is_broken_when_an_earlier_rename_is_looked_for_is_said_to_be(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    note = place.journal.moved(place.sealed(), Stage.COMMITTING)
+    monkeypatch.setattr(Path, "lstat", refuse)
+    with pytest.raises(NotStaged, match=r"\$R/out could not be looked at: Input/output error") as refused:
+        staging.commit(place.journal, note, LATER)
+    assert refused.value.failure is FailureKind.NODE
+
+
 def test_dropping_takes_away_what_a_program_had_locked_and_can_be_done_twice(place: Place) -> None:
     note = place.sealed(is_folder=True)
     (place.hidden / "out").chmod(0)
