@@ -1,10 +1,22 @@
 """What the agent does with what it hears: stories of one attempt each."""
 
-import base64
-
 import msgspec
 
-from ffmesh_agent.core.agent import TAKEN_OVER, Agent
+from agent.core.story import (
+    ATTEMPT,
+    BOSS,
+    LENGTHS,
+    OTHER,
+    OTHER_BOSS,
+    Story,
+    audience,
+    client_status,
+    coordinator,
+    credit,
+    grant,
+    new_core,
+    offer,
+)
 from ffmesh_agent.core.effects import (
     CloseStreams,
     DropResult,
@@ -20,185 +32,88 @@ from ffmesh_agent.core.effects import (
     Terminate,
 )
 from ffmesh_agent.core.events import (
-    CapabilitySeen,
-    ClientStatusSeen,
     Connected,
     CoordinatorSeen,
     CoordinatorSpoke,
-    CoordinatorWord,
-    CreditCame,
     Disconnected,
     Event,
+    LoadSampled,
+    OwnAdvertSeen,
     OwnStatusSeen,
     ProgramEnded,
+    ProgramNotStarted,
     ProgramStarted,
     ProgressRead,
     Restored,
     ResultKept,
     StopAsked,
+    TailRead,
     Thawed,
     Woken,
 )
-from ffmesh_protocol import keys, times
-from ffmesh_protocol.keys import Label, SealedFor
+from ffmesh_protocol import times
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.answers import Retired
+from ffmesh_protocol.messages.capability import Load
 from ffmesh_protocol.messages.jobs import JobKind, Progress
 from ffmesh_protocol.messages.orders import (
-    Audience,
-    Cancels,
     Drain,
     Grant,
     Grants,
-    Offer,
     Offers,
     Resend,
     Settled,
-    Stop,
+    Superseded,
     TailWanted,
     Welcome,
     Withdrawn,
 )
-from ffmesh_protocol.messages.presence import (
-    AgentState,
-    AgentStatus,
-    ClientState,
-    ClientStatus,
-    CoordinatorState,
-    CoordinatorStatus,
-)
+from ffmesh_protocol.messages.presence import AgentState, AgentStatus, ClientState, CoordinatorState
 from ffmesh_protocol.messages.reports import (
     Claim,
     Decline,
     DeclineCode,
+    FailureKind,
     HeldPhase,
     Hello,
     Holding,
     Results,
-    StreamLengths,
+    Tail,
 )
-from ffmesh_protocol.messages.requests import StreamCredit
-from ffmesh_protocol.names import agent as agent_principal
+from ffmesh_protocol.messages.requests import Bye
 from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.topics import Family
-from support.coordinating import JOB, PI_LIFE, TV_LIFE, D, advert, result
+from support.coordinating import PI_LIFE, D, result
 from support.playbook import Playbook
-
-SECRET = bytes(range(32))
-BOSS = "0C" + "1" * 24
-OTHER_BOSS = "0C" + "2" * 24
-ATTEMPT = "0A" + "1" * 24
-OTHER = "0A" + "2" * 24
-
-
-class Story(Playbook[Event, Effect, float]):
-    """Begins with a connected, welcomed agent with one slot."""
-
-    def __init__(self) -> None:
-        self.core = Agent(name="pi", cluster="home", life=PI_LIFE, secret=SECRET, kid=1, boot="boot", spool="spool")
-        super().__init__(self.core.handle, float)
-        self._number = 0
-        self.on(Restored(results=()))
-        self.on(CapabilitySeen(advert=advert(PI_LIFE), programs=None))
-        self.on(Connected(connection=1))
-        self.on(CoordinatorSeen(status=coordinator(BOSS)))
-        self.hears(Welcome(draining=False))
-
-    def hears(self, word: CoordinatorWord, *, number: int | None = None, after: float = 0.0) -> "Story":
-        self._number = number if number is not None else self._number + 1
-        self.on(CoordinatorSpoke(life=BOSS, number=self._number, word=word), after=after)
-        return self
-
-    def says(self, kind: type[D]) -> list[D]:
-        return [tell.message for tell in self.all(Tell) if isinstance(tell.message, kind)]
-
-    def runs(self, kind: JobKind = JobKind.DIRECT) -> "Story":
-        self.hears(Offers(offers=(offer(),)))
-        self.hears(Grants(grants=(grant(kind=kind),)))
-        if kind is JobKind.INTERACTIVE:
-            self.on(credit())
-        self.one(Launch)
-        self.on(ProgramStarted(attempt=ATTEMPT))
-        return self
-
-    def ends(self, exit_code: int | None = 0, signal: int | None = None) -> "Story":
-        lengths = StreamLengths(stdout=1, stderr=2)
-        self.on(ProgramEnded(attempt=ATTEMPT, exit_code=exit_code, signal=signal, seconds=1.0, lengths=lengths))
-        return self
-
-    def stops(self, why: Stopped = Stopped.CANCEL, attempt: str = ATTEMPT) -> "Story":
-        return self.hears(Cancels(stops=(Stop(attempt=attempt, job=JOB, why=why),)))
-
-
-def coordinator(life: str, state: CoordinatorState = CoordinatorState.ONLINE) -> CoordinatorStatus:
-    return CoordinatorStatus(state=state, life=life, connection=1, version="0")
-
-
-def offer(attempt: str = ATTEMPT, program: str = "ffmpeg", roots: tuple[str, ...] = ()) -> Offer:
-    return Offer(attempt=attempt, job=JOB, kind=JobKind.DIRECT, needs=Needs(program=program, roots=roots))
-
-
-def grant(attempt: str = ATTEMPT, kind: JobKind = JobKind.DIRECT, timeout: float | None = None) -> Grant:
-    return Grant(
-        attempt=attempt,
-        job=JOB,
-        number=1,
-        kind=kind,
-        program="ffmpeg",
-        args=(),
-        cwd=None,
-        env={},
-        umask=None,
-        needs=Needs(program="ffmpeg"),
-        timeout_seconds=timeout,
-        audience=audience(attempt) if kind is JobKind.INTERACTIVE else None,
-    )
-
-
-def audience(attempt: str, bound_to_life: str = PI_LIFE) -> Audience:
-    seal = keys.derived(SECRET, "home", agent_principal("pi"), Label.SEAL)
-    bound_to = SealedFor(job=JOB, attempt=attempt, agent="pi", life=bound_to_life)
-    box = keys.sealed(keys.stream_keys(SECRET, "home", JOB, attempt), seal, bound_to, bytes(12))
-    return Audience(client="tv", life=TV_LIFE, kid=1, sealed_keys=base64.b64encode(box).decode())
-
-
-def credit() -> CreditCame:
-    streams = {"stdout": 0, "stderr": 0}
-    return CreditCame(credit=StreamCredit(attempt=ATTEMPT, received=streams, allowed=streams))
-
-
-def client_status(state: ClientState, connection: int) -> ClientStatusSeen:
-    return ClientStatusSeen(client="tv", status=ClientStatus(state=state, life=TV_LIFE, connection=connection))
-
 
 # --- offers and grants ------------------------------------------------------------------------------------------------
 
 
 def test_only_a_grant_starts_a_program() -> None:
-    story = Story().hears(Offers(offers=(offer(),)))
+    story = Story().claims()
     assert story.says(Claim)[0].attempts == (ATTEMPT,)
     story.none(Launch)
-    assert story.hears(Grants(grants=(grant(),))).one(Launch).grant.attempt == ATTEMPT
+    assert story.is_granted().one(Launch).grant.attempt == ATTEMPT
 
 
 def test_a_repeated_grant_starts_nothing_again() -> None:
-    story = Story().runs().hears(Grants(grants=(grant(),)))
+    story = Story().runs().is_granted()
     story.none(Launch)
 
 
 def test_a_grant_of_an_ended_attempt_is_answered_with_its_result() -> None:
     story = Story().runs().ends()
-    story.on(ResultKept(attempt=ATTEMPT))
-    story.hears(Grants(grants=(grant(),)))
+    story.is_kept()
+    story.is_granted()
     story.none(Launch)
     assert story.says(Results)
 
 
 def test_a_grant_of_a_settled_attempt_starts_nothing() -> None:
     story = Story().runs().ends()
-    story.on(ResultKept(attempt=ATTEMPT))
+    story.is_kept()
     story.hears(Settled(attempts=(ATTEMPT,)))
-    story.hears(Grants(grants=(grant(),)))
+    story.is_granted()
     story.none(Launch)
 
 
@@ -208,19 +123,20 @@ def test_a_grant_whose_number_is_not_above_what_was_told_as_heard_is_dropped() -
     assert story.says(Holding)[0].heard == 50
     story.hears(Grants(grants=(grant(),)), number=49)
     story.none(Launch)
-    story.hears(Grants(grants=(grant(),)), number=51)
+    story.hears(Offers(offers=(offer(),)), number=51)
+    story.hears(Grants(grants=(grant(),)), number=52)
     assert story.one(Launch)
 
 
 def test_a_claim_keeps_the_slot_for_ten_seconds() -> None:
-    story = Story().hears(Offers(offers=(offer(),))).hears(Offers(offers=(offer(OTHER),)))
+    story = Story().claims().hears(Offers(offers=(offer(OTHER),)))
     assert story.says(Decline)[0].declined[0].code is DeclineCode.BUSY
     story.on(Woken(), after=times.RESERVATION)
     assert story.hears(Offers(offers=(offer(OTHER),))).says(Claim)
 
 
 def test_a_withdrawn_claim_frees_the_slot_at_once() -> None:
-    story = Story().hears(Offers(offers=(offer(),))).hears(Withdrawn(attempts=(ATTEMPT,)))
+    story = Story().claims().hears(Withdrawn(attempts=(ATTEMPT,)))
     assert story.hears(Offers(offers=(offer(OTHER),))).says(Claim)
 
 
@@ -272,7 +188,7 @@ def test_a_result_is_on_disk_before_it_is_told_and_stays_until_it_is_settled() -
     story = Story().runs().ends()
     assert not story.says(Results)
     assert story.one(KeepResult).result.exit_code == 0
-    story.on(ResultKept(attempt=ATTEMPT))
+    story.is_kept()
     assert story.says(Results)
     story.none(DropResult)
     assert story.hears(Settled(attempts=(ATTEMPT,))).one(DropResult).attempt == ATTEMPT
@@ -280,13 +196,12 @@ def test_a_result_is_on_disk_before_it_is_told_and_stays_until_it_is_settled() -
 
 def test_a_result_that_is_asked_for_again_is_told_again() -> None:
     story = Story().runs().ends()
-    story.on(ResultKept(attempt=ATTEMPT))
+    story.is_kept()
     assert story.hears(Resend(attempts=(ATTEMPT,))).says(Results)
 
 
 def test_results_of_an_earlier_life_are_listed_in_the_hello_and_told_when_welcome() -> None:
-    core = Agent(name="pi", cluster="home", life=PI_LIFE, secret=SECRET, kid=1, boot="boot", spool="spool")
-    story = Playbook[Event, Effect, float](core.handle, float)
+    story = Playbook[Event, Effect, float](new_core().handle, float)
     story.on(Restored(results=(result(ATTEMPT),)))
     story.on(Connected(connection=1))
     story.on(CoordinatorSeen(status=coordinator(BOSS)))
@@ -299,6 +214,45 @@ def test_results_of_an_earlier_life_are_listed_in_the_hello_and_told_when_welcom
 def _only(story: Playbook[Event, Effect, float], kind: type[D]) -> D:
     (message,) = [tell.message for tell in story.all(Tell) if isinstance(tell.message, kind)]
     return message
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_result_of_a_program_that_failed_says_what_may_be_done_about_it() -> None:
+    kept = Story().runs().ends(exit_code=1, failure=FailureKind.INPUT).one(KeepResult).result
+    assert (kept.exit_code, kept.stopped, kept.failure) == (1, None, FailureKind.INPUT)
+
+
+def test_a_program_that_we_stopped_has_no_failure_of_its_own() -> None:
+    story = Story().runs().stops()
+    assert story.ends(exit_code=1, failure=FailureKind.INPUT).one(KeepResult).result.failure is None
+
+
+def test_a_program_that_was_not_started_says_what_may_be_done_about_it_unless_it_was_stopped() -> None:
+    said = ProgramNotStarted(
+        attempt=ATTEMPT, reason_code=ReasonCode.NOT_STARTED, sentence="no such file", failure=FailureKind.PERMANENT
+    )
+    story = Story().claims().is_granted()
+    story.on(said)
+    kept = story.one(KeepResult).result
+    assert (kept.started, kept.reason, kept.failure) == (False, "no such file", FailureKind.PERMANENT)
+    story = Story().claims().is_granted().stops()
+    story.on(said)
+    kept = story.one(KeepResult).result
+    assert (kept.started, kept.stopped, kept.failure) == (False, Stopped.CANCEL, None)
+
+
+def test_what_this_machine_refuses_or_cannot_open_lies_with_this_machine() -> None:
+    story = Story().hears(Grants(grants=(_with_program(grant(), "rm"),)))
+    assert story.one(KeepResult).result.failure is FailureKind.NODE
+    foreign = msgspec.structs.replace(grant(kind=JobKind.INTERACTIVE), audience=audience(ATTEMPT, OTHER))
+    assert Story().hears(Grants(grants=(foreign,))).one(KeepResult).result.failure is FailureKind.NODE
+
+
+def test_a_client_that_never_came_is_no_failure_of_this_machine() -> None:
+    story = Story().claims(JobKind.INTERACTIVE).is_granted(JobKind.INTERACTIVE).passes(times.FIRST_CREDIT)
+    assert story.one(KeepResult).result.failure is FailureKind.TRANSIENT
 
 
 # --- stopping ---------------------------------------------------------------------------------------------------------
@@ -319,19 +273,18 @@ def test_a_program_that_ends_with_0_because_we_stopped_it_says_so() -> None:
 def test_a_stop_of_an_attempt_whose_grant_is_still_under_way_keeps_it_from_ever_starting() -> None:
     story = Story().stops()
     assert story.one(KeepResult).result.started is False
-    story.hears(Grants(grants=(grant(),)))
+    story.is_granted()
     story.none(Launch)
 
 
 def test_a_program_that_was_stopped_while_it_was_being_started_is_stopped_when_it_has() -> None:
-    story = Story().hears(Offers(offers=(offer(),))).hears(Grants(grants=(grant(),))).stops()
+    story = Story().claims().is_granted().stops()
     story.on(ProgramStarted(attempt=ATTEMPT))
     assert story.one(Terminate)
 
 
 def test_a_program_that_runs_too_long_is_stopped_and_has_timed_out() -> None:
-    story = Story().hears(Offers(offers=(offer(),))).hears(Grants(grants=(grant(timeout=5.0),)))
-    story.on(ProgramStarted(attempt=ATTEMPT))
+    story = Story().runs(timeout=5.0)
     story.on(Woken(), after=5.0)
     assert story.one(Terminate)
     assert story.ends(exit_code=255).one(KeepResult).result.reason_code is ReasonCode.TIMED_OUT
@@ -344,7 +297,7 @@ def test_a_shutdown_stops_what_runs_keeps_the_results_and_leaves() -> None:
     story.on(Woken(), after=1.0)
     assert story.one(Kill)
     assert story.ends(exit_code=None, signal=9).one(KeepResult).result.stopped is Stopped.SHUTDOWN
-    story.on(ResultKept(attempt=ATTEMPT))
+    story.is_kept()
     assert story.one(Leave).exit_code == 0
     status = story.all(Publish, family=Family.AGENT_STATUS)[-1].message
     assert status == AgentStatus(state=AgentState.OFFLINE, life=PI_LIFE, connection=1)
@@ -360,15 +313,82 @@ def test_an_idle_agent_leaves_at_once_and_one_whose_program_hangs_does_not_wait_
     assert story.one(Leave)
 
 
-def test_an_agent_whose_life_has_ended_leaves_for_good() -> None:
-    assert Story().hears(Retired()).one(Leave).exit_code == TAKEN_OVER
+def test_an_agent_whose_last_result_is_kept_when_its_patience_ends_leaves_once() -> None:
+    story = Story().runs()
+    story.on(StopAsked())
+    story.ends()
+    story.passes(2.5)
+    story.on(ResultKept(attempt=ATTEMPT), after=10.0)
+    assert story.one(Leave)
+
+
+def test_an_agent_whose_life_has_ended_stops_everything_and_leaves_to_be_started_again() -> None:
+    story = Story().runs().hears(Retired())
+    assert story.one(Terminate)
+    story.ends(exit_code=None, signal=15).is_kept()
+    assert story.one(Leave).exit_code == 1
+
+
+def test_an_agent_whose_name_is_taken_over_stops_everything_and_stays_down() -> None:
+    story = Story().runs().hears(Superseded())
+    assert story.one(Terminate)
+    assert story.ends(exit_code=None, signal=15).one(KeepResult)
+    assert story.is_kept().one(Leave).exit_code == 78
+
+
+def test_an_agent_whose_name_is_taken_over_says_nothing_more_under_it() -> None:
+    story = Story().runs()
+    story.on(ProgressRead(attempt=ATTEMPT, progress=Progress(percent=1.0)))
+    other_life = AgentStatus(state=AgentState.ONLINE, life=OTHER, connection=1)
+    later: tuple[Event, ...] = (
+        CoordinatorSpoke(life=BOSS, number=90, word=Superseded()),
+        OwnStatusSeen(status=other_life),
+        CoordinatorSpoke(life=BOSS, number=91, word=Drain(draining=True)),
+        LoadSampled(load=Load(cpu_percent=None, memory_percent=None, temperature_c=None)),
+        Disconnected(),
+        Connected(connection=2),
+        ProgramEnded(attempt=ATTEMPT, exit_code=None, signal=15, seconds=1.0, lengths=LENGTHS),
+        ResultKept(attempt=ATTEMPT),
+    )
+    for event in later:
+        story.on(event)
+        story.none(Publish)
+        assert not story.says(Bye), story.told("it said bye")
+    assert story.one(Leave)
+
+
+def test_an_agent_whose_name_is_taken_over_while_it_leaves_says_nothing_more_and_stays_down() -> None:
+    story = Story().runs()
+    story.on(StopAsked())
+    story.hears(Superseded())
+    story.ends(exit_code=None, signal=15).is_kept()
+    story.none(Publish)
+    assert not story.says(Bye)
+    assert story.one(Leave).exit_code == 78
+
+
+def test_an_agent_that_leaves_says_bye_and_that_it_is_offline() -> None:
+    story = Story()
+    story.on(StopAsked())
+    assert story.says(Bye)
+    assert story.one(Publish, message=AgentStatus(state=AgentState.OFFLINE, life=PI_LIFE, connection=1))
+
+
+def test_whatever_comes_after_an_agent_has_left_changes_nothing() -> None:
+    story = Story()
+    story.on(StopAsked())
+    assert story.one(Leave)
+    story.hears(Offers(offers=(offer(),)))
+    assert story.effects == []
+    story.on(OwnStatusSeen(status=None))
+    assert story.effects == []
 
 
 # --- readers ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_interactive_program_starts_with_its_clients_first_credit() -> None:
-    story = Story().hears(Offers(offers=(offer(),))).hears(Grants(grants=(grant(kind=JobKind.INTERACTIVE),)))
+    story = Story().claims(JobKind.INTERACTIVE).is_granted(JobKind.INTERACTIVE)
     assert story.one(OpenStreams).client == "tv"
     story.none(Launch)
     story.on(credit())
@@ -378,7 +398,7 @@ def test_an_interactive_program_starts_with_its_clients_first_credit() -> None:
 
 
 def test_a_grant_whose_client_never_comes_is_given_back() -> None:
-    story = Story().hears(Offers(offers=(offer(),))).hears(Grants(grants=(grant(kind=JobKind.INTERACTIVE),)))
+    story = Story().claims(JobKind.INTERACTIVE).is_granted(JobKind.INTERACTIVE)
     story.on(Woken(), after=times.FIRST_CREDIT)
     assert story.one(KeepResult).result.reason_code is ReasonCode.CLIENT_SILENT
     story.on(credit())
@@ -386,7 +406,7 @@ def test_a_grant_whose_client_never_comes_is_given_back() -> None:
 
 
 def test_stream_keys_that_were_sealed_for_another_life_start_nothing() -> None:
-    foreign = msgspec.structs.replace(grant(kind=JobKind.INTERACTIVE), audience=audience(ATTEMPT, TV_LIFE))
+    foreign = msgspec.structs.replace(grant(kind=JobKind.INTERACTIVE), audience=audience(ATTEMPT, OTHER))
     story = Story().hears(Grants(grants=(foreign,)))
     story.none(OpenStreams)
     assert story.one(KeepResult).result.started is False
@@ -414,9 +434,10 @@ def test_a_client_whose_network_blinked_keeps_its_program() -> None:
 def test_a_client_without_a_sign_of_life_loses_its_program_while_it_could_have_been_heard() -> None:
     story = Story().runs(JobKind.INTERACTIVE)
     story.on(Disconnected())
-    story.on(Woken(), after=10 * times.CLIENT_SILENCE)
+    story.on(Woken(), after=2 * times.CLIENT_SILENCE)
     story.none(Terminate)
     story.on(Connected(connection=2))
+    story.leased(story.says(Holding)[0].beat)
     story.on(Woken(), after=times.CLIENT_SILENCE)
     assert story.one(Terminate)
     assert story.ends(None, 15).one(KeepResult).result.stopped is Stopped.SILENCE
@@ -432,8 +453,7 @@ def test_an_agent_that_was_frozen_stops_nothing_for_what_it_did_not_hear() -> No
 
 
 def test_a_hello_is_said_again_until_it_is_welcome_and_then_holdings_follow() -> None:
-    core = Agent(name="pi", cluster="home", life=PI_LIFE, secret=SECRET, kid=1, boot="boot", spool="spool")
-    story = Playbook[Event, Effect, float](core.handle, float)
+    story = Playbook[Event, Effect, float](new_core().handle, float)
     story.on(Restored(results=()))
     story.on(Connected(connection=1))
     story.on(CoordinatorSeen(status=coordinator(BOSS)))
@@ -454,7 +474,7 @@ def test_a_new_coordinator_is_greeted_and_the_one_before_is_not_met_again() -> N
 
 
 def test_what_is_held_is_said_soon_after_it_has_changed() -> None:
-    story = Story().hears(Offers(offers=(offer(),)))
+    story = Story().claims()
     story.on(Woken(), after=0.2)
     assert [held.phase for held in story.says(Holding)[0].held] == [HeldPhase.RESERVED]
 
@@ -469,8 +489,27 @@ def test_after_a_connection_everything_public_is_said_again() -> None:
 
 def test_a_late_will_of_its_own_does_not_stand() -> None:
     story = Story()
-    story.on(OwnStatusSeen(status=AgentStatus(state=AgentState.OFFLINE, life=PI_LIFE, connection=1)))
+    story.on(OwnStatusSeen(status=AgentStatus(state=AgentState.OFFLINE, life=PI_LIFE, connection=1)), after=5.0)
     assert story.one(Publish, family=Family.AGENT_STATUS)
+
+
+def test_an_advert_of_another_life_under_our_name_does_not_stand() -> None:
+    story = Story().passes(5.0)
+    story.on(OwnAdvertSeen(life=PI_LIFE))
+    story.none(Publish)
+    story.on(OwnAdvertSeen(life=OTHER))
+    assert story.one(Publish, family=Family.ADVERT)
+
+
+def test_two_that_correct_each_other_do_not_do_so_as_fast_as_the_network_carries_it() -> None:
+    story = Story().passes(5.0)
+    foreign = OwnStatusSeen(status=AgentStatus(state=AgentState.ONLINE, life=OTHER, connection=1))
+    story.on(foreign)
+    assert story.one(Publish, family=Family.AGENT_STATUS)
+    story.on(foreign)
+    story.on(foreign, after=times.STATUS_AT_MOST / 2)
+    story.none(Publish)
+    assert story.passes(times.STATUS_AT_MOST / 2).one(Publish, family=Family.AGENT_STATUS)
 
 
 def test_progress_goes_out_at_most_once_a_second_and_is_cleared_at_the_end() -> None:
@@ -488,11 +527,28 @@ def test_the_log_is_read_when_the_coordinator_wants_it() -> None:
     assert Story().hears(TailWanted(attempt=ATTEMPT, request=OTHER)).one(ReadTail).request == OTHER
 
 
+def test_the_log_that_was_read_is_told() -> None:
+    story = Story()
+    story.on(TailRead(attempt=ATTEMPT, request=OTHER, lines=None))
+    assert story.says(Tail)[0].request == OTHER
+
+
+def test_every_hello_and_holding_has_a_beat_of_its_own_and_they_only_go_up() -> None:
+    story = Story()
+    beats = [story.holds(), story.holds()]
+    story.sees(CoordinatorState.ONLINE, life=OTHER_BOSS)
+    beats.append(story.says(Hello)[0].beat)
+    story.on(Disconnected())
+    story.on(Connected(connection=2))
+    beats.append(story.says(Hello)[0].beat)
+    assert beats == sorted(set(beats))
+
+
 def test_while_it_is_cut_off_it_says_nothing_and_its_program_goes_on() -> None:
     story = Story().runs()
     story.on(Disconnected())
     story.ends()
-    story.on(ResultKept(attempt=ATTEMPT))
+    story.is_kept()
     assert not [effect for effect in story.effects if isinstance(effect, Tell | Publish)]
     story.on(Connected(connection=2))
     assert [held.phase for held in story.says(Holding)[0].held] == [HeldPhase.ENDED]
