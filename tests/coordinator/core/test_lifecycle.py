@@ -2,7 +2,7 @@
 
 import pytest
 
-from ffmesh_coordinator.core.lifecycle import ENDED, LIFECYCLE, IllegalStep, Phase, Step, stepped
+from ffmesh_coordinator.core.lifecycle import ENDED, FIRST, HELD, LIFECYCLE, IllegalStep, Phase, Step, stepped
 
 ABSENT = [(phase, step) for phase in Phase for step in Step if step not in LIFECYCLE[phase]]
 
@@ -19,7 +19,7 @@ def test_an_end_can_be_reached_from_every_phase() -> None:
 
 
 def test_every_phase_can_be_reached() -> None:
-    reached = {Phase.QUEUED}
+    reached = {FIRST}
     for _ in Phase:
         reached |= {after for phase in reached for after in LIFECYCLE[phase].values()}
     assert reached == set(Phase)
@@ -31,6 +31,19 @@ def test_what_is_not_in_the_table_is_illegal(phase: Phase, step: Step) -> None:
         stepped(phase, step)
 
 
-@pytest.mark.parametrize("phase", sorted(set(Phase) - ENDED))
-def test_every_open_job_can_be_cancelled(phase: Phase) -> None:
+@pytest.mark.parametrize("phase", sorted(set(Phase) - ENDED - {Phase.COMMITTING}))
+def test_every_open_job_that_has_no_permission_to_commit_can_be_cancelled(phase: Phase) -> None:
     assert stepped(phase, Step.CANCEL) is Phase.CANCELLED
+
+
+def test_what_has_permission_to_commit_cannot_be_cancelled() -> None:
+    assert Step.CANCEL not in LIFECYCLE[Phase.COMMITTING]
+
+
+@pytest.mark.parametrize("phase", sorted(HELD))
+def test_what_an_agent_has_can_be_tried_again(phase: Phase) -> None:
+    assert stepped(phase, Step.TRY_AGAIN) is Phase.QUEUED
+
+
+def test_what_has_succeeded_is_never_opened_again() -> None:
+    assert {phase for phase in Phase if Step.REOPEN in LIFECYCLE[phase]} == ENDED - {Phase.SUCCEEDED}
