@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SIGTERM, SIGKILL = 15, 9
 SUPERSEDED = 78
+SYNC_SECONDS = [0.01, 0.2, 5.0]
+"""A memory card, or a share, may take its time."""
+
 KEEP_AWAY = 1.0
 """Seconds before a service manager starts an agent again."""
 
@@ -242,7 +245,7 @@ class AgentPart(Part):
             case effects.SealOutput(result=result):
                 self.later(dice.uniform(0.0, 0.3), "seals", lambda: self._seal(result))
             case effects.CommitOutput(attempt=attempt, until=until):
-                self.later(dice.uniform(0.0, 0.2), "journals the commit", lambda: self._begin_commit(attempt, until))
+                self.later(dice.choice(SYNC_SECONDS), "journals the commit", lambda: self._begin_commit(attempt, until))
             case effects.DropOutput(attempt=attempt):
                 self.disk.notes.pop(attempt, None)
             case effects.KeepResult(result=result):
@@ -290,7 +293,7 @@ class AgentPart(Part):
             program.stream.write(output)
             self._pump(program)
         code = world.dice.choice([0, 0, 0, 0, 1])
-        seconds = world.dice.choice([0.05, 1.0, 5.0, 30.0])
+        seconds = world.dice.choice([0.05, 1.0, 5.0, 30.0, 150.0])
         self._on_machine(seconds, "program ends", lambda: self._end(program, code, None))
 
     def _watch(self, program: Program) -> None:
@@ -367,7 +370,7 @@ class AgentPart(Part):
 
     def _begin_commit(self, attempt: str, until: float) -> None:
         self.disk.notes[attempt].committing = True
-        self.later(self.world.dice.uniform(0.0, 0.2), "renames", lambda: self._rename(attempt, until))
+        self.later(self.world.dice.choice(SYNC_SECONDS), "renames", lambda: self._rename(attempt, until))
 
     def _rename(self, attempt: str, until: float) -> None:
         note = self.disk.notes[attempt]

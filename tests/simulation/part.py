@@ -22,6 +22,7 @@ class Part:
         self.name = name
         self.alive = False
         self.frozen = False
+        self.parted = False
         self.life = ""
         self.line: Line | None = None
         self.connection = 0
@@ -112,6 +113,15 @@ class Part:
         life = self.life
         self.world.after(seconds, f"{self.name}: {what}", lambda: self.do(action) if self.life == life else None)
 
+    def part_from_broker(self, seconds: float) -> None:
+        """The network is there for all others."""
+        self.parted = True
+        self.do(self.cut_off)
+        self.world.after(seconds, f"{self.name} can reach the broker again", self.rejoin_broker)
+
+    def rejoin_broker(self) -> None:
+        self.parted = False
+
     # --- the broker ---------------------------------------------------------------------------------------------------
 
     def reconnect(self) -> None:
@@ -126,7 +136,7 @@ class Part:
             deliver=lambda packet: self.do(lambda: self.hear(packet)) if self.life == life else None,
             lost=lambda: self.do(self.cut_off) if self.life == life else None,
         )
-        if self.world.broker.connect(line):
+        if not self.parted and self.world.broker.connect(line):
             self.line = line
             self.connected()
         else:

@@ -27,6 +27,11 @@ STORY_LINES = 60
 CALM_SECONDS = 900.0
 """After the faults: time for leases to run out and for every try that a job has left."""
 
+SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client"]
+"""Nobody is away for as long as a lease."""
+
+LONG_FAULTS = [*SHORT_FAULTS, "freeze", "freeze", "sleep", "partition", "partition", "clone", "disk"]
+
 LOOK_EVERY = 10.0
 QUIET_SECONDS = 40.0
 """When all is done it is watched for so long: the end must stay the end, and what is kept must be let go."""
@@ -51,6 +56,7 @@ class World:
         self._order = 0
         self._clones = 0
         self._long_away = False
+        self._is_hard = self.dice.random() < 0.7
         self._faulty_for = faulty_for
         self.weather = weather or Weather(
             drop=self.dice.choice([0.0, 0.02, 0.2]),
@@ -133,6 +139,7 @@ class World:
         self.coordinator.clear_disk()
         for part in [self.coordinator, *self.agents]:
             part.thaw()
+            part.rejoin_broker()
             part.start()
 
     def _client(self, number: int) -> Part:
@@ -178,9 +185,12 @@ class World:
             return
         agent = self.dice.choice(self.agents)
         part = self.dice.choice([self.coordinator, agent, agent])
-        match self.dice.choice(["kill", "kill", "cut", "broker", "client", "freeze", "sleep", "clone", "disk"]):
+        match self.dice.choice(LONG_FAULTS if self._is_hard else SHORT_FAULTS):
             case "kill":
                 self.crash(part)
+            case "partition":
+                self.say(f"{part.name} cannot reach the broker")
+                part.part_from_broker(self._long())
             case "freeze":
                 self.say(f"{part.name} is frozen")
                 part.freeze(self._long())
@@ -271,9 +281,11 @@ class World:
             raise Broken(f"retained though no job runs: {left}")
 
     def _check_loss(self, job: Job) -> None:
-        """No direct job is called lost whose result was on its agent's disk, if nobody was away for a whole lease."""
+        """While nobody is away for as long as a lease, no lease ends, and no result that is on a disk is overlooked."""
         if job.kind is not JobKind.DIRECT or job.reason_code is not ReasonCode.LOST or self._long_away:
             return
+        if "lease" in (job.reason or ""):
+            raise Broken(f"job {job.id} was stranded: {job.reason}")
         kept_at = self.truth.kept_at.get(job.attempts[-1].id)
         if kept_at is not None and kept_at < self.truth.ended_at[job.id]:
             raise Broken(f"job {job.id} was called lost, though its result was on disk {kept_at:.3f}")
