@@ -9,7 +9,7 @@ from ffmesh_coordinator.core.lifecycle import Phase
 from ffmesh_protocol import times
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.reports import Claim, FailureKind, HeldPhase
-from ffmesh_protocol.messages.requests import Cancel
+from ffmesh_protocol.messages.requests import Cancel, Retry
 from ffmesh_protocol.reasons import ReasonCode
 from support.coordinating import JOB, Story, held, hello, holding, submit
 
@@ -124,6 +124,12 @@ def test_a_cancelled_job_whose_agent_died_is_cancelled_and_not_lost() -> None:
     story.client_says(Cancel(job=JOB))
     story.agent_is_gone()
     assert (story.saved().phase, story.saved().reason_code) == (Phase.CANCELLED, ReasonCode.CANCELLED)
+
+
+def test_a_job_that_was_cancelled_while_it_waited_for_its_next_try_waits_no_more_when_a_person_says_retry() -> None:
+    story = resting(JobKind.DIRECT)
+    story.client_says(Cancel(job=JOB)).client_says(Retry(job=JOB)).disk_answers()
+    assert len(story.offered()) == 1
 
 
 def test_a_cancelled_job_does_not_come_back_when_its_wait_would_have_been_over() -> None:

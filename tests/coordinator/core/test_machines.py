@@ -125,10 +125,11 @@ def test_jobs_that_fail_on_one_agent_and_succeed_on_another_are_laid_to_the_char
         second = story.is_taken(who=NAS, life=NAS_LIFE)
         story.ends(second, who=NAS, life=NAS_LIFE, job=job(number))
         assert story.phase(job(number)) is Phase.SUCCEEDED
-        if number < times.COOL_DOWN_AFTER - 1:
-            story.agent_is_gone(NAS, NAS_LIFE)
+        story.agent_is_gone(NAS, NAS_LIFE)
     story.client_says(submit(job(999)))
-    assert story.one(Tell).receiver == NAS
+    assert story.offered() == []
+    said = "pi, the only agent that can run it, rests: 3 jobs in a row failed there"
+    assert story.core.view(story.disk[job(999)]).reason == said
 
 
 def test_a_job_that_a_resting_agent_declines_does_not_wake_it() -> None:
@@ -240,6 +241,14 @@ def test_a_slot_is_free_again_when_its_attempt_has_ended() -> None:
     assert story.offered() == []
     story.ends(attempt)
     assert len(story.offered()) == 1
+
+
+def test_what_both_know_of_takes_one_slot_and_not_two() -> None:
+    story = Story().agent_comes(slots=2).client_says(submit())
+    attempt = story.is_taken()
+    story.agent_says(holding(held(attempt, HeldPhase.RUNNING)))
+    assert len(story.client_says(submit(job(1))).offered()) == 1
+    assert story.client_says(submit(job(2))).offered() == []
 
 
 def test_what_an_agent_says_that_it_holds_takes_its_slots_though_nobody_here_knows_of_it() -> None:

@@ -171,7 +171,12 @@ def test_a_decision_costs_no_more_with_thousands_of_jobs_in_the_queue_than_with_
 def test_changes_that_nobody_asks_about_are_not_remembered_for_ever() -> None:
     roster, matching = crowd(3)
     matching.best_for(WISHES[0])
+    gone = roster.get("pi-0000")
+    assert gone is not None
+    gone.gone = True
+    matching.changed(gone)
     ash = there(roster.met("ash"), cpu=50)
+    ash.booked = dict.fromkeys((str(number) for number in range(49)), "cpu")
     for _ in range(5 * LOG):
         matching.changed(ash)
     assert len(matching._log) <= 2 * LOG
