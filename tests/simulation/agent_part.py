@@ -293,7 +293,7 @@ class AgentPart(Part):
             program.stream.write(output)
             self._pump(program)
         code = world.dice.choice([0, 0, 0, 0, 1])
-        seconds = world.dice.choice([0.05, 1.0, 5.0, 30.0, 150.0])
+        seconds = world.dice.choice([0.05, 1.0, 5.0, 30.0, 150.0, 150.0])
         self._on_machine(seconds, "program ends", lambda: self._end(program, code, None))
 
     def _watch(self, program: Program) -> None:
@@ -315,9 +315,7 @@ class AgentPart(Part):
             code, by = (0, None) if polite else (None, signal)
             self._on_machine(after, f"signal {signal}", lambda: self._end(program, code, by))
 
-    def _end(
-        self, program: Program, exit_code: int | None, signal: int | None, *, by_deadline: bool = False
-    ) -> None:
+    def _end(self, program: Program, exit_code: int | None, signal: int | None, *, by_deadline: bool = False) -> None:
         if not program.running:
             return
         program.running = False
@@ -377,9 +375,7 @@ class AgentPart(Part):
         if self.now >= until:
             note.committing = False
             self.feed(
-                events.OutputNotCommitted(
-                    attempt=attempt, sentence="too late", failure=FailureKind.NODE, too_late=True
-                )
+                events.OutputNotCommitted(attempt=attempt, sentence="too late", failure=FailureKind.NODE, too_late=True)
             )
             return
         self.world.truth.renamed(note.job, attempt, self.world.coordinator.jobs.get(note.job), self.world.now)

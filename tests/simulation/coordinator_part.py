@@ -151,9 +151,21 @@ class CoordinatorPart(Part):
                 raise Broken(f"job {job.id} had ended as {before.phase} and was changed to {job.phase}")
         if before is not None and job.attempts[: len(before.attempts) - 1] != before.attempts[:-1]:
             raise Broken(f"job {job.id} has another history than before")
+        self._check_last_end(job)
         if job.has_ended:
             self.world.truth.ended_at[job.id] = self.world.now
         self.jobs[job.id] = job
+
+    def _check_last_end(self, job: Job) -> None:
+        """What is written of an attempt's end is what truly happened to it, and to no other."""
+        last = job.attempts[-1] if job.attempts else None
+        if last is None or last.ended_at is None or (last.exit_code is None and last.signal is None):
+            return
+        run = self.world.truth.runs.get(last.id)
+        if run is None and last.signal is not None:
+            return  # killed by its warden before it had begun
+        if run is None or (run.exit_code, run.signal) != (last.exit_code, last.signal):
+            raise Broken(f"attempt {last.id} of job {job.id} is said to have ended as another did")
 
 
 def _needs_no_disk(effect: effects.Effect) -> bool:

@@ -37,8 +37,8 @@ QUIET_SECONDS = 40.0
 """When all is done it is watched for so long: the end must stay the end, and what is kept must be let go."""
 
 YEAR = 365 * 86_400.0
-LONG_FREEZES = [3.0, 8.0, 20.0, 45.0, 80.0]
-"""Seconds: shorter than a silence, than the keepalive, than each kind of lease, and longer than all."""
+LONG_FREEZES = [3.0, 8.0, 20.0, 75.0, 100.0]
+"""Seconds: shorter than a silence, longer than the keepalive, than a lease, and than a lease that was just renewed."""
 
 
 class World:
@@ -119,7 +119,8 @@ class World:
         jobs = self.coordinator.jobs.values()
         waits = any(isinstance(client, RunPart) and client.alive for client in self.clients)
         said = all(client.has_said_all for client in self.clients if isinstance(client, SubmitPart))
-        return said and not waits and all(job.has_ended for job in jobs)
+        awake = not any(part.frozen or part.parted for part in [self.coordinator, *self.agents])
+        return awake and said and not waits and all(job.has_ended for job in jobs)
 
     def _run_until(self, end: float) -> None:
         while self._heap and self._heap[0][0] <= end:
@@ -131,6 +132,7 @@ class World:
         self.now = end
 
     def _calm(self) -> None:
+        """No fault begins any more. Who is frozen or parted from the broker goes on when its time has come."""
         self.say("--- the faults stop ---")
         self.faulty = False
         self.weather.drop = self.weather.repeat = 0.0
@@ -138,8 +140,6 @@ class World:
         self.broker.start()
         self.coordinator.clear_disk()
         for part in [self.coordinator, *self.agents]:
-            part.thaw()
-            part.rejoin_broker()
             part.start()
 
     def _client(self, number: int) -> Part:
@@ -160,7 +160,7 @@ class World:
             timeout_seconds=self.dice.choice([None, None, 3.0]),
             labels={},
             after=() if kind is JobKind.INTERACTIVE else tuple(parent.job for parent in parents),
-            max_attempts={JobKind.INTERACTIVE: 1, JobKind.DIRECT: self.dice.choice([1, 1, 3]), JobKind.STAGED: 3}[kind],
+            max_attempts={JobKind.INTERACTIVE: 1, JobKind.DIRECT: self.dice.choice([1, 3]), JobKind.STAGED: 3}[kind],
             outputs=outputs,
         )
         if kind is JobKind.INTERACTIVE:
@@ -263,6 +263,9 @@ class World:
             runs = [self.truth.runs[name] for name in self.truth.of_job[job.id]]
             if job.phase is Phase.SUCCEEDED and not any(run.exit_code == 0 and not run.stopped for run in runs):
                 raise Broken(f"job {job.id} counts as succeeded, and no program of it ended so")
+            last = self.truth.runs.get(job.attempts[-1].id) if job.attempts else None
+            if job.phase is Phase.SUCCEEDED and (last is None or last.exit_code != 0 or last.stopped):
+                raise Broken(f"job {job.id} succeeded by an attempt that did not")
             if job.kind is JobKind.STAGED and job.phase is Phase.SUCCEEDED and not self.truth.commits[job.id]:
                 raise Broken(f"job {job.id} counts as succeeded, and its output is not in place")
             if len(job.tries) > job.asked.max_attempts:

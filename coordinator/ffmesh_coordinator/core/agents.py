@@ -139,6 +139,8 @@ class Agents:
                     job = self._job_of(agent, result.attempt)
                     if job is not None:
                         self._jobs.finish(job, result)
+                    if agent.held.pop(result.attempt, None) is not None:
+                        self._desk.matching.changed(agent)  # its slot is free at once, not with the next `holding`
                     self._jobs.settle(name, life, result.attempt)
             case Tail():
                 self._tails.arrived(word)
@@ -184,7 +186,7 @@ class Agents:
                 continue
             if attempt.agent_life == agent.life:
                 self._unlisted(agent, job, attempt.id, said.heard)
-            elif _is_heir(agent, attempt):
+            elif _is_heir(agent, attempt) or _can_be_lost_at_once(job):
                 self._jobs.lose(job, f"agent {agent.name} started anew while it had the job")
         self._renew(agent, said)
 
@@ -258,6 +260,8 @@ class Agents:
         if pending is None or pending.agent != agent.name:
             return
         self._offers.take_back(attempt)
+        if agent.resting is not None:
+            return  # for longer than this would be
         agent.resting = "it has just declined a job"
         self._desk.matching.changed(agent)
         self._desk.deadlines.set(About.PATIENCE, agent.name, self._desk.after(DECLINED_REST))
@@ -338,7 +342,7 @@ class Agents:
         """A client that waits is told at once. What is written aside can be done by another at once, as nobody gave
         leave to put it in place. What is written in place is another's only when its lease has run out."""
         for job in self._desk.ledger.held_by(name):
-            if job.kind is not JobKind.DIRECT and job.phase is not Phase.COMMITTING:
+            if _can_be_lost_at_once(job):
                 self._jobs.lose(job, sentence)
 
     def lease_over(self, job: Job) -> None:
@@ -392,6 +396,11 @@ def _speaks_for(agent: Agent, job: Job) -> bool:
     """Whether the agent's life is the one that holds the job, or the only heir of that one."""
     attempt = job.attempt
     return attempt is not None and (attempt.agent_life == agent.life or _is_heir(agent, attempt))
+
+
+def _can_be_lost_at_once(job: Job) -> bool:
+    """It writes nothing in place, or nobody gave leave to."""
+    return job.kind is not JobKind.DIRECT and job.phase is not Phase.COMMITTING
 
 
 def _is_heir(agent: Agent, attempt: Attempt) -> bool:

@@ -76,6 +76,9 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
     for wanted, meets in _requirements(wish):
         left = [agent for agent in working if meets(agent)]
         if not left:
+            torn = next((agent for agent in here if not agent.wanted_draining and meets(agent)), None)
+            if torn is not None:
+                return f"no agent online has all that it needs; {torn.name} has {wanted}, but {lacks(torn, wish)}"
             return f"no agent online has {wanted}{_else_where(agents, working, meets, utc)}"
         working = left
     return "no agent can run it now"
@@ -84,6 +87,9 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
 def _requirements(wish: Wish) -> Iterator[tuple[str, Callable[[Agent], bool]]]:
     """Each with its words, said after `has`; what an agent must be able to do first stands first."""
     needs = wish.needs
+
+    def has_spoken(agent: Agent) -> bool:
+        return agent.online and agent.current_advert is not None
 
     def knows_kind(agent: Agent) -> bool:
         return agent.advert is not None and wish.kind.value in agent.advert.features
@@ -94,6 +100,7 @@ def _requirements(wish: Wish) -> Iterator[tuple[str, Callable[[Agent], bool]]]:
     def has_slots(agent: Agent) -> bool:
         return agent.total(needs.slot) > 0
 
+    yield "said yet what it can do", has_spoken
     yield f"a version that knows {wish.kind} jobs", knows_kind
     yield f"{needs.program} on its list", lists
     for root in needs.roots:

@@ -25,7 +25,7 @@ from ffmesh_protocol.keys import SealedFor
 from ffmesh_protocol.messages.answers import Assigned, Assignment, End, Ended
 from ffmesh_protocol.messages.jobs import AttemptState, JobKind, Progress
 from ffmesh_protocol.messages.orders import Audience, Cancels, Commit, Grant, Grants, Settled, Stop
-from ffmesh_protocol.messages.reports import Result, StreamLengths
+from ffmesh_protocol.messages.reports import FailureKind, Result, StreamLengths
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.names import agent as agent_principal
 from ffmesh_protocol.names import client as client_principal
@@ -38,6 +38,10 @@ STEP_OF_END: Final = {
     AttemptState.LOST: Step.FAIL,
     AttemptState.CANCELLED: Step.CANCEL,
 }
+
+
+BLAMED: Final = frozenset({FailureKind.TRANSIENT, FailureKind.NODE})
+"""A program that was not started for one of these lies with the agent; for any other, with the job."""
 
 
 class Jobs:
@@ -384,7 +388,7 @@ class Jobs:
             if agent is not None:
                 agent.failures = agent.rests = 0
             blamed = {each.agent for each in job.tries if each.state is AttemptState.FAILED} - {ended.agent}
-        elif ended.state is AttemptState.FAILED and ended.started_at is None:
+        elif ended.state is AttemptState.FAILED and ended.started_at is None and ended.failure in BLAMED:
             blamed = {ended.agent}
         else:
             return

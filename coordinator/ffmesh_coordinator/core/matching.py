@@ -26,7 +26,10 @@ class Candidates:
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
         self.read = 0
+        self._looks = 0
         self._versions: dict[str, int] = {}
+        """Of each agent that could take it: the look whose entry counts. No two looks have the same number, so that an
+        agent that comes back is not taken for what it was before it went."""
         self._heap: list[tuple[Preference, int, str]] = []
 
     def __len__(self) -> int:
@@ -38,8 +41,8 @@ class Candidates:
         if not is_able(agent, self.wish):
             self._versions.pop(agent.name, None)
             return
-        version = self._versions.get(agent.name, 0) + 1
-        self._versions[agent.name] = version
+        self._looks += 1
+        version = self._versions[agent.name] = self._looks
         if agent.free(self.wish.needs.slot) > 0:
             heapq.heappush(self._heap, (preference(agent, self.wish), version, agent.name))
         if len(self._heap) > 4 * len(self._versions) + 16:

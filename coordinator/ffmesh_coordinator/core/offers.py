@@ -33,9 +33,12 @@ class Offers:
             if chosen is None:
                 return
             bucket, job_id = chosen
-            best = matching.best_for(bucket.wish)
             job = desk.ledger.get(job_id)
-            if best is not None and job is not None:
+            if job is None:
+                queue.discard(job_id)  # a bug of ours, and no reason to go round for ever
+                continue
+            best = matching.best_for(bucket.wish)
+            if best is not None:
                 agent, able = best
                 self._offer(job, agent, why_there(agent, bucket.wish, able))
 

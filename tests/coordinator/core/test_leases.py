@@ -285,14 +285,21 @@ def test_a_later_life_on_the_same_machine_ends_the_leases_of_the_earlier_one(kin
 
 
 @pytest.mark.parametrize(("boot", "spool"), [("another", "spool"), ("boot", "another"), ("", ""), ("other", "other")])
-@pytest.mark.parametrize("kind", list(JobKind))
-def test_a_copy_of_the_machine_ends_no_lease(kind: JobKind, boot: str, spool: str) -> None:
+def test_a_copy_of_the_machine_ends_no_lease(boot: str, spool: str) -> None:
     story = Story()
-    story.runs(kind, max_attempts=2)
+    story.runs(JobKind.DIRECT, max_attempts=2)
     story.agent_comes(NAS, NAS_LIFE)
     story.agent_says(hello(boot=boot, spool=spool), life=LATER_LIFE)
     story.none(SaveJob)
     assert story.offered() == []
+
+
+def test_a_staged_job_need_not_wait_for_the_lease_of_a_life_that_another_machine_has_followed() -> None:
+    story = Story()
+    story.runs(JobKind.STAGED, max_attempts=2)
+    story.agent_comes(NAS, NAS_LIFE)
+    story.agent_says(hello(boot="another"), life=LATER_LIFE)
+    assert len(story.offered()) == 1
 
 
 def test_who_names_neither_boot_nor_spool_is_nobodys_heir() -> None:

@@ -272,8 +272,7 @@ def test_what_was_granted_before_a_restart_takes_its_slot_after_it() -> None:
     story = story.restarted()
     assert story.agent_comes().offered() == []  # what it was granted may be on its way to it
     assert story.agent_says(hello(held(attempt, HeldPhase.RUNNING))).offered() == []
-    story.ends(attempt).agent_says(holding())
-    assert len(story.offered()) == 1
+    assert len(story.ends(attempt).offered()) == 1  # it is free with the result, not only with the next `holding`
 
 
 def test_the_agent_with_the_larger_share_of_free_slots_is_chosen() -> None:
