@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.outside import GENEROUS, Mesh, ending, finished, mesh
+from end_to_end.outside import GENEROUS, PYTHON, Mesh, ending, finished, mesh
 
 RAW_VIDEO = shlex.split("-f lavfi -i testsrc2=size=640x360:rate=25 -frames:v 87 -pix_fmt yuv420p -f rawvideo -")
 """30 MB, the same at each run."""
@@ -92,6 +92,20 @@ def test_every_byte_there_is_comes_through(running: Mesh) -> None:
     """Not only text: zero bytes, carriage returns, and no line end at the end."""
     done = running.run("sh", "-c", r"printf '\000\001\r\n\377\376\r0%%\r\033[1m'; printf 'x\r' >&2")
     assert (done.stdout, done.stderr) == (b"\0\x01\r\n\xff\xfe\r0%\r\x1b[1m", b"x\r")
+
+
+@pytest.mark.parametrize("messages", ["2>&-", "2>/dev/full"])
+def test_a_program_whose_messages_nobody_can_take_goes_on_as_it_would_here(running: Mesh, messages: str) -> None:
+    line = [*PYTHON, "ffmesh_client", "run", "--", "sh", "-c", "echo lost >&2; echo found; echo lost >&2"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {messages}', "sh", *line],
+        env=running.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        timeout=GENEROUS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, b"found\n")
 
 
 def test_output_is_seen_while_the_program_still_runs(running: Mesh, films: Path) -> None:
