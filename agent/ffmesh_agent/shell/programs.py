@@ -23,6 +23,7 @@ from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.tails import Tails
+from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.messages.orders import Grant
@@ -101,8 +102,11 @@ class Programs:
                     stdout=streams.stdout.writes,
                     stderr=streams.stderr.writes,
                     extra={PROGRESS_DESCRIPTOR: streams.progress.writes} if streams.progress else None,
+                    program_called=media.printable(grant.program),
+                    folder_called=media.printable(media.shown((grant.cwd,))) if grant.cwd else "of its own",
                 )
             except NotStarted as error:
+                log.warning("%s: %r in %r: %s", grant.attempt, wanted.argv[0], wanted.folder, error.sentence)
                 self._not_started(grant, ReasonCode.NOT_STARTED, error.sentence)
             except OSError as error:
                 self._not_started(grant, ReasonCode.NOT_STARTED, f"no pipes for it: {error.strerror}")
