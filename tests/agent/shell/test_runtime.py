@@ -205,6 +205,33 @@ async def test_a_second_agent_in_one_home_and_a_bad_file_end_with_2_and_one_line
         assert line.startswith(f"ffmesh-agent: {home / 'agent.toml'}: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [([], "--config FILE"), (["--config"], "--config"), (["--config", "x", "--nonsense"], "--nonsense")],
+)
+def test_wrong_usage_is_one_line_that_says_what_to_do(words: list[str], what: str) -> None:
+    run = subprocess.run([sys.executable, "-m", "ffmesh_agent", *words], check=False, capture_output=True, text=True)
+    (line,) = run.stderr.splitlines()
+    assert (run.returncode, run.stdout) == (2, "")
+    assert line.startswith("ffmesh-agent: ")
+    assert what in line
+    assert "--help" in line
+
+
+def test_a_home_in_which_nothing_can_be_made_is_one_line(tmp_path: Path) -> None:
+    home = home_in(tmp_path, 1)
+    (home / "agent.lock").mkdir()
+    run = subprocess.run(
+        [sys.executable, "-m", "ffmesh_agent", "--config", home / "agent.toml"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    (line,) = run.stderr.splitlines()
+    assert run.returncode == 2
+    assert str(home) in line
+
+
 def test_nothing_that_an_idle_agent_does_not_need_is_imported() -> None:
     script = "import sys, ffmesh_agent.__main__; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
