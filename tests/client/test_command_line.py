@@ -1,6 +1,7 @@
 """What `ffmesh` makes of its command line, without a mesh."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ffmesh_client.__main__ import COMMANDS, EXIT_CODES, main
+from ffmesh_client.command_line import COMMANDS, EXIT_CODES, main
 
 OURS = ("run", "submit", "jobs", "job", "wait", "cancel", "logs", "agents", "agent", "drain", "resume")
 CONFIG = """\
@@ -153,7 +154,7 @@ def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_no_closed_descriptor_is_taken_by_something_else(closed: str) -> None:
     look = (
-        "import os, sys; from ffmesh_client.__main__ import main; main(['job', 'x']);"
+        "import os, sys; from ffmesh_client.command_line import main; main(['job', 'x']);"
         "file = os.open('/dev/zero', os.O_RDONLY); sys.exit(0 if file > 2 else 9)"
     )
     program = [sys.executable, "-c", look]
@@ -169,9 +170,41 @@ def test_a_reader_that_has_left_is_no_noise() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+INTERRUPTED_AT = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+sys.argv = ["ffmesh", "jobs", "--config", {config!r}]
+from ffmesh_client.__main__ import entry
+entry()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [("argparse", -signal.SIGINT), ("ffmesh_client.commands.jobs", -signal.SIGINT), ("asyncio", 130)],
+)
+def test_a_ctrl_c_while_things_are_imported_ends_us_without_a_traceback(module: str, code: int, tmp_path: Path) -> None:
+    written = tmp_path / "client.toml"
+    written.write_text(CONFIG, encoding="utf-8")
+    look = INTERRUPTED_AT.format(module=module, config=str(written))
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_a_ctrl_c_that_our_parent_ignores_is_ignored_from_the_first_moment(tmp_path: Path) -> None:
+    look = INTERRUPTED_AT.format(module="argparse", config=str(tmp_path / "none.toml"))
+    program = [sys.executable, "-c", look]
+    done = subprocess.run(["sh", "-c", 'trap "" INT; exec "$@"', "sh", *program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+
+
 def test_to_say_what_is_wrong_imports_neither_mqtt_nor_rich() -> None:
     look = (
-        "import sys; from ffmesh_client.__main__ import main; main(['run', '--config', '/nowhere', '--', 'true']);"
+        "import sys; from ffmesh_client.command_line import main; main(['run', '--config', '/nowhere', '--', 'true']);"
         "print(sorted({'asyncio', 'paho', 'aiomqtt', 'rich', 'cryptography', 'ulid'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
