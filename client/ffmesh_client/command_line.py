@@ -10,6 +10,7 @@ Here an error becomes one line on standard error and an exit code, never a trace
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final, NamedTuple, NoReturn, Protocol, cast
@@ -185,7 +186,8 @@ def _leave(sentence: str) -> NoReturn:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"ffmesh: {sentence}", file=sys.stderr)
+    with suppress(OSError):  # the code says it all the same
+        print(f"ffmesh: {sentence}", file=sys.stderr)
     return code
 
 

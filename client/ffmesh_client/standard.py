@@ -1,9 +1,27 @@
 """The process's standard streams and its Ctrl-C, as the commands want to find them."""
 
+import io
 import os
 import signal
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class _StandardOutput(io.FileIO):
+    """Tells that standard output failed, and not some other file."""
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            from ffmesh_client.errors import OutputLost
+
+            raise OutputLost(f"standard output cannot be written: {error.strerror}") from error
 
 
 def hold() -> None:
@@ -20,6 +38,19 @@ def hold() -> None:
     if None in nowhere:
         sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
         sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+    is_the_processs_own = sys.stdout is sys.__stdout__
+    if is_the_processs_own:
+        sys.stdout = _telling(sys.stdout)
+
+
+def _telling(stdout: TextIO) -> TextIO:
+    stdout.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_StandardOutput(1, "w", closefd=False)),
+        encoding=stdout.encoding,
+        errors=stdout.errors,
+        line_buffering=bool(stdout.line_buffering),
+    )
 
 
 def silence_stdout() -> None:

@@ -170,6 +170,28 @@ def test_a_reader_that_has_left_is_no_noise() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("words", [("--help",), ("jobs", "--help"), ("--version",)])
+def test_a_full_disk_under_standard_output_is_one_line_and_exit_code_1(words: tuple[str, ...]) -> None:
+    done = ffmesh_with(*words, redirected=">/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "ffmesh: standard output cannot be written: No space left on device\n"
+
+
+def test_a_complaint_that_cannot_be_written_leaves_the_exit_code_as_it_is() -> None:
+    for redirected in ("2>/dev/full", "2>&-"):
+        assert ffmesh_with("nonsense", redirected=redirected).returncode == 2
+        assert ffmesh_with("jobs", "--nonsense", redirected=redirected).returncode == 2
+        assert ffmesh_with("job", "x", redirected=redirected).returncode == 1
+        assert ffmesh_with("jobs", "--config", "/nowhere", redirected=redirected).returncode == 2
+
+
+def ffmesh_with(*words: str, redirected: str) -> "subprocess.CompletedProcess[str]":
+    program = [sys.executable, "-m", "ffmesh_client", *words]
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirected}', "sh", *program], capture_output=True, text=True, check=False
+    )
+
+
 INTERRUPTED_AT = """
 import os, signal, sys
 class Finder:
