@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.outside import Mesh, ending, finished, gone, mesh, number_in, programs_with, taken, until
+from end_to_end.outside import PYTHON, Mesh, ending, finished, gone, mesh, number_in, programs_with, taken, until
 
 ENDLESS = shlex.split("-re -f lavfi -i testsrc=size=64x64:rate=25 -metadata")
 
@@ -44,6 +44,32 @@ def test_an_interrupted_run_cancels_its_job_and_waits_for_the_end(
         assert finished(command)[0] == code
         gone(ffmpeg)
         assert running.until_job(job, "cancelled")["reason_code"] == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_a_signal_that_our_parent_ignores_ends_nothing(running: Mesh, place: Path, name: str) -> None:
+    number = signal.Signals[f"SIG{name}"]
+    script = 'touch "$0/runs"; while [ ! -e "$0/go" ]; do sleep 0.02; done; echo to its end'
+    ours = [*PYTHON, "ffmesh_client", "run", "--", "sh", "-c", script, place]
+    command = subprocess.Popen(
+        ["sh", "-c", f'trap "" {name}; exec "$@"', "sh", *ours],
+        env=running.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with ending(command):
+        until((place / "runs").exists, "the program runs")
+        assert _ignores(command.pid, number)
+        command.send_signal(number)
+        (place / "go").touch()
+        assert finished(command) == (0, b"to its end\n", b"")
+
+
+def _ignores(pid: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 def test_a_run_whose_reader_has_left_ends_its_program(running: Mesh, place: Path) -> None:
