@@ -50,7 +50,7 @@ def test_an_interrupted_run_cancels_its_job_and_waits_for_the_end(
 def test_a_signal_that_our_parent_ignores_ends_nothing(running: Mesh, place: Path, name: str) -> None:
     number = signal.Signals[f"SIG{name}"]
     script = 'touch "$0/runs"; while [ ! -e "$0/go" ]; do sleep 0.02; done; echo to its end'
-    ours = [*PYTHON, "ffmesh_client", "run", "--", "sh", "-c", script, place]
+    ours: list[str | Path] = [*PYTHON, "ffmesh_client", "run", "--", "sh", "-c", script, place]
     command = subprocess.Popen(
         ["sh", "-c", f'trap "" {name}; exec "$@"', "sh", *ours],
         env=running.environment(),
