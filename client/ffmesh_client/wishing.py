@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from ffmesh_client.config import ClientConfig
-from ffmesh_client.core.submission import Surroundings, Wishes, submission
+from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, submission
 from ffmesh_client.ids import fresh_ulid
 from ffmesh_protocol.limits import LABEL_CHARS, SECONDS_MAX
 from ffmesh_protocol.messages.jobs import JobKind
@@ -61,7 +61,8 @@ def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig) -> Subm
         labels=dict(arguments.label),
         roots=_roots(arguments.root),
     )
-    return submission(fresh_ulid(), kind, arguments.line, wishes, _surroundings(), config.roots)
+    surroundings = _surroundings(arguments.line[1:], {**config.roots, **wishes.roots})
+    return submission(fresh_ulid(), kind, arguments.line, wishes, surroundings, config.roots)
 
 
 def _roots(words: list[str]) -> dict[str, str]:
@@ -72,11 +73,16 @@ def _roots(words: list[str]) -> dict[str, str]:
     return roots(words)
 
 
-def _surroundings() -> Surroundings:
+def _surroundings(words: list[str], roots: dict[str, str]) -> Surroundings:
     umask = os.umask(0)
     os.umask(umask)
+    folders = _folders(os.environ.get("PWD", ""))
+    strangers = in_need_of_real_places(words, roots)
+    asks_the_disk = strangers or len(in_need_of_real_places(folders, roots)) == len(folders)
     return Surroundings(
-        folders=_folders(os.environ.get("PWD", "")),
+        folders=folders,
+        real_roots={name: os.path.realpath(place) for name, place in roots.items()} if asks_the_disk else {},
+        real_paths={word: os.path.realpath(word) for word in strangers},
         environment=dict(os.environ),
         umask=umask & 0o777,
         stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),  # pyright: ignore[reportUnnecessaryComparison] - it is None when descriptor 0 is closed
@@ -87,11 +93,13 @@ def _folders(logical: str) -> tuple[str, ...]:
     """The working folder by the name that people know it by, links unresolved, if the shell told it and it is true."""
     try:
         physical = os.getcwd()  # noqa: PTH109 - a str; Path would normalise it
-        if logical.startswith("/") and os.path.samestat(os.stat(logical), os.stat(".")):  # noqa: PTH116 - as above
-            return (logical, physical)
     except OSError:
         return ()  # it was removed; relative arguments will not be found, absolute ones will
-    return (physical,)
+    try:
+        is_true = logical.startswith("/") and os.path.samefile(logical, ".")  # noqa: PTH121 - as above
+    except OSError:
+        is_true = False
+    return (logical, physical) if is_true else (physical,)
 
 
 def _priority(text: str) -> int:

@@ -1,9 +1,10 @@
 """Command lines become submits."""
 
+import msgspec
 import pytest
 
 from client.core.attached_world import JOB
-from ffmesh_client.core.submission import Surroundings, Wishes, submission
+from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, submission
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SUBMIT_BYTES
@@ -77,6 +78,41 @@ def test_a_folder_that_is_reached_by_a_link_counts_by_either_name() -> None:
         root="Movies", path="new"
     )
     assert submitted("ffmpeg", folders=("/home/me/films", "/media/movies")).cwd == RootPath(root="Movies", path="")
+
+
+REAL_ROOTS = {"Movies": "/mnt/disk1/movies"}
+
+
+def really(word: str, place: str, *, folder: str = "/home/me") -> Submit:
+    """With that argument, which is really there. /media/movies is really /mnt/disk1/movies."""
+    places = msgspec.structs.replace(surroundings(folder), real_roots=REAL_ROOTS, real_paths={word: place})
+    return submission(JOB, JobKind.DIRECT, ("ffmpeg", word), Wishes(labels={}, roots={}), places, ROOTS)
+
+
+def test_a_folder_that_only_its_real_place_puts_under_a_root_counts() -> None:
+    assert really("in.mkv", "", folder="/mnt/disk1/movies/new").cwd == RootPath(root="Movies", path="new")
+    assert really("in.mkv", "", folder="/mnt/disk1").cwd is None
+
+
+def test_an_argument_that_only_its_real_place_puts_under_a_root_is_named_as_it_is_there() -> None:
+    submit = really("/films/a.mkv", "/mnt/disk1/movies/old/a.mkv")
+    assert submit.args == ((RootPath(root="Movies", path="old/a.mkv"),),)
+    assert submit.needs.roots == ("Movies",)
+    odd = really("/films/\udcff", "/mnt/disk1/movies/\udcff")
+    assert odd.args == ((RootPath(root="Movies", path=""), RawBytes(base64="/w==")),)
+
+
+def test_an_argument_whose_real_place_lies_under_no_root_is_refused_as_it_was_written() -> None:
+    with pytest.raises(PathRefused, match="/films/secret"):
+        really("/films/secret", "/etc/secret")
+
+
+def test_an_argument_that_its_letters_put_under_a_root_stays_there_wherever_its_links_lead() -> None:
+    assert in_need_of_real_places(["/media/movies/link/a.mkv", "in.mkv", "-i", "/dev/null"], ROOTS) == []
+    assert in_need_of_real_places(["/media/movies/../x", "/films/a.mkv"], ROOTS) == [
+        "/media/movies/../x",
+        "/films/a.mkv",
+    ]
 
 
 def test_a_working_folder_that_was_removed_is_no_error() -> None:
