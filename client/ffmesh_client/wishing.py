@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
+from ffmesh_client import calling
 from ffmesh_client.config import ClientConfig
 from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, submission
 from ffmesh_client.ids import fresh_ulid
@@ -62,7 +63,21 @@ def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig) -> Subm
         roots=_roots(arguments.root),
     )
     surroundings = _surroundings(arguments.line[1:], {**config.roots, **wishes.roots})
-    return submission(fresh_ulid(), kind, arguments.line, wishes, surroundings, config.roots)
+    submit = submission(fresh_ulid(), kind, arguments.line, wishes, surroundings, config.roots)
+    if submit.cwd is None:
+        _tell_what_stays_here(arguments.line[1:])
+    return submit
+
+
+def _tell_what_stays_here(words: list[str]) -> None:
+    """The program starts in an empty folder, and somebody seems to count on this one."""
+    for word in words:
+        if not word.startswith(("/", "-")) and os.path.isfile(word):  # noqa: PTH113 - Path fails on a zero byte
+            calling.complain(
+                f"the program will not find {word}: this folder lies under no root, so it starts in an empty one; "
+                "--root NAME=PATH makes it one, if an agent has that root too"
+            )
+            return
 
 
 def _roots(words: list[str]) -> dict[str, str]:

@@ -115,6 +115,18 @@ def test_elsewhere_a_program_starts_in_an_empty_private_folder_that_does_not_sta
     until(lambda: not private.exists(), "the private folder is removed")
 
 
+def test_who_names_a_file_of_a_folder_under_no_root_is_told_that_it_stays_there(running: Mesh, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("here")
+    for command in ("run", "submit"):
+        done = running.ffmesh(command, "--", "sh", "-c", "true", "in.txt", cwd=tmp_path)
+        assert done.returncode == 0
+        assert done.stderr.decode().startswith(
+            "ffmesh: the program will not find in.txt: this folder lies under no root"
+        )
+        assert done.stderr.count(b"\n") == 1
+        assert running.ffmesh(command, "--", "sh", "-c", "true", "-in.txt", "out.txt", cwd=tmp_path).stderr == b""
+
+
 @pytest.mark.parametrize(
     "name",
     [
