@@ -138,6 +138,16 @@ def test_an_id_that_cannot_be_one_is_unknown_and_needs_no_broker(
         assert one_line(err), words
 
 
+def test_a_root_in_two_places_is_wrong_usage_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "client.toml"
+    written.write_text(CONFIG, encoding="utf-8")
+    for command in ("run", "submit"):
+        options = ("--config", str(written), "--root", f"X={tmp_path}", "--root", "X=/")
+        code, out, err = said(capsys, command, *options, "--", "true")
+        assert (code, out, one_line(err)) == (2, "", True)
+        assert f"--root X is said twice, at {tmp_path} and at /;" in err
+
+
 def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,16 @@ def test_a_root_of_an_agent_that_there_is_not_is_refused() -> None:
         merged(Options(), Said(agents=2, roots=[RootSaid(name="Films", path="/films", agent="agent-3")]))
 
 
+def test_a_root_in_two_places_is_refused_unless_they_are_of_different_agents(tmp_path: Path) -> None:
+    for agent in (None, "agent-2"):
+        twice = [RootSaid(name="Films", path=path, agent=agent) for path in ("/films", "/mnt")]
+        with pytest.raises(WrongUsage, match="Films is said twice, at /films and at /mnt"):
+            merged(Options(), Said(agents=2, roots=twice))
+    with pytest.raises(WrongUsage, match="twice"):
+        roots([f"Films={tmp_path}", "Films=/"])
+    assert roots([f"Films={tmp_path}", f"Films={tmp_path}/"]) == {"Films": str(tmp_path)}
+
+
 def test_a_kept_root_of_an_agent_that_is_not_started_now_is_kept_for_later() -> None:
     before = Options(agents=2, agent_roots={"agent-2": {"Films": "/mnt"}})
     assert merged(merged(before, Said(agents=1)), Said(agents=2)) == before
