@@ -124,6 +124,8 @@ def _run(words: list[str]) -> int:
     command = cast(Command, import_module(row.module))
     parser = _parser(name, row, command)
     arguments = parser.parse_args(rest)
+    if arguments.config == "":
+        parser.error("--config names no file: it is empty")
     if line is not None and not row.takes_program:
         parser.error(f"{name} takes no program: leave out `--` and what follows it")
     if row.takes_program and not line:

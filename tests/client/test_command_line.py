@@ -97,6 +97,9 @@ def one_line(text: str) -> bool:
         ("wait",),
         ("agent",),
         ("jobs", "--config"),
+        ("jobs", "--config", ""),
+        ("--config=", "run", "--", "true"),
+        ("--config", "", "doctor"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
