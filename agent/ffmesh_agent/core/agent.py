@@ -18,6 +18,7 @@ from ffmesh_agent.core.events import (
     CapabilitySeen,
     ClientStatusSeen,
     Connected,
+    ConnectFailed,
     CoordinatorSeen,
     CoordinatorSpoke,
     CoordinatorWord,
@@ -73,6 +74,12 @@ LEAVE_WITHIN: Final = 3.0
 TAKEN_OVER: Final = 78
 """The exit code that says: do not start me again."""
 
+NOT_A_MEMBER: Final = 77
+"""The exit code that says: the broker refuses this login. Whoever starts agents may do it again, later."""
+
+REFUSED_FOR: Final = 10.0
+"""A broker that has just been started again may not have all logins yet; one that refuses ours so long means it."""
+
 NOT_WHILE_CUT_OFF: Final = frozenset({About.FIRST_CREDIT, About.CLIENT_WILL, About.CLIENT_SILENCE})
 """Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
 
@@ -105,6 +112,8 @@ class Agent:
         self._told_heard = 0
         self._client_connections: dict[tuple[str, str], int] = {}
         self._woken_for: float | None = None
+        self._refused_since: float | None = None
+        self._goodbye = Leave(exit_code=0, sentence="stopped")
 
     # --- in and out ---------------------------------------------------------------------------------------------------
 
@@ -119,7 +128,7 @@ class Agent:
         if self._bench.held() != held:
             self._hold_soon()
         if desk.leaving and self._bench.is_idle():
-            self._leave(0, "stopped")
+            self._leave(self._goodbye)
         effects = desk.taken_effects()
         at = desk.deadlines.next()
         if at != self._woken_for:
@@ -157,7 +166,10 @@ class Agent:
                 self._connect(connection)
             case Disconnected():
                 desk.connected = False
+            case ConnectFailed(refused=refused):
+                self._could_not_connect(refused=refused)
             case Thawed():
+                self._refused_since = None
                 bench.count_silences()
             case Woken():
                 self._woken_for = None
@@ -191,7 +203,7 @@ class Agent:
             case LoadSampled(load=load):
                 self._beat(load)
             case StopAsked():
-                self._stop()
+                self._stop(self._goodbye)
             case _:
                 assert_never(event)
 
@@ -229,7 +241,8 @@ class Agent:
             case TailWanted(attempt=attempt, request=request):
                 desk.order(ReadTail(attempt=attempt, request=request))
             case Retired():
-                self._leave(TAKEN_OVER, f"another agent called {desk.name} has taken over; give this one another name")
+                sentence = f"another agent called {desk.name} has taken over; give this one another name"
+                self._leave(Leave(exit_code=TAKEN_OVER, sentence=sentence))
             case _:
                 assert_never(word)
 
@@ -263,7 +276,8 @@ class Agent:
             case About.CLIENT_SILENCE:
                 bench.client_lost(name, Stopped.SILENCE)
             case About.LEAVE:
-                self._leave(0, "stopped, though not everything had ended; the warden ends the rest")
+                sentence = f"{self._goodbye.sentence}; not everything had ended, and the warden ends the rest"
+                self._leave(Leave(exit_code=self._goodbye.exit_code, sentence=sentence))
             case _:
                 assert_never(about)
 
@@ -273,9 +287,25 @@ class Agent:
         desk = self._desk
         desk.connected = True
         desk.connection = connection
+        self._refused_since = None
         self._public.say_everything()
         self._bench.count_silences()
         self._hold()
+
+    def _could_not_connect(self, *, refused: bool) -> None:
+        """Whoever was removed hears it from the broker alone: it has no login by which anybody could tell it."""
+        desk = self._desk
+        if not refused:
+            self._refused_since = None
+            return
+        if self._refused_since is None:
+            self._refused_since = desk.now
+        if desk.now - self._refused_since >= REFUSED_FOR:
+            sentence = (
+                f"{desk.name} is not a member of this mesh, or no longer: the broker has refused its login for "
+                f"{REFUSED_FOR:.0f} s; `ffmesh principal add` makes a token with which it can join again"
+            )
+            self._stop(Leave(exit_code=NOT_A_MEMBER, sentence=sentence))
 
     def _meet(self, life: str) -> None:
         """The coordinator says that it is there. A life of it that we have not met is greeted."""
@@ -350,20 +380,22 @@ class Agent:
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 
-    def _stop(self) -> None:
+    def _stop(self, goodbye: Leave) -> None:
+        """Ends what runs, and then leaves with these words."""
         desk = self._desk
         if desk.leaving:
             return
         desk.leaving = True
+        self._goodbye = goodbye
         self._public.say_status()
         self._bench.stop_all()
         desk.deadlines.set(About.LEAVE, "", desk.after(LEAVE_WITHIN))
 
-    def _leave(self, exit_code: int, sentence: str) -> None:
+    def _leave(self, goodbye: Leave) -> None:
         desk = self._desk
         desk.leaving = False  # it is done; nothing more follows
         self._public.say_status(online=False)
         if self._welcomed:
             desk.tell(Bye())
         desk.deadlines.lift(About.LEAVE, "")
-        desk.order(Leave(exit_code=exit_code, sentence=sentence))
+        desk.order(goodbye)

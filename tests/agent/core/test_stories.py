@@ -3,8 +3,9 @@
 import base64
 
 import msgspec
+import pytest
 
-from ffmesh_agent.core.agent import TAKEN_OVER, Agent
+from ffmesh_agent.core.agent import NOT_A_MEMBER, REFUSED_FOR, TAKEN_OVER, Agent
 from ffmesh_agent.core.effects import (
     CloseStreams,
     DropResult,
@@ -23,6 +24,7 @@ from ffmesh_agent.core.events import (
     CapabilitySeen,
     ClientStatusSeen,
     Connected,
+    ConnectFailed,
     CoordinatorSeen,
     CoordinatorSpoke,
     CoordinatorWord,
@@ -362,6 +364,52 @@ def test_an_idle_agent_leaves_at_once_and_one_whose_program_hangs_does_not_wait_
 
 def test_an_agent_whose_life_has_ended_leaves_for_good() -> None:
     assert Story().hears(Retired()).one(Leave).exit_code == TAKEN_OVER
+
+
+def test_an_agent_whose_login_is_refused_for_long_ends_what_it_runs_keeps_the_results_and_leaves() -> None:
+    story = Story().runs()
+    story.on(Disconnected())
+    story.on(ConnectFailed(refused=True))
+    for _ in range(4):
+        story.on(ConnectFailed(refused=True), after=0.2 * REFUSED_FOR)
+        story.none(Terminate)
+    story.on(ConnectFailed(refused=True), after=0.2 * REFUSED_FOR)
+    assert story.one(Terminate)
+    story.on(Woken(), after=1.0)
+    assert story.one(Kill)
+    assert story.ends(exit_code=None, signal=9).one(KeepResult).result.stopped is Stopped.SHUTDOWN
+    story.on(ResultKept(attempt=ATTEMPT))
+    goodbye = story.one(Leave)
+    assert goodbye.exit_code == NOT_A_MEMBER
+    assert "pi is not a member" in goodbye.sentence
+
+
+def test_a_program_that_does_not_end_does_not_keep_an_agent_whose_login_is_refused() -> None:
+    story = Story().runs()
+    story.on(ConnectFailed(refused=True))
+    story.on(ConnectFailed(refused=True), after=REFUSED_FOR)
+    story.on(Woken(), after=10.0)
+    assert story.one(Leave).exit_code == NOT_A_MEMBER
+
+
+@pytest.mark.parametrize(
+    "between", [Connected(connection=2), ConnectFailed(refused=False), Thawed()], ids=["known", "away", "frozen"]
+)
+def test_refusals_count_only_in_a_row(between: Event) -> None:
+    story = Story().runs()
+    story.on(ConnectFailed(refused=True))
+    story.on(between, after=0.5 * REFUSED_FOR)
+    story.on(ConnectFailed(refused=True), after=REFUSED_FOR)
+    story.none(Terminate)
+    story.on(ConnectFailed(refused=True), after=REFUSED_FOR)
+    assert story.one(Terminate)
+
+
+def test_a_broker_that_is_away_for_long_is_no_reason_to_end_anything() -> None:
+    story = Story().runs()
+    for _ in range(10):
+        story.on(ConnectFailed(refused=False), after=REFUSED_FOR)
+        story.none(Terminate)
 
 
 # --- readers ----------------------------------------------------------------------------------------------------------
