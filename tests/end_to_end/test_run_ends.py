@@ -105,6 +105,19 @@ def test_a_run_that_is_cancelled_before_it_starts_ends_with_130_and_starts_nothi
         assert not (place / "started").exists()
 
 
+def test_a_run_whose_job_no_agent_can_take_says_why_it_waits(running: Mesh, place: Path) -> None:
+    """Ten seconds of silence first, and then one line."""
+    words = ("run", "--need", "encoder=of_nobody", "--label", f"title={place}", "--", "sh", "-c", "true")
+    with ending(running.begin(*words)) as command:
+        assert command.stderr is not None
+        said = command.stderr.readline().decode()
+        job = running.job(_only(running, place))
+        assert said == f"ffmesh: waiting: {job['reason']}\n"
+        assert "of_nobody" in said
+        running.say("cancel", job["id"])
+        assert finished(command)[0] == 130
+
+
 def test_a_program_that_takes_longer_than_its_timeout_ends_with_124(running: Mesh, place: Path) -> None:
     done = running.ffmesh(
         *("run", "--timeout", "0.3", "--label", f"title={place}", "--"),

@@ -36,7 +36,8 @@ def run(arguments: Namespace) -> int:
     config = calling.configured(arguments)
     submit = wishing.submit_of(arguments, JobKind.INTERACTIVE, config)
     signals = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    finish = calling.conversed(config, lambda mesh: mesh.run(submit, {"stdout": 1, "stderr": 2}, signals))
+    streams = {"stdout": 1, "stderr": 2}
+    finish = calling.conversed(config, lambda mesh: mesh.run(submit, streams, signals, calling.complain))
     if finish.sentence is not None:
         calling.complain(finish.sentence)
     return finish.exit_code
