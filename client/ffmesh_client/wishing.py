@@ -9,7 +9,8 @@ from ffmesh_client import calling
 from ffmesh_client.config import ClientConfig
 from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, submission
 from ffmesh_client.ids import fresh_ulid
-from ffmesh_protocol.limits import LABEL_CHARS, SECONDS_MAX
+from ffmesh_protocol.limits import LABEL_CHARS, SECONDS_MAX, WORD_CHARS
+from ffmesh_protocol.media import printable
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.names import Role, checked_principal
@@ -141,6 +142,9 @@ def _need(text: str) -> str:
     kind, equals, name = text.partition("=")
     if not kind or not equals or not name:
         raise ArgumentTypeError(f"{text!r}: write it as KIND=NAME, as in encoder=hevc_nvenc")
+    if len(text) > WORD_CHARS:
+        raise ArgumentTypeError(f"a need has at most {WORD_CHARS} characters")
+    _check_utf8(text)
     return text
 
 
@@ -151,4 +155,12 @@ def label(text: str) -> tuple[str, str]:
         raise ArgumentTypeError(f"{text!r}: write it as K=V, as in title=Holiday")
     if max(len(key), len(value)) > LABEL_CHARS:
         raise ArgumentTypeError(f"a label has at most {LABEL_CHARS} characters on either side")
+    _check_utf8(text)
     return key, value
+
+
+def _check_utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError(f"{printable(text)} is no UTF-8") from None

@@ -109,6 +109,24 @@ def test_wrong_usage_is_one_line_and_exit_code_2(words: tuple[str, ...], capsys:
 
 
 @pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("run", "--need", "encoder=\udcff", "--", "true"), "no UTF-8"),
+        (("run", "--need", "encoder=" + "x" * 256, "--", "true"), "at most 256"),
+        (("submit", "--label", "title=\udcff", "--", "true"), "no UTF-8"),
+        (("jobs", "--label", "title=\udcff"), "no UTF-8"),
+    ],
+)
+def test_a_word_that_no_message_can_hold_is_refused_in_words_about_it(
+    words: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = said(capsys, *words)
+    assert (code, out) == (2, "")
+    assert one_line(err)
+    assert why in err
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("--config", "{}", "jobs"),

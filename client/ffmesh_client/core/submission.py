@@ -15,7 +15,7 @@ from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized
-from ffmesh_protocol.limits import MESSAGE_BYTES, SUBMIT_BYTES
+from ffmesh_protocol.limits import ARGUMENTS, LABELS, MESSAGE_BYTES, SUBMIT_BYTES, WORD_CHARS
 from ffmesh_protocol.media import (
     Needs,
     RootPath,
@@ -71,6 +71,7 @@ def submission(
 ) -> Submit:
     """The submit, or `WrongUsage`, or `PathRefused` with the path that no other machine could know."""
     program, *words = line
+    _check_amounts(program, words, wishes)
     if "/" in program:
         name = program.rstrip("/").rpartition("/")[2] or "ffmpeg"
         raise WrongUsage(
@@ -102,6 +103,20 @@ def submission(
             labels=wishes.labels,
         )
     )
+
+
+def _check_amounts(program: str, words: Sequence[str], wishes: Wishes) -> None:
+    """What a person can get wrong; the codec would refuse it in words about its own matters."""
+    if not program:
+        raise WrongUsage("PROGRAM is empty: say the name of a program that agents know")
+    if len(program) > WORD_CHARS or not _is_utf8(program):
+        raise WrongUsage(
+            f"PROGRAM {printable(program[:80])} is no name: it is UTF-8, of {WORD_CHARS} characters at most"
+        )
+    if len(words) > ARGUMENTS:
+        raise WrongUsage(f"a program takes {ARGUMENTS} arguments at most, and these are {len(words)}")
+    if len(wishes.labels) > LABELS:
+        raise WrongUsage(f"a job has {LABELS} labels at most, and these are {len(wishes.labels)}")
 
 
 def _working(surroundings: Surroundings, roots: Mapping[str, str]) -> RootPath | None:

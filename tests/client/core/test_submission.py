@@ -141,9 +141,10 @@ def test_a_program_is_a_name_and_no_path(program: str) -> None:
         submitted(program)
 
 
-def test_an_empty_program_is_refused() -> None:
-    with pytest.raises(WrongUsage):
-        submitted("")
+@pytest.mark.parametrize("program", ["", "x" * 257, "\udcff"])
+def test_a_program_that_cannot_be_a_name_is_refused_in_words_about_it(program: str) -> None:
+    with pytest.raises(WrongUsage, match="PROGRAM"):
+        submitted(program)
 
 
 def test_only_what_the_program_speaks_with_goes_along_of_the_environment() -> None:
@@ -187,10 +188,15 @@ def test_the_wishes_travel_along() -> None:
 def test_arguments_that_no_message_can_hold_are_refused_with_the_limit() -> None:
     with pytest.raises(WrongUsage, match=f"{SUBMIT_BYTES // 1024} KiB"):
         submitted("ffmpeg", *["x" * 100_000] * 3)
-    with pytest.raises(WrongUsage):
+    with pytest.raises(WrongUsage, match="8192 arguments"):
         submitted("ffmpeg", *["x"] * 9000)
+
+
+def test_more_labels_than_a_job_can_have_are_refused_with_the_limit() -> None:
+    with pytest.raises(WrongUsage, match="32 labels at most, and these are 99"):
+        submitted("ffmpeg", wishes=Wishes(labels={str(n): "" for n in range(99)}, roots={}))
 
 
 def test_what_the_coordinator_would_not_understand_is_refused_here() -> None:
     with pytest.raises(WrongUsage):
-        submitted("ffmpeg", wishes=Wishes(labels={str(n): "" for n in range(99)}, roots={}))
+        submitted("ffmpeg", wishes=Wishes(labels={"x" * 513: ""}, roots={}))
