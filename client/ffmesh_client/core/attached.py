@@ -44,7 +44,7 @@ from ffmesh_protocol.messages.answers import (
 )
 from ffmesh_protocol.messages.jobs import JobState
 from ffmesh_protocol.messages.requests import Attending, Cancel, StreamCredit, Submit
-from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.reasons import SENTENCES, ReasonCode
 from ffmesh_protocol.streams import IncomingStream
 from ffmesh_protocol.times import ATTENDING, CLIENT_SILENCE, REQUEST_PATIENCE, REQUEST_REPEAT
 
@@ -340,7 +340,7 @@ class Attached:
         elif end.reason_code in exits.PROGRAMS_OWN and end.state is not JobState.CANCELLED:
             self._finish(code, None)
         else:
-            self._finish(code, f"job {self.job} {_how(end)}: {end.reason or 'no reason is known'}")
+            self._finish(code, f"job {self.job} {_how(end)}{_why(end)}")
 
     def _finish(self, exit_code: int, sentence: str | None) -> None:
         self._credit()  # so that the agent need not keep what has arrived
@@ -438,3 +438,9 @@ def _how(end: End) -> str:
             return "timed out"
         case _:
             return "failed"
+
+
+def _why(end: End) -> str:
+    if end.reason_code is ReasonCode.CANCELLED and end.reason == SENTENCES[ReasonCode.CANCELLED]:
+        return ""  # it would say the same once more
+    return f": {end.reason or 'no reason is known'}"

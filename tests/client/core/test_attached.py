@@ -526,6 +526,8 @@ def test_an_end_is_known_by_its_state_when_the_program_was_told_to_stop() -> Non
     )
     (finish,) = Story().accepted().word(Ended(job=JOB, end=end))
     assert finish == Finish(exit_code=130, sentence=f"job {JOB} was cancelled: by hand")
+    (finish,) = Story().accepted().word(Ended(job=JOB, end=cancelled()))
+    assert finish == Finish(exit_code=130, sentence=f"job {JOB} was cancelled")
 
 
 # --- shaken
