@@ -96,16 +96,16 @@ def test_every_byte_there_is_comes_through(running: Mesh) -> None:
 
 @pytest.mark.parametrize("messages", ["2>&-", "2>/dev/full"])
 def test_a_program_whose_messages_nobody_can_take_goes_on_as_it_would_here(running: Mesh, messages: str) -> None:
-    line = [*PYTHON, "ffmesh_client", "run", "--", "sh", "-c", "echo lost >&2; echo found; echo lost >&2"]
-    done = subprocess.run(
-        ["sh", "-c", f'exec "$@" {messages}', "sh", *line],
-        env=running.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        timeout=GENEROUS,
-        check=False,
-    )
+    done = _redirected(running, messages, "sh", "-c", "echo lost >&2; echo found; echo lost >&2")
     assert (done.returncode, done.stdout) == (0, b"found\n")
+
+
+def test_a_closed_standard_output_matters_only_to_a_program_that_writes_there(running: Mesh) -> None:
+    done = _redirected(running, ">&-", "sh", "-c", "echo message >&2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"message\n")
+    done = _redirected(running, ">&-", "sh", "-c", "echo lost")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
+    assert b"stdout cannot be written: Bad file descriptor" in done.stderr
 
 
 def test_output_is_seen_while_the_program_still_runs(running: Mesh, films: Path) -> None:
@@ -151,6 +151,18 @@ def test_arguments_that_no_message_can_hold_are_wrong_usage(running: Mesh) -> No
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"too long" in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+def _redirected(running: Mesh, how: str, *line: str) -> "subprocess.CompletedProcess[bytes]":
+    """`run`, with its standard streams as the shell makes them."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {how}', "sh", *PYTHON, "ffmesh_client", "run", "--", *line],
+        env=running.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=GENEROUS,
+        check=False,
+    )
 
 
 def _locally(line: list[str]) -> "subprocess.CompletedProcess[bytes]":
