@@ -85,10 +85,13 @@ class Command(Protocol):
 
 
 class OneLineParser(ArgumentParser):
-    """Says what is wrong in one line, where argparse would print the usage first."""
+    """Says what is wrong in one line, where argparse would print the usage first.
+
+    And it leaves with the same code if nobody can be told: the argparse of early Pythons 3.11 raises then.
+    """
 
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"ffmesh: {message} (`{self.prog} --help` says more)\n")
+        _leave(f"{message} (`{self.prog} --help` says more)")
 
 
 class Wide(RawDescriptionHelpFormatter):
