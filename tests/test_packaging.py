@@ -1,14 +1,21 @@
-"""A Raspberry Pi that only works installs `ffmesh[agent]`: what that needs, and what works with it alone."""
+"""A Raspberry Pi that only works installs `ffmesh[agent]`: what that needs, and what works with it alone.
 
+And a checkout, wherever it lies, finds its own packages.
+"""
+
+import os
 import re
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+SCRIPTS = Path(__file__).parent.parent / "scripts"
 NOT_FOR_AGENTS = ("aiosqlite", "rich", "textual")
 
 WITHOUT = f"""
@@ -83,6 +90,25 @@ def test_a_command_of_the_coordinators_machine_names_its_extra(words: list[str],
 def test_the_overview_needs_no_extra() -> None:
     assert _ffmesh("--help").returncode == 0
     assert _ffmesh("--version").returncode == 0
+
+
+def test_a_checkout_whose_path_is_not_ascii_works_in_every_locale(tmp_path: Path) -> None:
+    checkout = tmp_path / "Töpfe # & Pfannen"  # sed would take # for an end and & for the match
+    environment, source = checkout / ".venv", checkout / "agent"
+    source.mkdir(parents=True)
+    (source / "of_this_checkout.py").touch()
+    venv.create(environment, symlinks=True)
+    (packages,) = environment.glob("lib/python3.*/site-packages")
+    (packages / "_editable_impl_ffmesh.pth").write_bytes(os.fsencode(f"{source}\n{source}"))
+    subprocess.run(["sh", SCRIPTS / "relative-imports", ".venv"], cwd=checkout, check=True)
+    for locale in ("C", "C.UTF-8"):
+        done = subprocess.run(
+            [environment / "bin" / "python", "-c", "import of_this_checkout"],
+            env={"LC_ALL": locale},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
 
 
 def _ffmesh(*words: str) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,7 @@
 """`ffmesh-agent --config FILE`: one agent, in the foreground, until it is told to stop.
 
-Exit codes: 0 stopped, 1 its warden died (to be started again), 2 wrong usage or configuration, 78 superseded by another
+Exit codes: 0 stopped, 1 its warden died (to be started again), 2 wrong usage or configuration, 77 the broker refuses
+its login (it was removed, or has yet to be added; to be started again after a pause, if at all), 78 superseded by an
 agent of the same name (not to be started again), 128+N left at once by the second signal N.
 """
 
@@ -9,6 +10,7 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
+from typing import Final, NoReturn
 
 from ffmesh_agent.config import AgentConfig, loaded
 from ffmesh_agent.core.agent import Agent
@@ -24,7 +26,15 @@ from ffmesh_protocol.errors import BadConfig
 from ffmesh_protocol.messages.reports import Result
 from ffmesh_warden.handle import Warden
 
-BAD_CONFIG = 2
+PROGRAM: Final = "ffmesh-agent"
+WRONG_USAGE: Final = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Its errors are one line, as all of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"{PROGRAM}: {message}; see {PROGRAM} --help\n")
 
 
 def main() -> None:
@@ -32,19 +42,22 @@ def main() -> None:
     try:
         sys.exit(_run(_arguments().config))
     except BadConfig as error:
-        sys.stderr.write(f"ffmesh-agent: {error}\n")
-        sys.exit(BAD_CONFIG)
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        sys.exit(WRONG_USAGE)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="ffmesh-agent", description="Runs the mesh's programs on this machine, until it is told to stop."
+    parser = _Parser(
+        prog=PROGRAM,
+        allow_abbrev=False,
+        description="Runs the mesh's programs on this machine, until it is told to stop.",
     )
-    parser.add_argument(
-        "--config", metavar="FILE", type=Path, required=True, help="agent.toml; its folder is the agent's home"
-    )
-    parser.add_argument("--version", action="version", version=f"ffmesh-agent {VERSION}")
-    return parser.parse_args()
+    parser.add_argument("--config", metavar="FILE", type=Path, help="agent.toml; its folder is the agent's home")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
+    arguments = parser.parse_args()
+    if arguments.config is None:
+        parser.error("--config FILE is missing; `ffmesh join TOKEN` writes that file")
+    return arguments
 
 
 def _run(file: Path) -> int:

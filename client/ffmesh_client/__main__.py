@@ -1,237 +1,35 @@
-"""`ffmesh`: finds the command and runs it. Nothing is imported here that one of the commands does not need.
-
-Every module of a command has the same three names: `HELP`, what it does, at length; `add_arguments(parser)`; and
-`run(arguments) -> int`, which gives the exit code. `arguments` has, besides, `config` (a path or None), `json` (a bool)
-and `line` (what stood behind `--`; empty for commands that take no program).
-
-This is the edge of the process: here an error becomes one line on standard error and an exit code, never a traceback.
-"""
+"""`ffmesh` as a process. What is imported comes later than what a Ctrl-C does meanwhile."""
 
 import os
+import signal
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
-from contextlib import suppress
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Final, NamedTuple, NoReturn, Protocol, TextIO, cast
 
 
-class Row(NamedTuple):
-    """`extra` is what must be installed for it, by the name of a package that only this extra brings."""
+def main() -> int:
+    """Its exit code; or `SystemExit` with it."""
+    from ffmesh_client import command_line
 
-    module: str
-    summary: str
-    takes_program: bool = False
-    extra: str | None = "rich"
+    return command_line.main()
 
 
-COMMANDS: Final[dict[str, Row]] = {
-    "up": Row("ffmesh_client.commands.up", "the whole mesh on this machine, in the foreground"),
-    "run": Row("ffmesh_client.commands.run", "run a program on the mesh as if it were here", takes_program=True),
-    "submit": Row("ffmesh_client.commands.submit", "hand in a job and print its id", takes_program=True),
-    "jobs": Row("ffmesh_client.commands.jobs", "list jobs, newest first"),
-    "job": Row("ffmesh_client.commands.job", "show one job"),
-    "wait": Row("ffmesh_client.commands.wait", "wait for jobs and show how far they are"),
-    "logs": Row("ffmesh_client.commands.logs", "show the kept end of a job's standard error"),
-    "cancel": Row("ffmesh_client.commands.cancel", "cancel jobs"),
-    "agents": Row("ffmesh_client.commands.agents", "list agents"),
-    "agent": Row("ffmesh_client.commands.agent", "show one agent"),
-    "drain": Row("ffmesh_client.commands.drain", "let an agent finish what it has and take no more"),
-    "resume": Row("ffmesh_client.commands.resume", "let a drained agent take jobs again"),
-    "principal": Row("ffmesh_client.commands.principal", "say who may take part"),
-    "join": Row("ffmesh_client.commands.join", "make this machine take part, with a token", extra=None),
-    "doctor": Row("ffmesh_client.commands.doctor", "find out what is wrong, and how to mend it", extra=None),
-}
+def entry() -> None:
+    """The program's own way in and out.
 
-EXIT_CODES: Final = """\
-exit codes:
-    0    done
-    1    it ran and failed, or an id or name is unknown
-    2    wrong usage or configuration
-    69   no broker, coordinator or agent could be reached that is needed
-    77   refused: key, role, access list, a path under no root, a program that no agent lists
-    run and wait give the program's own code, or 128+N for signal N;
-    cancelled 130, timed out 124, lost or any other end without the program's 1
-"""
-
-DESCRIPTION: Final = "Every machine in the house does the work of ffmpeg."
-
-GENERAL: Final = """\
-every command:
-    --config FILE    client.toml to use; else $FFMESH_CONFIG, else $XDG_CONFIG_HOME/ffmesh/client.toml,
-                     else /etc/ffmesh/client.toml
-    --json           print one JSON document (or one a line, where it follows) and nothing else
-    --help           say more
-
-Both are accepted anywhere before --. `ffmesh COMMAND --help` says more about a command.
-"""
-
-FAILED: Final = 1
-WRONG_USAGE: Final = 2
-INTERRUPTED: Final = 130
-PIPE_CLOSED: Final = 141
-
-
-class Command(Protocol):
-    HELP: str
-
-    @staticmethod
-    def add_arguments(parser: ArgumentParser) -> None: ...
-
-    @staticmethod
-    def run(arguments: Namespace) -> int: ...
-
-
-class OneLineParser(ArgumentParser):
-    """Says what is wrong in one line, where argparse would print the usage first."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"ffmesh: {message} (`{self.prog} --help` says more)\n")
-
-
-class Wide(RawDescriptionHelpFormatter):
-    """Descriptions as they were written."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    words = list(sys.argv[1:] if argv is None else argv)
-    _hold_descriptors()
-    try:
-        try:
-            return _run(words)
-        finally:
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return PIPE_CLOSED
-    except Exception as error:  # noqa: BLE001 - the edge of the process
-        return _said(error)
-
-
-def _run(words: list[str]) -> int:
-    name, rest, line = _split(words)
-    row = COMMANDS[name]
-    missing = row.extra is not None and find_spec(row.extra) is None
-    if missing:
-        return _complain(f"`ffmesh {name}` needs the extra `client`: pip install 'ffmesh[client]'", WRONG_USAGE)
-    command = cast(Command, import_module(row.module))
-    parser = _parser(name, row, command)
-    arguments = parser.parse_args(rest)
-    if line is not None and not row.takes_program:
-        parser.error(f"{name} takes no program: leave out `--` and what follows it")
-    if row.takes_program and not line:
-        parser.error(f"the program stands behind `--`: ffmesh {name} [options] -- PROGRAM ARGS…")
-    arguments.line = line or []
-    return command.run(arguments)
-
-
-def _parser(name: str, row: Row, command: Command) -> OneLineParser:
-    usage = f"ffmesh {name} [options] -- PROGRAM ARGS…" if row.takes_program else None
-    parser = OneLineParser(
-        prog=f"ffmesh {name}",
-        usage=usage,
-        description=command.HELP,
-        formatter_class=Wide,
-        conflict_handler="resolve",  # a command may explain these two in its own words
-        allow_abbrev=False,  # what is unique today is not unique with the next option
-    )
-    parser.add_argument("--config", metavar="FILE", help="client.toml to use")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    command.add_arguments(parser)
-    return parser
-
-
-def _split(words: list[str]) -> tuple[str, list[str], list[str] | None]:
-    """The command's name, the options around it, and what stands behind `--` (None: there is no `--`)."""
-    ours, line = words, None
-    if "--" in words:
-        at = words.index("--")
-        ours, line = words[:at], words[at + 1 :]
-    at = 0
-    while at < len(ours) and ours[at].startswith("-"):
-        if ours[at] in ("-h", "--help"):
-            print(_overview())
-            raise SystemExit(0)
-        if ours[at] == "--version":
-            from ffmesh_protocol import VERSION
-
-            print(f"ffmesh {VERSION}")
-            raise SystemExit(0)
-        if ours[at] not in ("--json", "--config") and not ours[at].startswith("--config="):
-            _leave(f"unknown option {ours[at]}: an option of a command stands behind its name")
-        at += 2 if ours[at] == "--config" else 1
-    if at >= len(ours):
-        _leave("which command? `ffmesh --help` lists them")
-    name = ours[at]
-    if name not in COMMANDS:
-        _leave(f"there is no command “{name}”; `ffmesh --help` lists them")
-    return name, ours[:at] + ours[at + 1 :], line
-
-
-def _overview() -> str:
-    rows = "\n".join(f"    {name:<12} {row.summary}" for name, row in COMMANDS.items())
-    return f"usage: ffmesh COMMAND [options]\n\n{DESCRIPTION}\n\ncommands:\n{rows}\n\n{GENERAL}\n{EXIT_CODES}"
-
-
-def _leave(sentence: str) -> NoReturn:
-    raise SystemExit(_complain(sentence, WRONG_USAGE))
-
-
-def _complain(sentence: str, code: int) -> int:
-    print(f"ffmesh: {sentence}", file=sys.stderr)
-    return code
-
-
-def _said(error: BaseException) -> int:
-    """The error as one line, and its exit code."""
-    from ffmesh_client.exits import of_error
-    from ffmesh_protocol.errors import FfmeshError
-
-    if isinstance(error, FfmeshError):
-        return _complain(" ".join(str(error).split("\n")), of_error(error))
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else ""
-    return _complain(f"this is a fault of ours, please report it: {type(error).__name__}: {error}{place}", FAILED)
-
-
-def _hold_descriptors() -> None:
-    """One of the first three may be closed: the next thing to be opened, a connection perhaps, would take its place.
-
-    What is put there fails as a closed one does: it can be read where one writes, and written where one reads.
+    Python would answer a Ctrl-C with a traceback as long as nobody catches it: until a command runs, it just ends us.
+    After `main` nothing is left to do, and the interpreter need not take itself apart: that would be a tenth of what a
+    short `run` costs.
     """
-    for number, way in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else our parent wants it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        code = main()
+    except SystemExit as left:
+        code = left.code if isinstance(left.code, int) else 0
+    for stream in (sys.stdout, sys.stderr):
         try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, way)  # takes the lowest free number, which is this one
-    nowhere: list[TextIO | None] = [sys.stdout, sys.stderr]
-    if None in nowhere:
-        sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
-        sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
-
-
-def _silence_stdout() -> None:
-    """Nobody reads it any more; the interpreter would complain about what it could not flush."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-
-
-def entry() -> NoReturn:
-    """The program's own way in and out. After `main` nothing is left to do, and the interpreter need not take itself
-    apart: that would be a tenth of what a short `run` costs."""
-    code = main()
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+            stream.flush()
+        except (OSError, ValueError):
+            pass
     os._exit(code)
 
 

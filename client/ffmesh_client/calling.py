@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,8 +70,9 @@ def print_json_lines(values: Iterable[Any]) -> None:
 
 
 def complain(sentence: str) -> None:
-    """One line on standard error."""
-    print(f"ffmesh: {printable(sentence)}", file=sys.stderr)
+    """One line on standard error, if that takes it: what is asked for goes on without."""
+    with suppress(OSError):
+        print(f"ffmesh: {printable(sentence)}", file=sys.stderr)
 
 
 def _write(content: bytes) -> None:

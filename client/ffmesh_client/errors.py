@@ -3,6 +3,7 @@
     FfmeshError
     ├── WrongUsage                  the command line asks for something that cannot be
     ├── NoSuchId                    an id or name that nobody can have
+    ├── OutputLost                  our own standard output takes no more
     └── Unreachable                 what was asked got no answer in time
         ├── CoordinatorUnreachable  the broker is there, and no coordinator
         └── NoAnswer                both are there, and the coordinator says nothing
@@ -19,6 +20,10 @@ class WrongUsage(FfmeshError):
 
 class NoSuchId(FfmeshError):
     """An id or name that nobody can have."""
+
+
+class OutputLost(FfmeshError, OSError):
+    """Our own standard output takes no more."""
 
 
 class Unreachable(FfmeshError):

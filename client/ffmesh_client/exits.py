@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final
 
-from ffmesh_client.errors import NoSuchId, Unreachable
+from ffmesh_client.errors import NoSuchId, OutputLost, Unreachable
 from ffmesh_protocol.errors import (
     BrokerError,
     FfmeshError,
@@ -71,7 +71,7 @@ def of_error(error: FfmeshError) -> int:
     match error:
         case Refused(code=code):
             return OF_REFUSAL[code]
-        case NoSuchId():
+        case NoSuchId() | OutputLost():
             return Exit.FAILED
         case LoginRefused() | PublishRefused() | PathRefused():
             return Exit.REFUSED

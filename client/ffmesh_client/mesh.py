@@ -8,7 +8,7 @@ from a coordinator that is silent, `LoginRefused` at once, and `Refused` with th
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
@@ -72,9 +72,18 @@ class Mesh:
         """Returns when the job is on the coordinator's disk."""
         await self._asked(submit, Accepted)
 
-    async def run(self, submit: Submit, descriptors: Mapping[str, int], signals: Iterable[int] = ()) -> Finish:
-        """Runs an interactive job with its streams written to these descriptors, to its end."""
-        return await self._runtime.attach(submit, descriptors, signals)
+    async def run(
+        self,
+        submit: Submit,
+        descriptors: Mapping[str, int],
+        signals: Iterable[int] = (),
+        remark: Callable[[str], None] | None = None,
+    ) -> Finish:
+        """Runs an interactive job with its streams written to these descriptors, to its end.
+
+        `remark` is called with what a person who waits might want to know, as why the job waits.
+        """
+        return await self._runtime.attach(submit, descriptors, signals, remark)
 
     async def jobs(
         self,

@@ -6,7 +6,7 @@ their files the way they know them.
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +46,18 @@ def root(word: str, *, of_one_agent: bool = False) -> RootSaid:
 
 def roots(words: Iterable[str]) -> dict[str, str]:
     """Of everybody, by name."""
-    return {said.name: said.path for said in map(root, words)}
+    return {said.name: said.path for said in once_each(map(root, words))}
+
+
+def once_each(said: Iterable[RootSaid]) -> Iterator[RootSaid]:
+    """The same; `WrongUsage` when one of them is to be in two places."""
+    places: dict[tuple[str | None, str], str] = {}
+    for each in said:
+        place = places.setdefault((each.agent, each.name), each.path)
+        if place != each.path:
+            of_agent = f"{each.agent}:" if each.agent else ""
+            raise WrongUsage(f"--root {of_agent}{each.name} is said twice, at {place} and at {each.path}; say it once")
+        yield each
 
 
 def program(word: str) -> tuple[str, str]:

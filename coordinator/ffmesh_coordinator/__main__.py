@@ -68,7 +68,7 @@ def main() -> None:
     try:
         sys.exit(_run(arguments))
     except FfmeshError as error:
-        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        _complain(arguments.called, str(error))
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -91,14 +91,14 @@ def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "add":
             added = asyncio.run(commands.added(arguments.home, arguments.name, arguments.role))
-            _warn(added.warning)
+            _complain(arguments.called, added.warning)
             _say(_as_json(added) if arguments.json else _as_lines(added.principal))
         case "list":
             listed = asyncio.run(commands.listed(arguments.home))
             _say(msgspec.json.encode(listed.principals).decode() if arguments.json else _as_table(listed))
         case "remove":
             removed = asyncio.run(commands.removed(arguments.home, arguments.name))
-            _warn(removed.warning)
+            _complain(arguments.called, removed.warning)
             if arguments.json:
                 _say(msgspec.json.encode(removed.principal).decode())
         case "backup":
@@ -138,9 +138,10 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _warn(sentence: str | None) -> None:
+def _complain(program: str, sentence: str | None) -> None:
+    """In one line, also where it quotes a log."""
     if sentence is not None:
-        sys.stderr.write(f"{PROGRAM}: {sentence}\n")
+        sys.stderr.write(f"{program}: {' '.join(sentence.splitlines())}\n")
 
 
 def _as_json(added: Added) -> str:
@@ -196,6 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="coordinator.toml; its folder is the home")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
+    # For `ffmesh principal`, which becomes this program: its errors begin as all of its own do.
+    parser.add_argument("--called", default=PROGRAM, help=argparse.SUPPRESS)
     parser.set_defaults(command=None, json=False, home=config.default_home(os.environ, os.geteuid()))
     things = parser.add_subparsers(metavar="COMMAND", title="commands")
     principal = things.add_parser(

@@ -76,15 +76,16 @@ def is_ulid(text: str) -> bool:
 
 def checked_name(what: str, text: str, *, lower_case: bool = False) -> str:
     """The name itself, or `BadName` with a sentence; `what` is the thing that is named ("agent", "root")."""
+    thing = f"{'an' if what[:1] in 'aeiou' else 'a'} {what}"
     if text in RESERVED:
-        raise BadName(f"“{text}” is reserved and cannot name a {what}; choose another name")
+        raise BadName(f"“{text}” is reserved and cannot name {thing}; choose another name")
     if not is_name(text):
         raise BadName(
-            f"“{_printable(text[:80])}” cannot name a {what}: "
+            f"“{_printable(text[:80])}” cannot name {thing}: "
             f"1 to {NAME_CHARS} of the letters A-Z and a-z, digits, _ and -, beginning with a letter or digit"
         )
     if lower_case and text != text.lower():
-        raise BadName(f"“{text}” cannot name a {what}: only lower case; “{text.lower()}” would do")
+        raise BadName(f"“{text}” cannot name {thing}: only lower case; “{text.lower()}” would do")
     return text
 
 

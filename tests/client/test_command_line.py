@@ -1,6 +1,7 @@
 """What `ffmesh` makes of its command line, without a mesh."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ffmesh_client.__main__ import COMMANDS, EXIT_CODES, main
+from ffmesh_client.command_line import COMMANDS, EXIT_CODES, main
 
 OURS = ("run", "submit", "jobs", "job", "wait", "cancel", "logs", "agents", "agent", "drain", "resume")
 CONFIG = """\
@@ -96,12 +97,33 @@ def one_line(text: str) -> bool:
         ("wait",),
         ("agent",),
         ("jobs", "--config"),
+        ("jobs", "--config", ""),
+        ("--config=", "run", "--", "true"),
+        ("--config", "", "doctor"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys, *words)
     assert (code, out) == (2, "")
     assert one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("run", "--need", "encoder=\udcff", "--", "true"), "no UTF-8"),
+        (("run", "--need", "encoder=" + "x" * 256, "--", "true"), "at most 256"),
+        (("submit", "--label", "title=\udcff", "--", "true"), "no UTF-8"),
+        (("jobs", "--label", "title=\udcff"), "no UTF-8"),
+    ],
+)
+def test_a_word_that_no_message_can_hold_is_refused_in_words_about_it(
+    words: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = said(capsys, *words)
+    assert (code, out) == (2, "")
+    assert one_line(err)
+    assert why in err
 
 
 @pytest.mark.parametrize(
@@ -137,6 +159,16 @@ def test_an_id_that_cannot_be_one_is_unknown_and_needs_no_broker(
         assert one_line(err), words
 
 
+def test_a_root_in_two_places_is_wrong_usage_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "client.toml"
+    written.write_text(CONFIG, encoding="utf-8")
+    for command in ("run", "submit"):
+        options = ("--config", str(written), "--root", f"X={tmp_path}", "--root", "X=/")
+        code, out, err = said(capsys, command, *options, "--", "true")
+        assert (code, out, one_line(err)) == (2, "", True)
+        assert f"--root X is said twice, at {tmp_path} and at /;" in err
+
+
 def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,7 +185,7 @@ def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_no_closed_descriptor_is_taken_by_something_else(closed: str) -> None:
     look = (
-        "import os, sys; from ffmesh_client.__main__ import main; main(['job', 'x']);"
+        "import os, sys; from ffmesh_client.command_line import main; main(['job', 'x']);"
         "file = os.open('/dev/zero', os.O_RDONLY); sys.exit(0 if file > 2 else 9)"
     )
     program = [sys.executable, "-c", look]
@@ -169,9 +201,63 @@ def test_a_reader_that_has_left_is_no_noise() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("words", [("--help",), ("jobs", "--help"), ("--version",)])
+def test_a_full_disk_under_standard_output_is_one_line_and_exit_code_1(words: tuple[str, ...]) -> None:
+    done = ffmesh_with(*words, redirected=">/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "ffmesh: standard output cannot be written: No space left on device\n"
+
+
+def test_a_complaint_that_cannot_be_written_leaves_the_exit_code_as_it_is() -> None:
+    for redirected in ("2>/dev/full", "2>&-"):
+        assert ffmesh_with("nonsense", redirected=redirected).returncode == 2
+        assert ffmesh_with("jobs", "--nonsense", redirected=redirected).returncode == 2
+        assert ffmesh_with("job", "x", redirected=redirected).returncode == 1
+        assert ffmesh_with("jobs", "--config", "/nowhere", redirected=redirected).returncode == 2
+
+
+def ffmesh_with(*words: str, redirected: str) -> "subprocess.CompletedProcess[str]":
+    program = [sys.executable, "-m", "ffmesh_client", *words]
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirected}', "sh", *program], capture_output=True, text=True, check=False
+    )
+
+
+INTERRUPTED_AT = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+sys.argv = ["ffmesh", "jobs", "--config", {config!r}]
+from ffmesh_client.__main__ import entry
+entry()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [("argparse", -signal.SIGINT), ("ffmesh_client.commands.jobs", -signal.SIGINT), ("asyncio", 130)],
+)
+def test_a_ctrl_c_while_things_are_imported_ends_us_without_a_traceback(module: str, code: int, tmp_path: Path) -> None:
+    written = tmp_path / "client.toml"
+    written.write_text(CONFIG, encoding="utf-8")
+    look = INTERRUPTED_AT.format(module=module, config=str(written))
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_a_ctrl_c_that_our_parent_ignores_is_ignored_from_the_first_moment(tmp_path: Path) -> None:
+    look = INTERRUPTED_AT.format(module="argparse", config=str(tmp_path / "none.toml"))
+    program = [sys.executable, "-c", look]
+    done = subprocess.run(["sh", "-c", 'trap "" INT; exec "$@"', "sh", *program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+
+
 def test_to_say_what_is_wrong_imports_neither_mqtt_nor_rich() -> None:
     look = (
-        "import sys; from ffmesh_client.__main__ import main; main(['run', '--config', '/nowhere', '--', 'true']);"
+        "import sys; from ffmesh_client.command_line import main; main(['run', '--config', '/nowhere', '--', 'true']);"
         "print(sorted({'asyncio', 'paho', 'aiomqtt', 'rich', 'cryptography', 'ulid'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)

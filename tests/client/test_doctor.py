@@ -20,7 +20,7 @@ OF_AN_AGENT = [*OF_BOTH, "programs", "roots"]
 WITH_AGENT_ALONE = """
 import sys
 sys.modules["rich"] = sys.modules["aiosqlite"] = None
-from ffmesh_client.__main__ import main
+from ffmesh_client.command_line import main
 sys.exit(main(sys.argv[1:]))
 """
 """As if no other extra were installed."""

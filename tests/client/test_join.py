@@ -19,7 +19,7 @@ from support.mesh import mesh_up, wait_until
 WITH_AGENT_ALONE = """
 import sys
 sys.modules["rich"] = sys.modules["aiosqlite"] = None
-from ffmesh_client.__main__ import main
+from ffmesh_client.command_line import main
 sys.exit(main(sys.argv[1:]))
 """
 """As if no other extra were installed."""

@@ -63,6 +63,16 @@ def test_it_works_without_a_coordinator_that_runs(tmp_path: Path) -> None:
         assert "pi-1" in listed.stdout
 
 
+def test_errors_begin_as_all_of_ffmesh_do(mesh: RunningMesh, tmp_path: Path) -> None:
+    refused = mesh.ffmesh("principal", "remove", "nobody", "--home", mesh.home)
+    elsewhere = mesh.ffmesh("principal", "list", "--home", tmp_path)
+    odd = mesh.ffmesh("principal", "list", "--home=-x")
+    assert (refused.returncode, elsewhere.returncode, odd.returncode) == (1, 2, 2)
+    for done in (refused, elsewhere, odd):
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("ffmesh: ")
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -1,6 +1,7 @@
 """`ffmesh up` from outside: real processes, a real Mosquitto, a real ffmpeg."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -333,6 +334,20 @@ def test_a_program_that_is_missing_is_said_and_keeps_nobody_from_starting(home: 
         assert "no-such-program" in mesh.said()
         done = mesh.ffmesh("run", "--", "python", "-c", "print(6 * 7)")
         assert (done.returncode, done.stdout) == (0, "42\n")
+
+
+def test_a_root_whose_folder_is_gone_is_said_and_keeps_nobody_from_starting(home: Path, tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    with mesh_up(home, "--root", f"Films={films}") as mesh:
+        assert "Films" not in mesh.said()
+        mesh.stop()
+    films.rmdir()
+    with mesh_up(home) as mesh:
+        (line,) = (line for line in mesh.said().splitlines() if "Films" in line)
+        assert line.startswith(f"ffmesh: root Films: {films} is not there; ")
+        (agent,) = json.loads(mesh.ffmesh("agents", "--json").stdout)
+        assert agent["roots"] == {"Films": {"mounted": False}}
 
 
 def test_nobody_has_to_listen_to_what_it_says(home: Path) -> None:

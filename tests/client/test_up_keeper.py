@@ -13,7 +13,7 @@ import pytest
 from ffmesh_client.supervisor.home import MeshHome
 from ffmesh_client.supervisor.keeper import GaveUp, Keeper, Mood
 from ffmesh_client.supervisor.parts import ProcessPart
-from ffmesh_client.supervisor.restarts import LIVED, PAUSES, TRIES, Row, is_hopeless
+from ffmesh_client.supervisor.restarts import LIVED, PAUSES, REFUSED, TRIES, Row, is_hopeless
 from ffmesh_warden.handle import Warden
 from support.mesh import is_alive
 
@@ -152,6 +152,11 @@ def test_the_first_restart_is_at_once_and_later_ones_take_their_time() -> None:
 
 def test_who_has_lived_for_a_while_begins_a_new_row() -> None:
     assert Row(failures=4).after(lived=LIVED) == Row(failures=1)
+
+
+def test_who_was_refused_by_the_broker_has_not_lived_however_long_it_tried() -> None:
+    assert Row(failures=4).after(lived=2 * LIVED, exit_code=REFUSED) == Row(failures=5)
+    assert Row(failures=4).after(lived=2 * LIVED, exit_code=1) == Row(failures=1)
 
 
 def test_hope_ends_with_the_fifth_failure_or_with_a_code_that_says_so() -> None:

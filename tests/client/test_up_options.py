@@ -1,11 +1,14 @@
 """What was said to `up`, now and before, and what can be said at all."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.places import RootSaid, missing, program, root, roots
+from ffmesh_client.supervisor import absent
+from ffmesh_client.supervisor.absent import absent_roots
 from ffmesh_client.supervisor.options import Options, Said, keep, kept, merged
 from ffmesh_protocol.errors import BadConfig, BadName
 
@@ -32,6 +35,16 @@ def test_a_root_of_one_agent_takes_the_place_of_everybodys_there_and_only_there(
 def test_a_root_of_an_agent_that_there_is_not_is_refused() -> None:
     with pytest.raises(WrongUsage, match="agent-3"):
         merged(Options(), Said(agents=2, roots=[RootSaid(name="Films", path="/films", agent="agent-3")]))
+
+
+def test_a_root_in_two_places_is_refused_unless_they_are_of_different_agents(tmp_path: Path) -> None:
+    for agent in (None, "agent-2"):
+        twice = [RootSaid(name="Films", path=path, agent=agent) for path in ("/films", "/mnt")]
+        with pytest.raises(WrongUsage, match="Films is said twice, at /films and at /mnt"):
+            merged(Options(), Said(agents=2, roots=twice))
+    with pytest.raises(WrongUsage, match="twice"):
+        roots([f"Films={tmp_path}", "Films=/"])
+    assert roots([f"Films={tmp_path}", f"Films={tmp_path}/"]) == {"Films": str(tmp_path)}
 
 
 def test_a_kept_root_of_an_agent_that_is_not_started_now_is_kept_for_later() -> None:
@@ -128,3 +141,34 @@ def test_programs_that_are_missing_are_named_with_what_to_do(monkeypatch: pytest
         "there is no program /opt/x264",
     ]
     assert "apt install ffmpeg" in sentences[0]
+
+
+def test_a_root_that_is_not_there_is_named_and_one_of_an_agent_that_is_not_started_is_nobodys_matter(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    options = Options(
+        agents=2,
+        roots={"There": str(tmp_path), "Gone": "/no/such", "File": str(tmp_path / "file"), "Long": "/" + "x" * 300},
+        agent_roots={"agent-2": {"Gone": "/nor/this"}, "agent-3": {"Gone": "/nor/that"}},
+    )
+    assert [sentence.partition(";")[0] for sentence in absent_roots(options)] == [
+        "root Gone: /no/such is not there",
+        f"root File: {tmp_path}/file is no folder that can be read",
+        f"root Long: /{'x' * 300} cannot be looked at (File name too long)",
+        "root agent-2:Gone: /nor/this is not there",
+    ]
+
+
+def test_a_root_that_never_answers_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(absent, "ANSWER_SECONDS", 0.01)
+
+    def hang(path: Path) -> bool:
+        del path
+        return answer.wait()
+
+    monkeypatch.setattr(Path, "exists", hang)
+    (sentence,) = absent_roots(Options(roots={"Hangs": "/mnt"}))
+    answer.set()
+    assert sentence.startswith("root Hangs: /mnt does not answer; ")

@@ -159,6 +159,8 @@ def test_jobs_are_found_by_their_state(running: Mesh) -> None:
     assert found("failed") == [bad]
     assert found("queued", "failed") == [idle, bad]
     assert found("running") == []
+    assert found("waiting") == []
+    assert found("waiting", "queued") == [idle]
     running.say("cancel", idle)
 
 

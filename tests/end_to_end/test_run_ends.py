@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.outside import Mesh, ending, finished, gone, mesh, number_in, programs_with, taken, until
+from end_to_end.outside import PYTHON, Mesh, ending, finished, gone, mesh, number_in, programs_with, taken, until
 
 ENDLESS = shlex.split("-re -f lavfi -i testsrc=size=64x64:rate=25 -metadata")
 
@@ -46,6 +46,32 @@ def test_an_interrupted_run_cancels_its_job_and_waits_for_the_end(
         assert running.until_job(job, "cancelled")["reason_code"] == "cancelled"
 
 
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_a_signal_that_our_parent_ignores_ends_nothing(running: Mesh, place: Path, name: str) -> None:
+    number = signal.Signals[f"SIG{name}"]
+    script = 'touch "$0/runs"; while [ ! -e "$0/go" ]; do sleep 0.02; done; echo to its end'
+    ours: list[str | Path] = [*PYTHON, "ffmesh_client", "run", "--", "sh", "-c", script, place]
+    command = subprocess.Popen(
+        ["sh", "-c", f'trap "" {name}; exec "$@"', "sh", *ours],
+        env=running.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with ending(command):
+        until((place / "runs").exists, "the program runs")
+        assert _ignores(command.pid, number)
+        command.send_signal(number)
+        (place / "go").touch()
+        assert finished(command) == (0, b"to its end\n", b"")
+
+
+def _ignores(pid: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_a_run_whose_reader_has_left_ends_its_program(running: Mesh, place: Path) -> None:
     """As in `ffmesh run -- ffmpeg … | head -c 100`."""
     line = ["ffmpeg", "-v", "error", *ENDLESS, f"comment={place}", "-f", "rawvideo", "-"]
@@ -64,7 +90,7 @@ def test_a_run_that_somebody_else_cancels_ends_with_130(running: Mesh, place: Pa
         assert running.ffmesh("cancel", job).returncode == 0
         code, stdout, stderr = finished(command)
         assert (code, stdout) == (130, b"")
-        assert stderr.decode().endswith(f"ffmesh: job {job} was cancelled: {running.job(job)['reason']}\n")
+        assert stderr.decode().endswith(f"ffmesh: job {job} was cancelled\n")
         gone(ffmpeg)
 
 
@@ -77,6 +103,19 @@ def test_a_run_that_is_cancelled_before_it_starts_ends_with_130_and_starts_nothi
         running.say("cancel", job)
         assert finished(command)[0] == 130
         assert not (place / "started").exists()
+
+
+def test_a_run_whose_job_no_agent_can_take_says_why_it_waits(running: Mesh, place: Path) -> None:
+    """Ten seconds of silence first, and then one line."""
+    words = ("run", "--need", "encoder=of_nobody", "--label", f"title={place}", "--", "sh", "-c", "true")
+    with ending(running.begin(*words)) as command:
+        assert command.stderr is not None
+        said = command.stderr.readline().decode()
+        job = running.job(_only(running, place))
+        assert said == f"ffmesh: waiting: {job['reason']}\n"
+        assert "of_nobody" in said
+        running.say("cancel", job["id"])
+        assert finished(command)[0] == 130
 
 
 def test_a_program_that_takes_longer_than_its_timeout_ends_with_124(running: Mesh, place: Path) -> None:

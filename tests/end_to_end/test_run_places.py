@@ -77,6 +77,33 @@ def test_relative_arguments_mean_the_callers_files(running: Mesh, same: Path) ->
     assert running.run("cat", "./in.txt", cwd=same).stdout == b"found"
 
 
+@pytest.mark.parametrize("pwd", ["/", "/nowhere", ""])
+def test_a_root_that_is_said_by_a_link_holds_where_the_link_leads(
+    running: Mesh, folder: Path, same: Path, pwd: str
+) -> None:
+    """Also for a caller whose PWD is wrong, as after a program that changed its folder."""
+    link = folder / f"link of {same.name}"
+    link.symlink_to(folder / "same")
+    (same / "in.txt").write_text("found")
+    option = ("--root", f"Same={link}", "--", "sh", "-c", 'cat "$0" > "$1"')
+    for source, target in (("in.txt", "by name.txt"), (same / "in.txt", same / "by path.txt")):
+        done = running.ffmesh("run", *option, source, target, cwd=same, env={"PWD": pwd})
+        assert (done.returncode, done.stderr, (same / target).read_text()) == (0, b"", "found")
+
+
+def test_a_wrong_pwd_hides_no_root(running: Mesh, same: Path) -> None:
+    done = running.ffmesh("run", "--", "sh", "-c", "pwd -P", cwd=same, env={"PWD": "/nowhere"})
+    assert done.stdout.decode() == f"{same.resolve()}\n"
+
+
+def test_a_link_to_a_root_leads_there(running: Mesh, folder: Path, same: Path) -> None:
+    link = folder / "shortcut"
+    link.symlink_to(same)
+    (same / "in.txt").write_text("found")
+    done = running.run("sh", "-c", 'cat "$0" > "$1"', link / "in.txt", link / "out.txt")
+    assert (done.returncode, done.stderr, (same / "out.txt").read_text()) == (0, b"", "found")
+
+
 def test_elsewhere_a_program_starts_in_an_empty_private_folder_that_does_not_stay(
     running: Mesh, tmp_path: Path
 ) -> None:
@@ -86,6 +113,18 @@ def test_elsewhere_a_program_starts_in_an_empty_private_folder_that_does_not_sta
     assert private not in (tmp_path, running.home)
     assert not (tmp_path / "left-behind").exists()
     until(lambda: not private.exists(), "the private folder is removed")
+
+
+def test_who_names_a_file_of_a_folder_under_no_root_is_told_that_it_stays_there(running: Mesh, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("here")
+    for command in ("run", "submit"):
+        done = running.ffmesh(command, "--", "sh", "-c", "true", "in.txt", cwd=tmp_path)
+        assert done.returncode == 0
+        assert done.stderr.decode().startswith(
+            "ffmesh: the program will not find in.txt: this folder lies under no root"
+        )
+        assert done.stderr.count(b"\n") == 1
+        assert running.ffmesh(command, "--", "sh", "-c", "true", "-in.txt", "out.txt", cwd=tmp_path).stderr == b""
 
 
 @pytest.mark.parametrize(

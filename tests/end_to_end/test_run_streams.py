@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.outside import GENEROUS, Mesh, ending, finished, mesh
+from end_to_end.outside import GENEROUS, PYTHON, Mesh, ending, finished, mesh
 
 RAW_VIDEO = shlex.split("-f lavfi -i testsrc2=size=640x360:rate=25 -frames:v 87 -pix_fmt yuv420p -f rawvideo -")
 """30 MB, the same at each run."""
@@ -94,6 +94,20 @@ def test_every_byte_there_is_comes_through(running: Mesh) -> None:
     assert (done.stdout, done.stderr) == (b"\0\x01\r\n\xff\xfe\r0%\r\x1b[1m", b"x\r")
 
 
+@pytest.mark.parametrize("messages", ["2>&-", "2>/dev/full"])
+def test_a_program_whose_messages_nobody_can_take_goes_on_as_it_would_here(running: Mesh, messages: str) -> None:
+    done = _redirected(running, messages, "sh", "-c", "echo lost >&2; echo found; echo lost >&2")
+    assert (done.returncode, done.stdout) == (0, b"found\n")
+
+
+def test_a_closed_standard_output_matters_only_to_a_program_that_writes_there(running: Mesh) -> None:
+    done = _redirected(running, ">&-", "sh", "-c", "echo message >&2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"message\n")
+    done = _redirected(running, ">&-", "sh", "-c", "echo lost")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
+    assert b"stdout cannot be written: Bad file descriptor" in done.stderr
+
+
 def test_output_is_seen_while_the_program_still_runs(running: Mesh, films: Path) -> None:
     script = 'echo first; while [ ! -e "$0" ]; do sleep 0.02; done; echo last'
     with ending(running.begin("run", "--", "sh", "-c", script, films / "go on")) as command:
@@ -137,6 +151,18 @@ def test_arguments_that_no_message_can_hold_are_wrong_usage(running: Mesh) -> No
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"too long" in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+def _redirected(running: Mesh, how: str, *line: str) -> "subprocess.CompletedProcess[bytes]":
+    """`run`, with its standard streams as the shell makes them."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {how}', "sh", *PYTHON, "ffmesh_client", "run", "--", *line],
+        env=running.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=GENEROUS,
+        check=False,
+    )
 
 
 def _locally(line: list[str]) -> "subprocess.CompletedProcess[bytes]":

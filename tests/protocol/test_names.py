@@ -62,6 +62,14 @@ def test_agents_are_lower_case_and_clients_need_not_be() -> None:
         checked_principal(Role.AGENTS, "Kitchen")
 
 
+def test_a_refused_name_says_what_it_was_to_name_in_plain_english() -> None:
+    for text in ("to", "a b"):
+        with pytest.raises(BadName, match="cannot name an agent"):
+            checked_name("agent", text)
+        with pytest.raises(BadName, match="cannot name a root"):
+            checked_name("root", text)
+
+
 @given(st.text())
 def test_every_text_is_a_name_or_refused_in_one_line(text: str) -> None:
     if is_name(text):

@@ -81,7 +81,7 @@ class RunPart(Part):
                 self._finish(code)
             case client_effects.GiveUp():
                 self._finish(69)
-            case client_effects.Deliver():
+            case client_effects.Deliver() | client_effects.Remark():
                 pass
 
     def _finish(self, code: int) -> None:

@@ -183,6 +183,29 @@ async def test_what_does_not_start_is_said_in_a_sentence(
     assert caught.value.sentence.startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("argv", "cwd", "sentence"),
+    [
+        (["/no/such"], "/", "no program x264"),
+        (["/etc/passwd"], "/", "x264 is not executable"),
+        (["/etc"], "/", "x264 is a folder, not a program"),
+        (
+            ["/usr/bin/env", "x" * 200_000],
+            "/",
+            "the arguments and environment of x264 are longer than this system allows",
+        ),
+        (["/usr/bin/env"], "/no/such", "no folder $Movies/new"),
+        (["/usr/bin/env"], "/etc/passwd", "$Movies/new is not a folder"),
+    ],
+)
+async def test_a_sentence_says_no_path_where_it_is_told_what_things_are_called(
+    warden: Warden, argv: list[str], cwd: str, sentence: str
+) -> None:
+    with pytest.raises(NotStarted) as caught:
+        await warden.start(argv, env=PATH, cwd=cwd, program_called="x264", folder_called="$Movies/new")
+    assert caught.value.sentence == sentence
+
+
 async def test_a_script_whose_interpreter_is_missing_is_said_so(warden: Warden, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter\n")

@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 
 
 class Order:
-    """A program to be started, as the owner described it. `descriptors`: number in the child → ours."""
+    """A program to be started, as the owner described it. `descriptors`: number in the child → ours.
 
-    __slots__ = ("argv", "cwd", "descriptors", "env", "group", "id", "nice", "umask", "user")
+    `called` is what a sentence calls program and folder; None is by their paths.
+    """
+
+    __slots__ = ("argv", "called", "cwd", "descriptors", "env", "group", "id", "nice", "umask", "user")
 
     def __init__(self, message: Message, descriptors: dict[int, int]) -> None:
         self.id: str = message["id"]
         self.argv = [as_bytes(argument) for argument in message["argv"]]
         self.env = {as_bytes(name): as_bytes(value) for name, value in message["env"].items()}
         self.cwd = as_bytes(message["cwd"])
+        self.called: list[str | None] = message["called"]
         self.umask: int | None = message["umask"]
         self.nice: int | None = message["nice"]
         self.user: str | int | None = message["user"]
@@ -151,7 +155,8 @@ def _die_with(warden: int) -> None:
 
 
 def _enter_folder(order: Order) -> None:
-    folder = order.cwd.decode("utf-8", "backslashreplace")
+    _, called = order.called
+    folder = called or order.cwd.decode("utf-8", "backslashreplace")
     try:
         os.chdir(order.cwd)
     except FileNotFoundError:
@@ -185,11 +190,12 @@ def _try(order: Order, candidate: bytes) -> NoReturn:
     try:
         os.execve(candidate, order.argv, order.env)  # noqa: S606  # no shell is the point
     except OSError as error:
-        raise _Refused(error.errno or errno.EIO, _why_not(candidate, error)) from None
+        raise _Refused(error.errno or errno.EIO, _why_not(order, candidate, error)) from None
 
 
-def _why_not(candidate: bytes, error: OSError) -> str:
-    name = candidate.decode("utf-8", "backslashreplace")
+def _why_not(order: Order, candidate: bytes, error: OSError) -> str:
+    called, _ = order.called
+    name = called or candidate.decode("utf-8", "backslashreplace")
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR if os.path.lexists(candidate):
             return f"{name} is there, but not the interpreter or the file that it points to"
@@ -208,4 +214,7 @@ def _why_not(candidate: bytes, error: OSError) -> str:
 
 
 def _name(order: Order) -> str:
+    called, _ = order.called
+    if called:
+        return called
     return order.argv[0].decode("utf-8", "backslashreplace") if order.argv else "a program without a name"

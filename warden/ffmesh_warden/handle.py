@@ -131,6 +131,8 @@ class Warden:
         user: str | int | None = None,
         group: str | int | None = None,
         kill_at: float | None = None,
+        program_called: str | None = None,
+        folder_called: str | None = None,
     ) -> Program:
         """Returns when the program runs; raises `NotStarted` with a sentence, or `WardenDied`.
 
@@ -138,7 +140,8 @@ class Warden:
         environment; only FFMESH_PROGRAM is added. Descriptors stay the caller's, who may close them when this
         returns; `None` is /dev/null, `extra` maps numbers in the program to descriptors. `umask` None is ours.
         `user` is for root; its groups are the user's own. `kill_at` is a deadline as for `Program.kill_at`, in force
-        from the first moment.
+        from the first moment. What the program and its folder are called stands in the sentence of `NotStarted` where
+        their paths would stand otherwise: for owners who pass it on to others than their own people.
         """
         wanted = {0: stdin, 1: stdout, 2: stderr} | dict(extra or {})
         places = {place: descriptor for place, descriptor in wanted.items() if descriptor is not None}
@@ -150,6 +153,7 @@ class Warden:
             "argv": [_text(argument) for argument in argv],
             "env": {_text(key): _text(value) for key, value in env.items()},
             "cwd": _text(cwd),
+            "called": [program_called, folder_called],
             "umask": umask,
             "nice": nice,
             "user": user,

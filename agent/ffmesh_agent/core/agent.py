@@ -18,6 +18,7 @@ from ffmesh_agent.core.events import (
     CapabilitySeen,
     ClientStatusSeen,
     Connected,
+    ConnectFailed,
     CoordinatorSeen,
     CoordinatorSpoke,
     CoordinatorWord,
@@ -84,6 +85,12 @@ START_AGAIN: Final = 1
 TAKEN_OVER: Final = 78
 """The exit code that says: do not start me again."""
 
+NOT_A_MEMBER: Final = 77
+"""The exit code that says: the broker refuses this login. Whoever starts agents may do it again, later."""
+
+REFUSED_FOR: Final = 10.0
+"""A broker that has just been started again may not have all logins yet; one that refuses ours so long means it."""
+
 NOT_WHILE_CUT_OFF: Final = frozenset({About.STATUS, About.FIRST_CREDIT, About.CLIENT_WILL, About.CLIENT_SILENCE})
 """Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
 
@@ -116,10 +123,10 @@ class Agent:
         self._heard = 0
         self._told_heard = 0
         self._client_connections: dict[tuple[str, str], int] = {}
-        self._leaves_with = 0
-        self._leaves_because = "stopped"
         self._has_left = False
         self._woken_for: float | None = None
+        self._refused_since: float | None = None
+        self._goodbye = Leave(exit_code=0, sentence="stopped")
 
     # --- in and out ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +143,7 @@ class Agent:
         if self._bench.held() != held:
             self._hold_soon()
         if desk.leaving and self._bench.is_idle():
-            self._leave(self._leaves_with, self._leaves_because)
+            self._leave(self._goodbye)
         effects = desk.taken_effects()
         at = desk.deadlines.next()
         if at != self._woken_for:
@@ -174,7 +181,10 @@ class Agent:
                 self._connect(connection)
             case Disconnected():
                 desk.connected = False
+            case ConnectFailed(refused=refused):
+                self._could_not_connect(refused=refused)
             case Thawed():
+                self._refused_since = None
                 bench.count_silences()
             case Woken():
                 self._woken_for = None
@@ -224,7 +234,7 @@ class Agent:
             case LoadSampled(load=load):
                 self._beat(load)
             case StopAsked():
-                self._stop()
+                self._stop(self._goodbye)
             case _:
                 assert_never(event)
 
@@ -268,7 +278,8 @@ class Agent:
             case Superseded():
                 self._give_way()
             case Retired():
-                self._stop(START_AGAIN, "the coordinator takes this life for ended; a new one is needed")
+                sentence = "the coordinator takes this life for ended; a new one is needed"
+                self._stop(Leave(exit_code=START_AGAIN, sentence=sentence))
             case _:
                 assert_never(word)
 
@@ -306,8 +317,8 @@ class Agent:
             case About.CLIENT_SILENCE:
                 bench.client_lost(name, Stopped.SILENCE)
             case About.LEAVE:
-                sentence = f"{self._leaves_because}, though not everything had ended; the warden ends the rest"
-                self._leave(self._leaves_with, sentence)
+                sentence = f"{self._goodbye.sentence}; not everything had ended, and the warden ends the rest"
+                self._leave(Leave(exit_code=self._goodbye.exit_code, sentence=sentence))
             case _:
                 assert_never(about)
 
@@ -318,6 +329,7 @@ class Agent:
         desk.connected = True
         desk.connection = connection
         self._leases.connected()
+        self._refused_since = None
         self._public.say_everything()
         self._bench.count_silences()
         self._hold()
@@ -327,6 +339,21 @@ class Agent:
         deadlines = self._desk.deadlines
         if self._desk.connected and not deadlines.is_set(About.STATUS, ""):
             deadlines.set(About.STATUS, "", self._public.may_correct_at())
+
+    def _could_not_connect(self, *, refused: bool) -> None:
+        """Whoever was removed hears it from the broker alone: it has no login by which anybody could tell it."""
+        desk = self._desk
+        if not refused:
+            self._refused_since = None
+            return
+        if self._refused_since is None:
+            self._refused_since = desk.now
+        if desk.now - self._refused_since >= REFUSED_FOR:
+            sentence = (
+                f"{desk.name} is not a member of this mesh, or no longer: the broker has refused its login for "
+                f"{REFUSED_FOR:.0f} s; `ffmesh principal add` makes a token with which it can join again"
+            )
+            self._stop(Leave(exit_code=NOT_A_MEMBER, sentence=sentence))
 
     def _meet(self, life: str) -> None:
         """The coordinator says that it is there. A life of it that we have not met is greeted."""
@@ -403,12 +430,13 @@ class Agent:
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 
-    def _stop(self, exit_code: int = 0, sentence: str = "stopped") -> None:
+    def _stop(self, goodbye: Leave) -> None:
+        """Ends what runs, and then leaves with these words."""
         desk = self._desk
         if desk.leaving:
             return
-        self._leaves_with, self._leaves_because = exit_code, sentence
         desk.leaving = True
+        self._goodbye = goodbye
         self._public.say_status()
         self._bench.stop_all()
         desk.deadlines.set(About.LEAVE, "", desk.after(LEAVE_WITHIN))
@@ -417,11 +445,12 @@ class Agent:
         """To the life that has our name now; also when we were leaving for another reason."""
         desk = self._desk
         sentence = f"another agent called {desk.name} has taken over; give this one another name"
+        goodbye = Leave(exit_code=TAKEN_OVER, sentence=sentence)
         desk.superseded = True
-        self._stop(TAKEN_OVER, sentence)
-        self._leaves_with, self._leaves_because = TAKEN_OVER, sentence
+        self._stop(goodbye)
+        self._goodbye = goodbye
 
-    def _leave(self, exit_code: int, sentence: str) -> None:
+    def _leave(self, goodbye: Leave) -> None:
         """Once; nothing follows, whatever else has come by then."""
         desk = self._desk
         if self._has_left:
@@ -431,4 +460,4 @@ class Agent:
         if self._welcomed and not desk.superseded:
             desk.tell(Bye())
         desk.deadlines.lift(About.LEAVE, "")
-        desk.order(Leave(exit_code=exit_code, sentence=sentence))
+        desk.order(goodbye)

@@ -50,6 +50,12 @@ class Disconnected(Told, frozen=True):
     """From the broker."""
 
 
+class ConnectFailed(Told, frozen=True):
+    """A connection was lost, or none came about. `refused`: the broker is there, and does not know our login."""
+
+    refused: bool
+
+
 class Thawed(Told, frozen=True):
     """We did nothing for a while: frozen, or asleep with the machine. Silence then counts for nothing."""
 
@@ -210,6 +216,7 @@ Event: TypeAlias = (
     Restored
     | Connected
     | Disconnected
+    | ConnectFailed
     | Thawed
     | Woken
     | CoordinatorSeen

@@ -3,7 +3,7 @@
 ffmpeg and ffprobe are asked for what they list, and their answers are kept on disk by path, size and time of the file,
 so that a warm start asks nobody. Any other program on the list is only looked at: who knows what an arbitrary program
 does with `-version`. One that is missing, hangs or crashes is left out, and `unavailable` says why; the agent is online
-meanwhile.
+meanwhile. Everybody may read that, so it names programs and never where they are; the log does.
 
 Not there yet: what is listed is not tried on this machine, so nothing is said to be `tried`; no fence of the kernel is
 around programs, so `fence` is `none`.
@@ -103,9 +103,9 @@ class Capability:
         remembered = self._remembered()
         unasked: dict[str, Binary] = {}
         for name, place in self._config.programs.items():
-            binary = _binary(place or name, self._asker.environment.get("PATH", os.defpath))
+            binary = _binary(name, place, self._asker.environment.get("PATH", os.defpath))
             if isinstance(binary, str):
-                self._leave_out(name, binary)
+                self._leave_out(name, place, binary)
             elif name not in {FFMPEG, FFPROBE}:
                 self._listed[name] = Listed()
             elif known := remembered.get(name):
@@ -121,7 +121,7 @@ class Capability:
         try:
             listed = await (self._ffmpeg(binary.path) if name == FFMPEG else self._ffprobe(binary.path))
         except NoAnswer as reason:
-            self._leave_out(name, f"{binary.path} {reason}")
+            self._leave_out(name, binary.path, f"{name} {reason}")
         else:
             self._listed[name] = listed
             self._remember(name, binary, listed)
@@ -161,8 +161,8 @@ class Capability:
             if state != self._mounted.get(name):
                 log.warning("root %s (%s) is %s", name, self._config.roots[name], "there" if state.mounted else "gone")
 
-    def _leave_out(self, name: str, reason: str) -> None:
-        log.warning("%s is left out: %s", name, reason)
+    def _leave_out(self, name: str, place: str, reason: str) -> None:
+        log.warning("%s (%s) is left out: %s", name, place or "in PATH", reason)
         self._unavailable[f"program/{name}"[:WORD_CHARS]] = reason
 
     def _seen(self) -> CapabilitySeen:
@@ -207,13 +207,15 @@ class Capability:
             log.warning("%s cannot be written: %s", self._cache, error.strerror)
 
 
-def _binary(place: str, search: str) -> Binary | str:
+def _binary(name: str, place: str, search: str) -> Binary | str:
     """The file, or why there is none that can be run."""
-    found = shutil.which(place, path=search)
+    found = shutil.which(place or name, path=search)
     if found is None:
-        if "/" not in place:
-            return f"there is no program {place} in PATH"
-        return f"{place} is not executable" if Path(place).exists() else f"there is no program {place}"
+        if not place:
+            return f"there is no program {name} in PATH"
+        if Path(place).exists():
+            return f"{name} is not executable"
+        return f"there is no program {name} where this agent's configuration has it"
     state = Path(found).stat()
     return Binary(path=found, size=state.st_size, modified_ns=state.st_mtime_ns)
 

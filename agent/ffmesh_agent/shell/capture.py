@@ -15,7 +15,7 @@ OUTPUT_BYTES: Final = 4 * 1024 * 1024
 
 
 class NoAnswer(Exception):
-    """Why there is nothing to be had, as a sentence."""
+    """Why there is nothing to be had: the rest of a sentence that begins with the program's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,16 @@ class Asker:
         deadline = boottime() + self.seconds
         try:
             program = await self.warden.start(
-                argv, env=self.environment, cwd=self.folder, stdout=pipe.writes, kill_at=deadline
+                argv,
+                env=self.environment,
+                cwd=self.folder,
+                stdout=pipe.writes,
+                kill_at=deadline,
+                program_called=Path(argv[0]).name,
+                folder_called="of the agent",
             )
-        except NotStarted as error:
-            raise NoAnswer(error.sentence) from error
-        except WardenDied as error:
-            raise NoAnswer(error.sentence) from error
+        except (NotStarted, WardenDied) as error:
+            raise NoAnswer(f"cannot be started: {error.sentence}") from error
         pipe.close_writes()
         printed = bytearray()
         while (block := pipe.read()) != b"":

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from ffmesh_agent.core.events import Connected, Disconnected, Event
+from ffmesh_agent.core.events import Connected, ConnectFailed, Disconnected, Event
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_protocol.bus import Bus, Subscription
-from ffmesh_protocol.errors import BrokerError
+from ffmesh_protocol.errors import BrokerError, LoginRefused
 from ffmesh_protocol.packet import Packet
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ class AgentSpeaker:
         self._tell(Disconnected())
 
     def failed(self, error: BrokerError) -> None:
-        """Said once for each reason: a broker may be away for days."""
+        """Logged once for each reason: a broker may be away for days."""
+        self._tell(ConnectFailed(refused=isinstance(error, LoginRefused)))
         if str(error) != self._complaint:
             log.warning("%s; trying again until it works", error)
         self._complaint = str(error)

@@ -31,6 +31,7 @@ from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.staging import NotStaged
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.tails import Tails
+from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.messages.jobs import JobKind
@@ -135,8 +136,11 @@ class Programs:
                     stderr=streams.stderr.writes,
                     extra={PROGRESS_DESCRIPTOR: streams.progress.writes} if streams.progress else None,
                     kill_at=running.kill_at,
+                    program_called=media.printable(grant.program),
+                    folder_called=media.printable(media.shown((grant.cwd,))) if grant.cwd else "of its own",
                 )
             except NotStarted as error:
+                log.warning("%s: %r in %r: %s", grant.attempt, wanted.argv[0], wanted.folder, error.sentence)
                 kind = FailureKind.PERMANENT if error.errno in _THE_SAME_EVERYWHERE else FailureKind.NODE
                 self._not_started(grant, ReasonCode.NOT_STARTED, error.sentence, kind)
             except OSError as error:

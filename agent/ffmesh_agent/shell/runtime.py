@@ -282,7 +282,7 @@ class Runtime:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._tell, Woken())
 
     def _leave(self, goodbye: Leave) -> None:
-        log.info("leaving: %s", goodbye.sentence)
+        log.log(logging.ERROR if goodbye.exit_code else logging.INFO, "leaving: %s", goodbye.sentence)
         self._exit_code = goodbye.exit_code
         if not self._line.leave():
             raise _Left(goodbye.exit_code)

@@ -36,8 +36,11 @@ _Order: TypeAlias = Result | str
 @contextmanager
 def owned(home: Path) -> Generator[None, None, None]:
     """The home is ours alone, until the block is left or the process ends in whatever way."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(home / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(home / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BadConfig(f"{home} cannot be an agent's home: {error.strerror}; whose is that folder?") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

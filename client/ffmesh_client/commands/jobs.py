@@ -1,9 +1,14 @@
 """`ffmesh jobs`: what there is to do, and was done."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from typing import TYPE_CHECKING, Final
 
 from ffmesh_client import calling, wishing
+from ffmesh_protocol.messages.answers import JobList
 from ffmesh_protocol.messages.jobs import JobState
+
+if TYPE_CHECKING:
+    from ffmesh_client.mesh import Mesh
 
 HELP = """\
 List jobs, newest first.
@@ -15,6 +20,11 @@ List jobs, newest first.
 If there are more than --limit, the cursor that goes on from there is told on standard error.
 """
 
+WAITING: Final = "waiting"
+"""For other jobs. No job does so far, but scripts may ask: the state is promised."""
+
+STATES: Final = (WAITING, *(state.value for state in JobState))
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -22,8 +32,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="STATE",
         action="append",
         default=[],
-        choices=[state.value for state in JobState],
-        help=f"only jobs in this state; may be repeated ({', '.join(state.value for state in JobState)})",
+        choices=STATES,
+        help=f"only jobs in this state; may be repeated ({', '.join(STATES)})",
     )
     parser.add_argument("--limit", metavar="N", type=_limit, default=50, help="this many at most; 50 unless said")
     parser.add_argument("--cursor", metavar="C", help="go on where an earlier list ended")
@@ -33,13 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    states = tuple(JobState(state) for state in arguments.state)
-    page = calling.conversed(
-        calling.configured(arguments),
-        lambda mesh: mesh.jobs(
-            states=states, labels=dict(arguments.label), limit=arguments.limit, cursor=arguments.cursor
-        ),
-    )
+    page = calling.conversed(calling.configured(arguments), lambda mesh: _found(mesh, arguments))
     if arguments.json:
         calling.print_json(page.jobs)
     else:
@@ -49,6 +53,13 @@ def run(arguments: Namespace) -> int:
     if page.cursor is not None:
         calling.complain(f"there are more: --cursor {page.cursor} goes on from here")
     return 0
+
+
+async def _found(mesh: "Mesh", arguments: Namespace) -> JobList:
+    states = tuple(JobState(state) for state in arguments.state if state != WAITING)
+    if arguments.state and not states:
+        return JobList(jobs=(), cursor=None)
+    return await mesh.jobs(states=states, labels=dict(arguments.label), limit=arguments.limit, cursor=arguments.cursor)
 
 
 def _limit(text: str) -> int:

@@ -59,13 +59,13 @@ def _add_common(parser: ArgumentParser) -> None:
 
 def _words(arguments: Namespace) -> list[str]:
     """The command line as the coordinator's own command takes it."""
-    words = ["principal", arguments.verb]
+    words = ["--called", "ffmesh", "principal", arguments.verb]
     if "name" in arguments:
         words.append(arguments.name)
     if "role" in arguments:
         words += ["--role", arguments.role]
     if "home" in arguments:
-        words += ["--home", arguments.home]
+        words.append(f"--home={arguments.home}")  # in one word: it may begin with a dash
     if arguments.json:
         words.append("--json")
     return words

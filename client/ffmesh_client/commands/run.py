@@ -2,6 +2,7 @@
 
 import signal
 from argparse import ArgumentParser, Namespace
+from typing import Final
 
 from ffmesh_client import calling, wishing
 
@@ -20,6 +21,9 @@ Ctrl-C and SIGTERM cancel the job, wait for its end and exit 130 or 143; a secon
 Exit code: the program's own; 128+N for signal N; cancelled 130; timed out 124; lost or else 1.
 """
 
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a program to end; unless our parent wants it ignored, as nohup does and `trap '' INT`."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="changes nothing: standard output is the program's")
@@ -31,10 +35,9 @@ def run(arguments: Namespace) -> int:
 
     config = calling.configured(arguments)
     submit = wishing.submit_of(arguments, JobKind.INTERACTIVE, config)
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup wants
-        signals.append(signal.SIGHUP)
-    finish = calling.conversed(config, lambda mesh: mesh.run(submit, {"stdout": 1, "stderr": 2}, signals))
+    signals = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    streams = {"stdout": 1, "stderr": 2}
+    finish = calling.conversed(config, lambda mesh: mesh.run(submit, streams, signals, calling.complain))
     if finish.sentence is not None:
         calling.complain(finish.sentence)
     return finish.exit_code

@@ -66,6 +66,7 @@ def _supervise(arguments: Namespace) -> int:
 
     from ffmesh_broker.listening import check_can_listen
     from ffmesh_client.places import missing
+    from ffmesh_client.supervisor.absent import absent_roots
     from ffmesh_client.supervisor.home import MeshHome, default_home
     from ffmesh_client.supervisor.keeper import GaveUp
     from ffmesh_client.supervisor.mesh import Mesh
@@ -85,6 +86,8 @@ def _supervise(arguments: Namespace) -> int:
         check_can_listen(options.listen)
         for sentence in missing(options.all_programs.items()):
             say(f"{sentence}; until then no job that needs it can run")
+        for sentence in absent_roots(options):
+            say(sentence)
         try:
             asyncio.run(live())
         except GaveUp as error:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from ffmesh_client import exits
-from ffmesh_client.core.effects import Effect, Finish, GiveUp, OpenStreams, Tell, TellAgent, WakeAt, Write
+from ffmesh_client.core.effects import Effect, Finish, GiveUp, OpenStreams, Remark, Tell, TellAgent, WakeAt, Write
 from ffmesh_client.core.events import (
     Answered,
     ChunkCame,
@@ -44,7 +44,7 @@ from ffmesh_protocol.messages.answers import (
 )
 from ffmesh_protocol.messages.jobs import JobState
 from ffmesh_protocol.messages.requests import Attending, Cancel, StreamCredit, Submit
-from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.reasons import SENTENCES, ReasonCode
 from ffmesh_protocol.streams import IncomingStream
 from ffmesh_protocol.times import ATTENDING, CLIENT_SILENCE, REQUEST_PATIENCE, REQUEST_REPEAT
 
@@ -60,6 +60,10 @@ sign it is said again after this long, and then each time after twice as long, u
 
 LEAVE_PATIENCE: Final = REQUEST_PATIENCE
 """Who was told to end waits this long for the end of its job, and then leaves; its farewell stops the job as well."""
+
+
+WAIT_REMARK: Final = 10.0
+"""Whose job has found no place for this long is told why, and after as long again if the reason is a new one."""
 
 
 class Phase(StrEnum):
@@ -78,6 +82,7 @@ class Timer(StrEnum):
     PATIENCE = "patience"
     LEAVE = "leave"
     OUTPUT = "output"
+    WAIT = "wait"
 
 
 #: What is said again and again in each phase, as long as somebody can hear it.
@@ -90,7 +95,7 @@ SAID: Final[dict[Phase, tuple[Timer, ...]]] = {
 #: What runs out in each phase.
 RUNS_OUT: Final[dict[Phase, tuple[Timer, ...]]] = {
     Phase.SUBMITTING: (Timer.PATIENCE,),
-    Phase.ATTENDING: (Timer.LEAVE,),
+    Phase.ATTENDING: (Timer.LEAVE, Timer.WAIT),
     Phase.ENDED: (Timer.LEAVE, Timer.OUTPUT),
     Phase.FINISHED: (),
 }
@@ -117,6 +122,8 @@ class Attached:
         self._cut_off = False
         self._end: End | None = None
         self._leave_with: tuple[int, str | None] | None = None
+        self._why_waiting: str | None = None
+        self._remarked: set[str] = set()
 
     @property
     def correlation(self) -> bytes:
@@ -207,6 +214,8 @@ class Attached:
                 self._finish(Exit.FAILED, f"the coordinator no longer knows job {self.job}")
             return
         self._accepted(now)
+        if newest:
+            self._why_waiting = news.reason if news.state is JobState.QUEUED else None
         if news.assignment is not None and newest:
             self._assigned(news.assignment, now)
         if news.state is JobState.RUNNING and self._assignment is not None:
@@ -222,6 +231,7 @@ class Attached:
         self._timers.pop(Timer.PATIENCE, None)
         # The answer was a sign of its own; the first question comes with the usual beat.
         self._timers[Timer.ATTEND] = now + ATTENDING
+        self._timers[Timer.WAIT] = now + WAIT_REMARK
 
     def _assigned(self, assignment: Assignment, now: float) -> None:
         if assignment.attempt in self._attempts or any(stream.received for stream in self._streams.values()):
@@ -232,6 +242,7 @@ class Attached:
         self._effects.append(OpenStreams(job=self.job, assignment=assignment))
         self._timers[Timer.CREDIT] = now
         self._credit_pause = FIRST_CREDIT_REPEAT
+        self._timers.pop(Timer.WAIT, None)
 
     def _ended(self, end: End, now: float) -> None:
         if self.phase is Phase.ENDED:
@@ -329,7 +340,7 @@ class Attached:
         elif end.reason_code in exits.PROGRAMS_OWN and end.state is not JobState.CANCELLED:
             self._finish(code, None)
         else:
-            self._finish(code, f"job {self.job} {_how(end)}: {end.reason or 'no reason is known'}")
+            self._finish(code, f"job {self.job} {_how(end)}{_why(end)}")
 
     def _finish(self, exit_code: int, sentence: str | None) -> None:
         self._credit()  # so that the agent need not keep what has arrived
@@ -365,7 +376,7 @@ class Attached:
                 self._credit()
                 self._timers[timer] = now + self._credit_pause
                 self._credit_pause = min(2 * self._credit_pause, ATTENDING)
-            case Timer.PATIENCE | Timer.LEAVE | Timer.OUTPUT:
+            case Timer.PATIENCE | Timer.LEAVE | Timer.OUTPUT | Timer.WAIT:
                 raise AssertionError(timer)
 
     def _credit(self) -> None:
@@ -392,6 +403,9 @@ class Attached:
             case Timer.LEAVE:
                 assert self._leave_with is not None
                 self._finish(*self._leave_with)
+            case Timer.WAIT:
+                self._remark_waiting()
+                self._timers[timer] = now + WAIT_REMARK
             case Timer.OUTPUT:
                 if self._unwritten:
                     self._heed_output(now)
@@ -399,6 +413,12 @@ class Attached:
                     self._finish_with(self._end, output_lost=True)
             case _:
                 raise AssertionError(timer)
+
+    def _remark_waiting(self) -> None:
+        why = self._why_waiting
+        if why is not None and why not in self._remarked and self._reach.open and self._leave_with is None:
+            self._remarked.add(why)
+            self._effects.append(Remark(sentence=f"waiting: {why}"))
 
     def _set_alarm(self, *, woken: bool) -> None:
         counting = RUNS_OUT[self.phase] + (SAID[self.phase] if self._reach.open else ())
@@ -418,3 +438,9 @@ def _how(end: End) -> str:
             return "timed out"
         case _:
             return "failed"
+
+
+def _why(end: End) -> str:
+    if end.reason_code is ReasonCode.CANCELLED and end.reason == SENTENCES[ReasonCode.CANCELLED]:
+        return ""  # it would say the same once more
+    return f": {end.reason or 'no reason is known'}"

@@ -64,10 +64,16 @@ class Finish(Told, frozen=True):
     sentence: str | None = None
 
 
+class Remark(Told, frozen=True):
+    """Tell the person who waits, beside what the program says."""
+
+    sentence: str
+
+
 class WakeAt(Told, frozen=True):
     """Say `Woken` when it is so late. The last one counts; null: there is nothing to wait for."""
 
     elapsed: float | None
 
 
-Effect: TypeAlias = Tell | OpenStreams | TellAgent | Write | Deliver | GiveUp | Finish | WakeAt
+Effect: TypeAlias = Tell | OpenStreams | TellAgent | Write | Deliver | GiveUp | Finish | Remark | WakeAt

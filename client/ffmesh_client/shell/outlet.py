@@ -2,6 +2,9 @@
 
 Each outlet has a thread of its own, so that a reader that stands still holds up neither the other stream nor the
 connection. What waits here is bounded by the credit of its stream: only what was written is acknowledged.
+
+Messages that cannot be written are no reason to stop a film: programs here go on when their standard error is closed
+or its disk is full, and so does one on the mesh. Only a pipe that nobody reads ends it, as SIGPIPE does here.
 """
 
 import errno
@@ -41,10 +44,16 @@ class Outlet:
                     select.select([], [self._descriptor], [])  # somebody who shares the terminal made it non-blocking
                     continue
                 except OSError as error:
-                    self._tell(ReaderGone(stream=self._stream, sentence=self._sentence(error)))
-                    return
+                    if error.errno == errno.EPIPE or not self._is_dispensable:
+                        self._tell(ReaderGone(stream=self._stream, sentence=self._sentence(error)))
+                        return
+                    count = len(content)  # dropped; the next message may find room again
                 content = content[count:]
                 self._tell(Written(stream=self._stream, count=count))
+
+    @property
+    def _is_dispensable(self) -> bool:
+        return self._stream == "stderr"
 
     def _sentence(self, error: OSError) -> str | None:
         """A closed pipe is no failure; anything else is."""

@@ -1,7 +1,7 @@
 """Runs the client's cores: one inbox, one consumer, and what they ask for is done on the spot."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol, TypeVar, assert_never
 
@@ -14,6 +14,7 @@ from ffmesh_client.core.effects import (
     GiveUp,
     Missing,
     OpenStreams,
+    Remark,
     Tell,
     TellAgent,
     WakeAt,
@@ -60,9 +61,16 @@ class Machine(Protocol):
 class Seat:
     """A core, and what the shell keeps for it."""
 
-    def __init__(self, machine: Machine, *, result: "asyncio.Future[Finish] | None" = None) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        result: "asyncio.Future[Finish] | None" = None,
+        remark: Callable[[str], None] | None = None,
+    ) -> None:
         self.machine = machine
         self.result = result
+        self.remark = remark
         self.outlets: Mapping[str, Outlet] = {}
         self.alarm: asyncio.TimerHandle | None = None
 
@@ -109,9 +117,15 @@ class Runtime:
             del self._answers[correlation]
             self._tell(self._requests, Forgotten(correlation=correlation))
 
-    async def attach(self, submit: Submit, descriptors: Mapping[str, int], signals: Iterable[int]) -> Finish:
+    async def attach(
+        self,
+        submit: Submit,
+        descriptors: Mapping[str, int],
+        signals: Iterable[int],
+        remark: Callable[[str], None] | None = None,
+    ) -> Finish:
         """Runs the job with its streams here, to its end. These signals are taken as the wish to cancel it."""
-        seat = self._seated(submit, descriptors)
+        seat = self._seated(submit, descriptors, remark)
         for event in (Woken(), *self._present):
             self._handle(seat, event)
         taken = [*signals]
@@ -127,8 +141,8 @@ class Runtime:
             self._set_alarm(seat, None)
             self._post.close_streams(submit.job)
 
-    def _seated(self, submit: Submit, descriptors: Mapping[str, int]) -> Seat:
-        seat = Seat(Attached(submit, self._loop.time()), result=self._loop.create_future())
+    def _seated(self, submit: Submit, descriptors: Mapping[str, int], remark: Callable[[str], None] | None) -> Seat:
+        seat = Seat(Attached(submit, self._loop.time()), result=self._loop.create_future(), remark=remark)
 
         def from_thread(event: Written | ReaderGone) -> None:
             with suppress(RuntimeError):  # the loop has been closed: nobody wants to know any more
@@ -188,6 +202,9 @@ class Runtime:
                 _fail(seat.result or self._answers.get(correlation), self._unreachable(missing))
             case Finish():
                 _settle(seat.result, effect)
+            case Remark(sentence=sentence):
+                if seat.remark is not None:
+                    seat.remark(sentence)
             case WakeAt(elapsed=elapsed):
                 self._set_alarm(seat, elapsed)
             case _:

@@ -55,7 +55,7 @@ class Keeper:
                 if self._is_wanted_anew:
                     self._is_wanted_anew = False
                     continue
-                row = row.after(loop.time() - began)
+                row = row.after(loop.time() - began, end.exit_code)
                 if self._judged(row, end):
                     return
                 if row.pause:

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from ffmesh_client.errors import WrongUsage
-from ffmesh_client.places import ALWAYS, IN_PATH, RootSaid
+from ffmesh_client.places import ALWAYS, IN_PATH, RootSaid, once_each
 from ffmesh_client.writing import write_toml
 from ffmesh_protocol.errors import BadConfig, BadName
 from ffmesh_protocol.limits import SLOTS
@@ -98,7 +98,7 @@ def merged(before: Options, said: Said) -> Options:
 def _by_agent(said: Sequence[RootSaid], agents: Sequence[str]) -> dict[str, dict[str, str] | dict[str, dict[str, str]]]:
     everybodys: dict[str, str] = {}
     of_agents: dict[str, dict[str, str]] = {}
-    for root in said:
+    for root in once_each(said):
         if root.agent is None:
             everybodys[root.name] = root.path
         elif root.agent in agents:

@@ -14,6 +14,9 @@ TRIES: Final = 5
 """So many failures of one part before the mesh was ever ready, and `up` gives up."""
 
 WRONG_USAGE: Final = 2
+REFUSED: Final = 77
+"""`EX_NOPERM`: the broker refuses its login. It took a while to be sure of that, so to have lived says nothing."""
+
 NOT_AGAIN: Final = 78
 """`EX_CONFIG` of sysexits.h: a part that ends so says that to start it again would change nothing."""
 
@@ -23,8 +26,8 @@ class Row(Told, frozen=True):
 
     failures: int = 0
 
-    def after(self, lived: float) -> "Row":
-        return Row(failures=1) if lived >= LIVED else Row(failures=self.failures + 1)
+    def after(self, lived: float, exit_code: int | None = None) -> "Row":
+        return Row(failures=1 if lived >= LIVED and exit_code != REFUSED else self.failures + 1)
 
     @property
     def pause(self) -> float:

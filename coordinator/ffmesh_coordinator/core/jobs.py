@@ -15,6 +15,7 @@ from ffmesh_coordinator.core.books import Books
 from ffmesh_coordinator.core.chains import FELL_WITH_PARENT, Chains
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
+from ffmesh_coordinator.core.explaining import Waiting
 from ffmesh_coordinator.core.job import Attempt, Job, Owner
 from ffmesh_coordinator.core.ledger import Pending
 from ffmesh_coordinator.core.lifecycle import HELD, Phase, Step, stepped
@@ -92,6 +93,10 @@ class Jobs:
             )
         reason = f"job {parent}, which it comes after, failed"
         return self._end(job, Verdict(state=AttemptState.FAILED, code=ReasonCode.PARENT_FAILED, reason=reason))
+
+    def why_waiting(self, job: Job) -> Waiting | None:
+        """What keeps a job from being placed now; None: nothing, or it does not wait."""
+        return self._offers.why_waiting(job)
 
     # --- grants -------------------------------------------------------------------------------------------------------
 

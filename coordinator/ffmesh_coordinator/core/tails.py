@@ -25,7 +25,9 @@ class Tails:
         if asker is None:
             return
         if not job.attempts:
-            desk.refuse(asker, RefusalCode.NO_LOGS, f"job {job.id} has not been started, so there is no log of it yet")
+            why = "was never started, so there is no log of it"
+            not_yet = "has not been started, so there is no log of it yet"
+            desk.refuse(asker, RefusalCode.NO_LOGS, f"job {job.id} {why if job.has_ended else not_yet}")
             return
         attempt = job.attempts[-1]
         agent = desk.roster.get(attempt.agent)

@@ -68,13 +68,17 @@ class End(Told, frozen=True):
 
 
 class JobNews(Told, frozen=True):
-    """Where one job stands, for a client that attends it; `known` is false for a job that is not."""
+    """Where one job stands, for a client that attends it; `known` is false for a job that is not.
+
+    `reason` says why a queued one waits; a coordinator that does not know this key says nothing.
+    """
 
     job: Ulid
     known: bool
     state: JobState | None
     assignment: Assignment | None
     end: End | None
+    reason: str | None = None
 
 
 class Attended(Directed, frozen=True):

@@ -1,6 +1,7 @@
 """What the agent does with what it hears: stories of one attempt each."""
 
 import msgspec
+import pytest
 
 from agent.core.story import (
     ATTEMPT,
@@ -17,6 +18,7 @@ from agent.core.story import (
     new_core,
     offer,
 )
+from ffmesh_agent.core.agent import NOT_A_MEMBER, REFUSED_FOR
 from ffmesh_agent.core.effects import (
     CloseStreams,
     DropResult,
@@ -33,6 +35,7 @@ from ffmesh_agent.core.effects import (
 )
 from ffmesh_agent.core.events import (
     Connected,
+    ConnectFailed,
     CoordinatorSeen,
     CoordinatorSpoke,
     Disconnected,
@@ -382,6 +385,52 @@ def test_whatever_comes_after_an_agent_has_left_changes_nothing() -> None:
     assert story.effects == []
     story.on(OwnStatusSeen(status=None))
     assert story.effects == []
+
+
+def test_an_agent_whose_login_is_refused_for_long_ends_what_it_runs_keeps_the_results_and_leaves() -> None:
+    story = Story().runs()
+    story.on(Disconnected())
+    story.on(ConnectFailed(refused=True))
+    for _ in range(4):
+        story.on(ConnectFailed(refused=True), after=0.2 * REFUSED_FOR)
+        story.none(Terminate)
+    story.on(ConnectFailed(refused=True), after=0.2 * REFUSED_FOR)
+    assert story.one(Terminate)
+    story.on(Woken(), after=1.0)
+    assert story.one(Kill)
+    assert story.ends(exit_code=None, signal=9).one(KeepResult).result.stopped is Stopped.SHUTDOWN
+    story.on(ResultKept(attempt=ATTEMPT))
+    goodbye = story.one(Leave)
+    assert goodbye.exit_code == NOT_A_MEMBER
+    assert "pi is not a member" in goodbye.sentence
+
+
+def test_a_program_that_does_not_end_does_not_keep_an_agent_whose_login_is_refused() -> None:
+    story = Story().runs()
+    story.on(ConnectFailed(refused=True))
+    story.on(ConnectFailed(refused=True), after=REFUSED_FOR)
+    story.on(Woken(), after=10.0)
+    assert story.one(Leave).exit_code == NOT_A_MEMBER
+
+
+@pytest.mark.parametrize(
+    "between", [Connected(connection=2), ConnectFailed(refused=False), Thawed()], ids=["known", "away", "frozen"]
+)
+def test_refusals_count_only_in_a_row(between: Event) -> None:
+    story = Story().runs()
+    story.on(ConnectFailed(refused=True))
+    story.on(between, after=0.5 * REFUSED_FOR)
+    story.on(ConnectFailed(refused=True), after=REFUSED_FOR)
+    story.none(Terminate)
+    story.on(ConnectFailed(refused=True), after=REFUSED_FOR)
+    assert story.one(Terminate)
+
+
+def test_a_broker_that_is_away_for_long_is_no_reason_to_end_anything() -> None:
+    story = Story().runs()
+    for _ in range(10):
+        story.on(ConnectFailed(refused=False), after=REFUSED_FOR)
+        story.none(Terminate)
 
 
 # --- readers ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import base64
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -58,9 +58,11 @@ def home_in(folder: Path, port: int) -> Path:
 
 
 @contextmanager
-def started_agent(home: Path) -> Generator[subprocess.Popen[bytes], None, None]:
+def started_agent(
+    home: Path, *, program: Sequence[str] = ("-m", "ffmesh_agent")
+) -> Generator[subprocess.Popen[bytes], None, None]:
     with subprocess.Popen(
-        [sys.executable, "-m", "ffmesh_agent", "--config", home / "agent.toml"], stderr=subprocess.PIPE
+        [sys.executable, *program, "--config", home / "agent.toml"], stderr=subprocess.PIPE
     ) as process:
         try:
             yield process

@@ -29,7 +29,10 @@ from ffmesh_warden.handle import Warden
 
 E = TypeVar("E")
 
-PROGRAMS: dict[str, str] = dict.fromkeys(("sh", "cat", "cp", "true", "yes", "sleep", "head", "ffmpeg", "ffprobe"), "")
+PROGRAMS: dict[str, str] = {
+    **dict.fromkeys(("sh", "cat", "cp", "true", "yes", "sleep", "head", "ffmpeg", "ffprobe"), ""),
+    "moved": "/there/is/no/such/folder/moved",
+}
 
 
 def fresh_id() -> str:

@@ -22,7 +22,7 @@ VERSION = 'echo "ffmpeg version 9.9 Copyright"'
 
 
 def _script(file: Path, text: str) -> str:
-    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.write_text(text if text.startswith("#!") else f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
     return str(file)
 
@@ -111,6 +111,10 @@ async def test_a_damaged_memory_is_made_anew(warden: Warden, tmp_path: Path) -> 
         ("exit 3", "ended with exit code 3"),
         ("echo hello", "does not say its version as ffmpeg and ffprobe do"),
         ("yes", "prints without end"),
+        (
+            "#!/no/such/interpreter",
+            "cannot be started: fake is there, but not the interpreter or the file that it points to",
+        ),
     ],
 )
 async def test_a_program_that_hangs_crashes_or_lies_is_left_out_with_the_reason_and_the_agent_is_told_of_the_rest(
@@ -121,8 +125,9 @@ async def test_a_program_that_hangs_crashes_or_lies_is_left_out_with_the_reason_
     async with _looking(_config({"ffmpeg": program, "true": ""}), warden, tmp_path, seconds) as seen:
         left_out = await seen.without("ffmpeg")
     assert left_out.programs is not None
-    assert left_out.programs.unavailable["program/ffmpeg"] == f"{program} {reason}"
+    assert left_out.programs.unavailable["program/ffmpeg"] == f"ffmpeg {reason}"
     assert left_out.advert.programs == {"true": ""}
+    assert str(tmp_path).encode() not in codec.encode(left_out.programs)
 
 
 async def test_the_first_advert_waits_for_what_a_program_says_but_not_for_one_that_hangs(
@@ -142,9 +147,9 @@ async def test_other_programs_are_looked_at_and_never_run(warden: Warden, tmp_pa
     assert found.programs is not None
     assert found.advert.programs == {"dangerous": ""}
     assert found.programs.unavailable == {
-        "program/gone": "there is no program /gone",
+        "program/gone": "there is no program gone where this agent's configuration has it",
         "program/none": "there is no program none in PATH",
-        "program/plain": f"{tmp_path}/plain is not executable",
+        "program/plain": "plain is not executable",
     }
     assert not (tmp_path / "run").exists()
 

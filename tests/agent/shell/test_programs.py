@@ -130,7 +130,7 @@ async def test_what_the_agent_refuses_is_refused_with_a_sentence_and_never_start
 async def test_what_cannot_be_started_says_why(warden: Warden, tmp_path: Path) -> None:
     async with stage(warden, tmp_path, {"R": str(tmp_path)}) as here:
         refused = await here.refused(granted("true", cwd=RootPath(root="R", path="none")))
-        assert (refused.reason_code, refused.sentence) == (ReasonCode.NOT_STARTED, f"no folder {tmp_path}/none")
+        assert (refused.reason_code, refused.sentence) == (ReasonCode.NOT_STARTED, "no folder $R/none")
         assert refused.failure is FailureKind.NODE
         refused = await here.refused(granted("sh", "-c", "true", env={"LC_ALL": "a\0b"}))
         assert (refused.reason_code, refused.failure) == (ReasonCode.NOT_STARTED, FailureKind.PERMANENT)
@@ -151,6 +151,18 @@ async def test_a_failure_is_judged_by_the_end_of_standard_error_and_a_success_is
         assert (await here.ended(granted("sh", "-c", "exit 3"))).failure is FailureKind.TRANSIENT
         assert (await here.ended(granted("ffmpeg", "-i", "none.mkv", "out.mkv"))).failure is FailureKind.INPUT
         assert (await here.ended(granted("ffmpeg", "-nonsense"))).failure is FailureKind.PERMANENT
+
+
+async def test_why_a_program_did_not_start_says_nothing_of_where_things_are_here(
+    warden: Warden, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    async with stage(warden, tmp_path / "home", {"R": str(tmp_path)}) as here:
+        cwd = RootPath(root="R", path="file")
+        not_a_folder = await here.refused(granted("true", cwd=cwd))
+        missing = await here.refused(granted("moved"))
+    assert not_a_folder.sentence == "$R/file is not a folder"
+    assert missing.sentence == "no program moved"
 
 
 async def test_the_environment_is_ours_and_small_and_takes_harmless_names_of_the_caller_only(

@@ -13,6 +13,7 @@ import pytest
 
 from agent.shell.peers import (
     LOGINS,
+    ME,
     READER,
     TOPICS,
     Reader,
@@ -30,6 +31,10 @@ from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Hello, Holding, Results, StreamLengths, Tail
 from ffmesh_protocol.topics import Verb
 from support.broker import PrivateBroker, private_broker
+
+IS_NOT_PATIENT = (
+    "from ffmesh_agent import __main__; from ffmesh_agent.core import agent; agent.REFUSED_FOR = 0.5; __main__.main()"
+)
 
 
 @pytest.fixture
@@ -179,6 +184,26 @@ async def test_an_agent_waits_for_a_broker_and_comes_back_to_it(tmp_path: Path) 
                 assert await exit_code(process) == 0
 
 
+async def test_an_agent_whose_login_was_taken_away_ends_its_programs_and_itself(
+    broker: PrivateBroker, tmp_path: Path
+) -> None:
+    home = home_in(tmp_path / "home", broker.port)
+    async with coordinator_at(broker) as coordinator:
+        with started_agent(home, program=("-c", IS_NOT_PATIENT)) as process:
+            await coordinator.advertised()
+            await coordinator.greet()
+            grant = granted("sh", "-c", "trap '' TERM; echo $$ >../../pid; while :; do sleep 1; done")
+            await coordinator.grant(grant)
+            await until(lambda: (home / "pid").exists() and (home / "pid").read_text().endswith("\n"))
+            program = int((home / "pid").read_text())
+            await broker.change_logins({login: password for login, password in LOGINS.items() if login != ME.login})
+            assert await exit_code(process) == 77
+            assert not _lives(program)
+            assert process.stderr is not None
+            assert "pi-1 is not a member" in process.stderr.read().decode().splitlines()[-1]
+    assert (home / "spool" / f"{grant.attempt}.json").exists()
+
+
 async def test_without_a_broker_an_agent_can_be_stopped_too(tmp_path: Path) -> None:
     with started_agent(home_in(tmp_path, 1)) as process:
         assert process.stderr is not None
@@ -203,6 +228,33 @@ async def test_a_second_agent_in_one_home_and_a_bad_file_end_with_2_and_one_line
         assert bad.stderr is not None
         (line,) = bad.stderr.read().decode().splitlines()
         assert line.startswith(f"ffmesh-agent: {home / 'agent.toml'}: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [([], "--config FILE"), (["--config"], "--config"), (["--config", "x", "--nonsense"], "--nonsense")],
+)
+def test_wrong_usage_is_one_line_that_says_what_to_do(words: list[str], what: str) -> None:
+    run = subprocess.run([sys.executable, "-m", "ffmesh_agent", *words], check=False, capture_output=True, text=True)
+    (line,) = run.stderr.splitlines()
+    assert (run.returncode, run.stdout) == (2, "")
+    assert line.startswith("ffmesh-agent: ")
+    assert what in line
+    assert "--help" in line
+
+
+def test_a_home_in_which_nothing_can_be_made_is_one_line(tmp_path: Path) -> None:
+    home = home_in(tmp_path, 1)
+    (home / "agent.lock").mkdir()
+    run = subprocess.run(
+        [sys.executable, "-m", "ffmesh_agent", "--config", home / "agent.toml"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    (line,) = run.stderr.splitlines()
+    assert run.returncode == 2
+    assert str(home) in line
 
 
 def test_nothing_that_an_idle_agent_does_not_need_is_imported() -> None:

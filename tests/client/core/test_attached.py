@@ -19,8 +19,19 @@ from client.core.attached_world import (
     submit,
     succeeded,
 )
-from ffmesh_client.core.attached import LEAVE_PATIENCE, OUTPUT_SILENCE, Attached, Phase
-from ffmesh_client.core.effects import Effect, Finish, GiveUp, Missing, OpenStreams, Tell, TellAgent, WakeAt, Write
+from ffmesh_client.core.attached import LEAVE_PATIENCE, OUTPUT_SILENCE, WAIT_REMARK, Attached, Phase
+from ffmesh_client.core.effects import (
+    Effect,
+    Finish,
+    GiveUp,
+    Missing,
+    OpenStreams,
+    Remark,
+    Tell,
+    TellAgent,
+    WakeAt,
+    Write,
+)
 from ffmesh_client.core.events import (
     Answered,
     ChunkCame,
@@ -79,6 +90,10 @@ class Story:
         news = JobNews(job=JOB, known=known, state=None, assignment=None, end=end)
         return self.word(Attended(jobs=(news,)), at)
 
+    def waits(self, reason: str | None, at: float) -> list[Effect]:
+        news = JobNews(job=JOB, known=True, state=JobState.QUEUED, assignment=None, end=None, reason=reason)
+        return self.word(Attended(jobs=(news,)), at)
+
     def chunk(self, offset: int, content: bytes, at: float = 0.0, *, stream: str = "stdout") -> list[Effect]:
         return self.on(ChunkCame(stream=stream, chunk=Chunk(attempt=ATTEMPT, offset=offset, content=content)), at)
 
@@ -104,6 +119,10 @@ def told(effects: Sequence[Effect]) -> list[type]:
 
 def credit_in(effects: Sequence[Effect]) -> list[StreamCredit]:
     return [effect.credit for effect in effects if isinstance(effect, TellAgent)]
+
+
+def remarks(effects: Sequence[Effect]) -> list[str]:
+    return [effect.sentence for effect in effects if isinstance(effect, Remark)]
 
 
 # --- being accepted
@@ -227,6 +246,38 @@ def test_a_word_about_another_job_changes_nothing() -> None:
     story = Story().accepted()
     assert story.word(Ended(job="01J0000000000000000000000X", end=succeeded())) == []
     assert story.word(Assigned(job="01J0000000000000000000000X", assignment=ASSIGNMENT)) == []
+
+
+def test_who_waits_for_an_agent_is_told_why_after_a_while_and_again_when_the_reason_is_another() -> None:
+    story = Story().accepted()
+    assert remarks(story.waits("nobody is there", at=3.0)) == []
+    assert remarks(story.on(Woken(), WAIT_REMARK - 0.1)) == []
+    assert remarks(story.on(Woken(), WAIT_REMARK)) == ["waiting: nobody is there"]
+    assert remarks(story.on(Woken(), 2 * WAIT_REMARK)) == []
+    story.waits("all are busy", at=2 * WAIT_REMARK + 1)
+    assert remarks(story.on(Woken(), 3 * WAIT_REMARK)) == ["waiting: all are busy"]
+    story.waits("nobody is there", at=3 * WAIT_REMARK + 1)
+    assert remarks(story.on(Woken(), 4 * WAIT_REMARK)) == []
+
+
+def test_a_job_that_found_its_agent_waits_no_more() -> None:
+    story = Story().accepted()
+    story.waits("all are busy", at=3.0)
+    story.word(Assigned(job=JOB, assignment=ASSIGNMENT), 4.0)
+    assert remarks(story.on(Woken(), WAIT_REMARK)) == []
+
+
+def test_nobody_is_told_why_a_job_waits_that_is_offered_or_whose_coordinator_is_away_or_that_is_to_end() -> None:
+    offered = JobNews(job=JOB, known=True, state=JobState.OFFERED, assignment=None, end=None)
+    for otherwise in (
+        CoordinatorSpoke(life=LIFE, number=99, word=Attended(jobs=(offered,))),
+        Disconnected(),
+        Signalled(signal=2),
+    ):
+        story = Story().accepted()
+        story.waits("all are busy", at=3.0)
+        story.on(otherwise, WAIT_REMARK - 1)
+        assert remarks(story.on(Woken(), WAIT_REMARK)) == [], otherwise
 
 
 # --- streams
@@ -475,6 +526,8 @@ def test_an_end_is_known_by_its_state_when_the_program_was_told_to_stop() -> Non
     )
     (finish,) = Story().accepted().word(Ended(job=JOB, end=end))
     assert finish == Finish(exit_code=130, sentence=f"job {JOB} was cancelled: by hand")
+    (finish,) = Story().accepted().word(Ended(job=JOB, end=cancelled()))
+    assert finish == Finish(exit_code=130, sentence=f"job {JOB} was cancelled")
 
 
 # --- shaken

@@ -1,9 +1,10 @@
 """Command lines become submits."""
 
+import msgspec
 import pytest
 
 from client.core.attached_world import JOB
-from ffmesh_client.core.submission import Surroundings, Wishes, submission
+from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, submission
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SUBMIT_BYTES
@@ -79,6 +80,41 @@ def test_a_folder_that_is_reached_by_a_link_counts_by_either_name() -> None:
     assert submitted("ffmpeg", folders=("/home/me/films", "/media/movies")).cwd == RootPath(root="Movies", path="")
 
 
+REAL_ROOTS = {"Movies": "/mnt/disk1/movies"}
+
+
+def really(word: str, place: str, *, folder: str = "/home/me") -> Submit:
+    """With that argument, which is really there. /media/movies is really /mnt/disk1/movies."""
+    places = msgspec.structs.replace(surroundings(folder), real_roots=REAL_ROOTS, real_paths={word: place})
+    return submission(JOB, JobKind.DIRECT, ("ffmpeg", word), Wishes(labels={}, roots={}), places, ROOTS)
+
+
+def test_a_folder_that_only_its_real_place_puts_under_a_root_counts() -> None:
+    assert really("in.mkv", "", folder="/mnt/disk1/movies/new").cwd == RootPath(root="Movies", path="new")
+    assert really("in.mkv", "", folder="/mnt/disk1").cwd is None
+
+
+def test_an_argument_that_only_its_real_place_puts_under_a_root_is_named_as_it_is_there() -> None:
+    submit = really("/films/a.mkv", "/mnt/disk1/movies/old/a.mkv")
+    assert submit.args == ((RootPath(root="Movies", path="old/a.mkv"),),)
+    assert submit.needs.roots == ("Movies",)
+    odd = really("/films/\udcff", "/mnt/disk1/movies/\udcff")
+    assert odd.args == ((RootPath(root="Movies", path=""), RawBytes(base64="/w==")),)
+
+
+def test_an_argument_whose_real_place_lies_under_no_root_is_refused_as_it_was_written() -> None:
+    with pytest.raises(PathRefused, match="/films/secret"):
+        really("/films/secret", "/etc/secret")
+
+
+def test_an_argument_that_its_letters_put_under_a_root_stays_there_wherever_its_links_lead() -> None:
+    assert in_need_of_real_places(["/media/movies/link/a.mkv", "in.mkv", "-i", "/dev/null"], ROOTS) == []
+    assert in_need_of_real_places(["/media/movies/../x", "/films/a.mkv"], ROOTS) == [
+        "/media/movies/../x",
+        "/films/a.mkv",
+    ]
+
+
 def test_a_working_folder_that_was_removed_is_no_error() -> None:
     assert submitted("ffmpeg", folders=()).cwd is None
 
@@ -105,9 +141,10 @@ def test_a_program_is_a_name_and_no_path(program: str) -> None:
         submitted(program)
 
 
-def test_an_empty_program_is_refused() -> None:
-    with pytest.raises(WrongUsage):
-        submitted("")
+@pytest.mark.parametrize("program", ["", "x" * 257, "\udcff"])
+def test_a_program_that_cannot_be_a_name_is_refused_in_words_about_it(program: str) -> None:
+    with pytest.raises(WrongUsage, match="PROGRAM"):
+        submitted(program)
 
 
 def test_only_what_the_program_speaks_with_goes_along_of_the_environment() -> None:
@@ -151,10 +188,15 @@ def test_the_wishes_travel_along() -> None:
 def test_arguments_that_no_message_can_hold_are_refused_with_the_limit() -> None:
     with pytest.raises(WrongUsage, match=f"{SUBMIT_BYTES // 1024} KiB"):
         submitted("ffmpeg", *["x" * 100_000] * 3)
-    with pytest.raises(WrongUsage):
+    with pytest.raises(WrongUsage, match="8192 arguments"):
         submitted("ffmpeg", *["x"] * 9000)
+
+
+def test_more_labels_than_a_job_can_have_are_refused_with_the_limit() -> None:
+    with pytest.raises(WrongUsage, match="32 labels at most, and these are 99"):
+        submitted("ffmpeg", wishes=Wishes(labels={str(n): "" for n in range(99)}, roots={}))
 
 
 def test_what_the_coordinator_would_not_understand_is_refused_here() -> None:
     with pytest.raises(WrongUsage):
-        submitted("ffmpeg", wishes=Wishes(labels={str(n): "" for n in range(99)}, roots={}))
+        submitted("ffmpeg", wishes=Wishes(labels={"x" * 513: ""}, roots={}))

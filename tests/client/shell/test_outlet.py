@@ -20,9 +20,9 @@ def pipe() -> Generator[tuple[int, int], None, None]:
     os.close(writer)
 
 
-def outlet(descriptor: int) -> tuple[Outlet, "Queue[Written | ReaderGone]"]:
+def outlet(descriptor: int, stream: str = "stdout") -> tuple[Outlet, "Queue[Written | ReaderGone]"]:
     told: Queue[Written | ReaderGone] = Queue()
-    return Outlet("stdout", descriptor, told.put), told
+    return Outlet(stream, descriptor, told.put), told
 
 
 def test_what_was_written_is_told_and_arrives(pipe: tuple[int, int]) -> None:
@@ -79,3 +79,27 @@ def test_a_full_disk_is_told_with_a_sentence() -> None:
     assert isinstance(event, ReaderGone)
     assert "No space left" in (event.sentence or "")
     os.close(full)
+
+
+@pytest.mark.parametrize(("place", "way"), [("/dev/full", os.O_WRONLY), (os.devnull, os.O_RDONLY)])
+def test_messages_that_cannot_be_written_are_dropped_and_the_next_one_is_tried_again(
+    pipe: tuple[int, int], place: str, way: int
+) -> None:
+    """On a full disk, and where standard error was closed: then something stands in its place that only reads."""
+    broken = os.open(place, way)
+    out, told = outlet(broken, "stderr")
+    out.write(b"lost")
+    assert told.get(timeout=PATIENCE) == Written(stream="stderr", count=4)
+    os.dup2(pipe[1], broken)
+    out.write(b"found")
+    assert told.get(timeout=PATIENCE) == Written(stream="stderr", count=5)
+    assert os.read(pipe[0], 9) == b"found"
+    for descriptor in (broken, pipe[0]):
+        os.close(descriptor)
+
+
+def test_a_closed_pipe_ends_the_messages_too(pipe: tuple[int, int]) -> None:
+    os.close(pipe[0])
+    out, told = outlet(pipe[1], "stderr")
+    out.write(b"abc")
+    assert told.get(timeout=PATIENCE) == ReaderGone(stream="stderr", sentence=None)

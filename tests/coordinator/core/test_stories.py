@@ -361,6 +361,31 @@ def test_who_attends_learns_of_an_end_whose_word_was_lost() -> None:
     assert (news.end.state, news.end.streams_lost) == (JobState.SUCCEEDED, False)
 
 
+def test_who_attends_a_queued_job_learns_why_it_waits() -> None:
+    story = Story()
+    story.client_says(submit(kind=JobKind.INTERACTIVE))
+    story.client_says(Attending(jobs=(JOB,)))
+    (news,) = story.messages(Attended)[0].jobs
+    assert (news.state, (news.reason or "")[:17]) == (JobState.QUEUED, "no agent is known")
+    story.agent_comes()
+    story.client_says(Attending(jobs=(JOB,)))
+    (news,) = story.messages(Attended)[0].jobs
+    assert (news.state, news.reason) == (JobState.OFFERED, None)
+
+
+def test_the_log_of_a_job_that_was_never_started_is_not_promised_for_later() -> None:
+    story = Story()
+    story.client_says(submit())
+    waits = story.client_says(Logs(job=JOB)).answer(Refusal)
+    assert (waits.code, "has not been started" in waits.sentence) == (RefusalCode.NO_LOGS, True)
+    story.client_says(Cancel(job=JOB))
+    never = story.client_says(Logs(job=JOB)).answer(Refusal)
+    assert (never.code, never.sentence) == (
+        RefusalCode.NO_LOGS,
+        f"job {JOB} was never started, so there is no log of it",
+    )
+
+
 def test_streams_are_called_lost_when_the_life_that_kept_them_has_ended() -> None:
     story = Story()
     attempt = story.runs(JobKind.INTERACTIVE)
