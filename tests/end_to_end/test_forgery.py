@@ -404,7 +404,7 @@ def _said_to(forger: Forger) -> list[str]:
 
 def _hello() -> Hello:
     return Hello(
-        boot="forged", spool=str(ULID()), version="0.1.0", features=("direct", "interactive"), heard=0, held=()
+        beat=1, boot="forged", spool=str(ULID()), version="0.1.0", features=("direct", "interactive"), heard=0, held=()
     )
 
 
