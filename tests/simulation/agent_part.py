@@ -284,8 +284,9 @@ class AgentPart(Part):
         grant_is_on_disk = any(
             attempt in [each.id for each in job.attempts] for job in [world.coordinator.jobs.get(program.job)] if job
         )
+        asleep = {each.name for each in world.agents if each.asleep}
         run = Run(program.job, attempt, self.name, program.kind, output, world.now)
-        world.truth.started(run, slots=self.slots, granted=grant_is_on_disk)
+        world.truth.started(run, slots=self.slots, granted=grant_is_on_disk, asleep=asleep)
         program.running = True
         self._watch(program)
         self.feed(events.ProgramStarted(attempt=attempt))

@@ -1,6 +1,7 @@
 """What truly happened, kept outside the cores: who started, wrote and renamed what, what clients were told."""
 
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from ffmesh_coordinator.core.job import Job
@@ -43,7 +44,8 @@ class Truth:
     client_ends: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     heard: dict[str, bytes] = field(default_factory=lambda: defaultdict(bytes))
 
-    def started(self, run: Run, *, slots: int, granted: bool) -> None:
+    def started(self, run: Run, *, slots: int, granted: bool, asleep: Set[str]) -> None:
+        """`asleep` are machines whose programs write nothing now, and are killed before they could when they wake."""
         if run.attempt in self.runs:
             raise Broken(f"attempt {run.attempt} was started twice")
         if not granted:
@@ -54,7 +56,9 @@ class Truth:
         others = [self.runs[name] for name in self.of_job[run.job]]
         if run.kind is JobKind.INTERACTIVE and others:
             raise Broken(f"interactive job {run.job} ran twice")
-        if run.kind is JobKind.DIRECT and any(other.ended_at is None for other in others):
+        if run.kind is JobKind.DIRECT and any(
+            other.ended_at is None and other.machine not in asleep for other in others
+        ):
             raise Broken(f"two programs write the outputs of job {run.job}: {run.attempt} and {others[-1].attempt}")
         self.runs[run.attempt] = run
         self.of_job[run.job].append(run.attempt)

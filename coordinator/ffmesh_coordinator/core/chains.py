@@ -10,6 +10,9 @@ from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.reasons import ReasonCode
 
 FELL_WITH_PARENT = frozenset({ReasonCode.PARENT_FAILED, ReasonCode.PARENT_CANCELLED})
+"""What ended for one of these ended because of the job that it came after."""
+
+OPENED_WITH_PARENT = FELL_WITH_PARENT | {ReasonCode.RESTORED}
 """What ended for one of these is opened again with the job that it came after."""
 
 

@@ -277,6 +277,7 @@ class Coordinator:
 
     def _restore(self, restored: Restored) -> None:
         desk = self._desk
+        desk.began_at = desk.now.elapsed
         desk.ledger.sequence = restored.sequence
         desk.ledger.ended.update(restored.ended)
         for known in restored.agents:

@@ -44,6 +44,8 @@ class Desk:
         self.matching = Matching(self.roster)
         self.deadlines = Deadlines[About]()
         self.now = Now(elapsed=0.0, utc=0.0)
+        self.began_at = 0.0
+        """When this life did: by the clock that counts sleep."""
         self.connected = False
         self.connection = 0
         self.full = False

@@ -354,6 +354,7 @@ class Jobs:
 
     def reopen(self, job: Job) -> Job:
         """A person says: try it again. It keeps its id, and numbers its attempts on."""
+        may_still_run = job.reason_code is ReasonCode.RESTORED
         job = msgspec.structs.replace(
             job,
             phase=stepped(job.phase, Step.REOPEN),
@@ -371,7 +372,18 @@ class Jobs:
         )
         self._books.enter(job)
         self._books.announce("reopened", job)
-        return self._move_on(job)
+        job = self._move_on(job)
+        if may_still_run:
+            self._wait_for_what_the_backup_does_not_know(job)
+        return job
+
+    def _wait_for_what_the_backup_does_not_know(self, job: Job) -> None:
+        """An agent that was given it after the backup has one lease from our start to hear that it must stop."""
+        desk = self._desk
+        seconds = desk.began_at + times.LEASE - desk.now.elapsed
+        if job.phase is Phase.QUEUED and seconds > 0:
+            desk.ledger.rest(job, everywhere=True, avoiding=frozenset())
+            desk.deadlines.set(About.RETRY, job.id, desk.after(seconds))
 
     # --- the books ----------------------------------------------------------------------------------------------------
 

@@ -106,6 +106,7 @@ class Offers:
     def _to_retry(self, job: Job) -> str:
         at = self._desk.deadlines.when(About.RETRY, job.id)
         seconds = max(0.0, (at or 0.0) - self._desk.now.elapsed)
-        last = job.attempts[-1] if job.attempts else None
-        failed = f"attempt {last.number} failed on {last.agent}" if last is not None else "it failed"
-        return f"{failed}; it is tried again in {seconds:.0f} s"
+        if not job.tries:
+            return f"an agent may still be at it, unknown to the backup; it is offered in {seconds:.0f} s"
+        last = job.tries[-1]
+        return f"attempt {last.number} failed on {last.agent}; it is tried again in {seconds:.0f} s"

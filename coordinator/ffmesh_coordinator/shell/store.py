@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 import aiosqlite
 import msgspec
 
-from ffmesh_coordinator.core.chains import FELL_WITH_PARENT
+from ffmesh_coordinator.core.chains import OPENED_WITH_PARENT
 from ffmesh_coordinator.core.effects import ForgetAgent, SaveAgent, SaveJob
 from ffmesh_coordinator.core.events import KnownAgent, Restored
 from ffmesh_coordinator.core.job import Attempt, Job
@@ -167,7 +167,7 @@ class Store:
         fallen = {job_id}
         found: list[str] = []
         # Who comes after another was accepted later: one look at each, in the order of acceptance, finds all.
-        for follower, after in await self._rows("fallen_jobs", {"reasons": _text(sorted(FELL_WITH_PARENT))}):
+        for follower, after in await self._rows("fallen_jobs", {"reasons": _text(sorted(OPENED_WITH_PARENT))}):
             if after is not None and not fallen.isdisjoint(_ids.decode(after)):
                 fallen.add(follower)
                 found.append(follower)

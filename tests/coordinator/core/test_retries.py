@@ -1,5 +1,6 @@
 """What follows when an attempt has failed: another one, when and where; or the end."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -365,3 +366,25 @@ def test_the_old_attempt_of_a_retried_job_is_a_strangers() -> None:
     retried(story)
     story.agent_says(hello(held(attempt, HeldPhase.ENDED)))
     assert story.settled() == [attempt]
+
+
+def test_what_was_open_when_a_backup_was_taken_waits_a_lease_before_it_is_tried_again() -> None:
+    """Some agent may have been given it since, and must have had the time to hear that it has to stop."""
+    story = Story()
+    fails(story, story.runs())
+    story.disk[JOB] = msgspec.structs.replace(story.disk[JOB], reason_code=ReasonCode.RESTORED)
+    story = story.restarted().agent_comes()
+    began = story.now
+    retried(story)
+    assert story.offered() == []
+    assert began + times.LEASE - 1.0 <= story.now + seconds_until_offered(story) <= began + times.LEASE + 1.0
+
+
+def test_a_minute_after_its_start_a_coordinator_offers_what_was_restored_at_once() -> None:
+    story = Story()
+    fails(story, story.runs())
+    story.disk[JOB] = msgspec.structs.replace(story.disk[JOB], reason_code=ReasonCode.RESTORED)
+    story = story.restarted().agent_comes()
+    story.agent_says(holding(), after=times.LEASE)
+    retried(story)
+    assert len(story.offered()) == 1
