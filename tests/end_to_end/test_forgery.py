@@ -138,7 +138,7 @@ REFUSED: dict[str, dict[str, Forged]] = {
         "a reserved piece": lambda me: me.message("submit", _with_piece({"kind": "input", "index": 0})),
         "nested too deep": lambda me: me.message("submit", b"[" * 1000 + b"]" * 1000),
         "an unknown verb": lambda me: me.message("reboot", submit()),
-        "a verb whose time has not come": lambda me: me.message("retry", submit()),
+        "a verb whose time has not come": lambda me: me.message("pause", submit()),
         "without a MAC": lambda me: _without(me.message("submit", submit()), "mac"),
         "without any property": lambda me: Packet(topic=me.message("submit", b"").topic, payload=b"{}"),
         "of another version": lambda me: _with_properties(me.message("submit", submit()), v="2"),
