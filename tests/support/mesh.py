@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -114,6 +114,12 @@ class RunningMesh:
         wait_until(lambda: not self.living(), lambda: f"still there: {self.living()}", seconds)
         return time.monotonic() - began
 
+    @contextmanager
+    def nothing_restarted(self) -> Generator[None, None, None]:
+        """A part that dies in the block stays dead until its end: whoever would start it again is frozen."""
+        with frozen(self.process.pid):
+            yield
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code."""
         self.process.send_signal(number)
@@ -209,13 +215,39 @@ def wait_until(condition: Callable[[], bool], otherwise: str | Callable[[], str]
         time.sleep(0.01)
 
 
+@contextmanager
+def frozen(*pids: int) -> Generator[None, None, None]:
+    """SIGSTOP, in force when the block begins, and SIGCONT at its end for those that still live."""
+    freeze(*pids)
+    try:
+        yield
+    finally:
+        thaw(*pids)
+
+
+def freeze(*pids: int) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: all(_state(pid) in (b"T", b"t") for pid in pids), f"not frozen: {pids}", GONE_SECONDS)
+
+
+def thaw(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def is_alive(pid: int) -> bool:
     """Whether that process runs; one that nobody has buried yet does not."""
+    return _state(pid) not in (b"", b"Z", b"X")
+
+
+def _state(pid: int) -> bytes:
+    """As in /proc; empty: there is no such process."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
     except OSError:
-        return False
-    return state not in (b"Z", b"X")
+        return b""
 
 
 def _all_processes() -> list[int]:
