@@ -202,6 +202,10 @@ class Clients:
         if isinstance(word, Logs):
             self._tails.wanted(job, asker)
             return
+        if isinstance(word, Retry) and job.cancel is not None and not job.has_ended:
+            sentence = f"job {job.id} is still being cancelled; retry it when that is done (`ffmesh wait` tells)"
+            self._desk.refuse(asker, RefusalCode.NOT_ALLOWED, sentence)
+            return
         if isinstance(word, Retry):
             self._desk.reply(asker, JobList(jobs=(views.job_view(job),), cursor=None))
             return

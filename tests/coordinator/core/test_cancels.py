@@ -7,6 +7,8 @@ import pytest
 from ffmesh_coordinator.core.effects import SaveJob
 from ffmesh_coordinator.core.lifecycle import Phase
 from ffmesh_protocol import times
+from ffmesh_protocol.errors import RefusalCode
+from ffmesh_protocol.messages.answers import Refusal
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.reports import Claim, FailureKind, HeldPhase
 from ffmesh_protocol.messages.requests import Cancel, Retry
@@ -130,6 +132,15 @@ def test_a_job_that_was_cancelled_while_it_waited_for_its_next_try_waits_no_more
     story = resting(JobKind.DIRECT)
     story.client_says(Cancel(job=JOB)).client_says(Retry(job=JOB)).disk_answers()
     assert len(story.offered()) == 1
+
+
+def test_a_job_that_is_being_cancelled_is_not_said_to_be_tried_again() -> None:
+    story = Story()
+    story.runs(JobKind.DIRECT)
+    story.client_says(Cancel(job=JOB))
+    refusal = story.client_says(Retry(job=JOB)).answer(Refusal)
+    assert (refusal.code, "still being cancelled" in refusal.sentence) == (RefusalCode.NOT_ALLOWED, True)
+    story.none(SaveJob)
 
 
 def test_a_cancelled_job_does_not_come_back_when_its_wait_would_have_been_over() -> None:
