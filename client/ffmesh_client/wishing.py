@@ -7,15 +7,25 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from ffmesh_client import calling
 from ffmesh_client.config import ClientConfig
-from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, submission
+from ffmesh_client.core.submission import (
+    CPU,
+    Surroundings,
+    Wishes,
+    in_need_of_real_places,
+    paths_in,
+    submission,
+)
+from ffmesh_client.errors import WrongUsage
 from ffmesh_client.ids import fresh_ulid
-from ffmesh_protocol.limits import LABEL_CHARS, SECONDS_MAX, WORD_CHARS
+from ffmesh_protocol.limits import ATTEMPTS, LABEL_CHARS, SECONDS_MAX, WORD_CHARS
 from ffmesh_protocol.media import printable
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
-from ffmesh_protocol.names import Role, checked_principal
+from ffmesh_protocol.names import Role, checked_principal, is_name
 
 PRIORITY_MOST = 1_000_000
+SLOT = "slot="
+"""Of the needs this one is no ability of the agent, but room on it."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -30,7 +40,21 @@ def add_options(parser: ArgumentParser) -> None:
         type=_need,
         action="append",
         default=[],
-        help="what the agent must have, as in encoder=hevc_nvenc; may be repeated",
+        help="what the agent must have, as in encoder=hevc_nvenc; slot=KIND is the kind of slot that the job takes, "
+        "cpu unless said; may be repeated",
+    )
+    options.add_argument(
+        "--after",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="begin when that job has succeeded, and end with it when it ends otherwise; may be repeated",
+    )
+    options.add_argument(
+        "--max-attempts",
+        metavar="N",
+        type=_attempts,
+        help="how often it may be tried, as long as trying again makes sense; 1 unless said, of a staged job 3",
     )
     options.add_argument(
         "--timeout", metavar="SECONDS", type=_seconds, help="stop the program when it has run for so long"
@@ -52,18 +76,22 @@ def add_options(parser: ArgumentParser) -> None:
     )
 
 
-def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig) -> Submit:
+def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig, output: str | None = None) -> Submit:
     if arguments.on is not None:
         checked_principal(Role.AGENTS, arguments.on)
     wishes = Wishes(
         priority=arguments.priority,
         on=arguments.on,
-        capabilities=tuple(arguments.need),
+        capabilities=tuple(need for need in arguments.need if not need.startswith(SLOT)),
+        slot=_slot(arguments.need),
         timeout_seconds=arguments.timeout,
         labels=dict(arguments.label),
         roots=_roots(arguments.root),
+        after=tuple(dict.fromkeys(calling.checked_id(word) for word in arguments.after)),
+        max_attempts=arguments.max_attempts,
+        output=output,
     )
-    surroundings = _surroundings(arguments.line[1:], {**config.roots, **wishes.roots})
+    surroundings = _surroundings(paths_in(arguments.line[1:], wishes), {**config.roots, **wishes.roots})
     submit = submission(fresh_ulid(), kind, arguments.line, wishes, surroundings, config.roots)
     if submit.cwd is None:
         _tell_what_stays_here(arguments.line[1:])
@@ -89,16 +117,23 @@ def _roots(words: list[str]) -> dict[str, str]:
     return roots(words)
 
 
-def _surroundings(words: list[str], roots: dict[str, str]) -> Surroundings:
+def _slot(needs: list[str]) -> str:
+    kinds = {need.removeprefix(SLOT) for need in needs if need.startswith(SLOT)}
+    if len(kinds) > 1:
+        raise WrongUsage(f"a job takes one slot, and these are of several kinds: {', '.join(sorted(kinds))}; name one")
+    return kinds.pop() if kinds else CPU
+
+
+def _surroundings(paths: list[str], roots: dict[str, str]) -> Surroundings:
     umask = os.umask(0)
     os.umask(umask)
     folders = _folders(os.environ.get("PWD", ""))
-    strangers = in_need_of_real_places(words, roots)
+    strangers = in_need_of_real_places(paths, roots)
     asks_the_disk = strangers or len(in_need_of_real_places(folders, roots)) == len(folders)
     return Surroundings(
         folders=folders,
         real_roots={name: os.path.realpath(place) for name, place in roots.items()} if asks_the_disk else {},
-        real_paths={word: os.path.realpath(word) for word in strangers},
+        real_paths={path: os.path.realpath(path) for path in strangers},
         environment=dict(os.environ),
         umask=umask & 0o777,
         stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),  # pyright: ignore[reportUnnecessaryComparison] - it is None when descriptor 0 is closed
@@ -128,6 +163,12 @@ def _priority(text: str) -> int:
     return number
 
 
+def _attempts(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= ATTEMPTS:
+        raise ArgumentTypeError(f"{text!r}: a job has 1 attempt at least and {ATTEMPTS} at most")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -145,6 +186,8 @@ def _need(text: str) -> str:
     if len(text) > WORD_CHARS:
         raise ArgumentTypeError(f"a need has at most {WORD_CHARS} characters")
     _check_utf8(text)
+    if text.startswith(SLOT) and not is_name(name):
+        raise ArgumentTypeError(f"{text!r}: kinds of slots are called as in cpu or gpu")
     return text
 
 

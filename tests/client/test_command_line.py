@@ -17,7 +17,7 @@ name = "me"
 secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 broker = {host = "127.0.0.1", port = 1}
 """
-NOT_THERE_YET = ("--after", "--max-attempts", "--staged", "--follow", "-f ")
+NOT_THERE_YET = ("--follow", "-f,")
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +90,13 @@ def one_line(text: str) -> bool:
         ("run", "--priority", "high", "--", "true"),
         ("run", "--priority", "99999999", "--", "true"),
         ("run", "--staged", "--", "true"),
-        ("run", "--after", "01J0000000000000000000000J", "--", "true"),
-        ("submit", "--max-attempts", "3", "--", "true"),
+        ("run", "--output", "out.mkv", "--", "true"),
+        ("submit", "--output", "out.mkv", "--", "true"),
+        ("submit", "--max-attempts", "0", "--", "true"),
+        ("submit", "--max-attempts", "101", "--", "true"),
+        ("submit", "--max-attempts", "many", "--", "true"),
+        ("submit", "--need", "slot=a b", "--", "true"),
+        ("submit", "--need", "slot=", "--", "true"),
         ("logs", "-f", "01J0000000000000000000000J"),
         ("job",),
         ("wait",),
@@ -173,6 +178,33 @@ def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = tmp_path / "client.toml"
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("run", "--staged", "--", "true", "a"), 2, "ffmesh submit --staged"),
+        (("submit", "--output", "a", "--", "true", "a"), 2, "--staged"),
+        (("submit", "--staged", "--", "ffmpeg", "-f", "null", "-"), 2, "--output"),
+        (("submit", "--staged", "--output", "/etc/passwd", "--", "true"), 77, "/etc/passwd lies under no root"),
+        (("submit", "--staged", "--output", "out.mkv", "--", "true"), 77, "out.mkv lies under no root"),
+        (("submit", "--staged", "--", "ffmpeg", "-y", "out.mkv"), 77, "out.mkv lies under no root"),
+        (("submit", "--need", "slot=gpu", "--need", "slot=cpu", "--", "true"), 2, "cpu, gpu"),
+    ],
+)
+def test_what_cannot_be_staged_or_needed_says_why_and_needs_no_broker(
+    words: tuple[str, ...],
+    code: int,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "client.toml").write_text(CONFIG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    left, out, err = said(capsys, "--config", "client.toml", *words)
+    assert (left, out, one_line(err)) == (code, "", True)
+    assert why in err
+
+
     written.write_text(CONFIG, encoding="utf-8")
     config = ("--config", str(written))
     assert said(capsys, "run", *config, "--", "cat", "/etc/passwd")[0] == 77

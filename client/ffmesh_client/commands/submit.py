@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from ffmesh_client import calling, wishing
-from ffmesh_client.errors import Unreachable
+from ffmesh_client.errors import Unreachable, WrongUsage
 from ffmesh_protocol.messages.jobs import JobKind, JobView
 
 if TYPE_CHECKING:
@@ -19,17 +19,39 @@ root (client.toml, --root); the program starts in the folder of the same root, i
     ffmesh submit -- ffmpeg -i /media/movies/in.mkv -c:v libx265 /media/movies/out.mkv
     ffmesh wait $(ffmesh submit --label title=Holiday -- ffmpeg -i in.mkv out.mkv)
 
+With --staged the program writes aside, and what it wrote takes its place at once when it is whole; when it
+fails or its agent is lost, what was there before stays, and it is tried again. A file, the last argument
+unless said, or a folder, when the program writes several:
+
+    ffmesh submit --staged -- ffmpeg -y -i in.mkv -c:v libx265 out.mkv
+    ffmesh submit --staged --output hls/ -- ffmpeg -i in.mkv -f hls hls/index.m3u8
+
+With --after it begins when others have succeeded:
+
+    first=$(ffmesh submit --staged -- ffmpeg -i in.mkv -c:v libx265 film.mkv)
+    ffmesh submit --staged --after "$first" -- ffmpeg -i film.mkv -vf scale=640:-2 small.mkv
+
 --json prints the job as `ffmesh job ID --json` does.
 """
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     wishing.add_options(parser)
+    staging = parser.add_argument_group("how it writes")
+    staging.add_argument("--staged", action="store_true", help="put the output in place at once, when it is whole")
+    staging.add_argument(
+        "--output",
+        metavar="PATH",
+        help="of a staged job: the file that it writes, or the folder (ends in /); the last argument unless said",
+    )
 
 
 def run(arguments: Namespace) -> int:
+    if arguments.output is not None and not arguments.staged:
+        raise WrongUsage("--output says what a staged job writes: say --staged too, or leave it out")
     config = calling.configured(arguments)
-    submit = wishing.submit_of(arguments, JobKind.DIRECT, config)
+    kind = JobKind.STAGED if arguments.staged else JobKind.DIRECT
+    submit = wishing.submit_of(arguments, kind, config, arguments.output)
 
     async def handed_in(mesh: "Mesh") -> JobView | None:
         try:

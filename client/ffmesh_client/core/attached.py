@@ -215,13 +215,20 @@ class Attached:
             return
         self._accepted(now)
         if newest:
-            self._why_waiting = news.reason if news.state is JobState.QUEUED else None
+            self._waits(news, now)
         if news.assignment is not None and newest:
             self._assigned(news.assignment, now)
         if news.state is JobState.RUNNING and self._assignment is not None:
             self._credit_arrived(now)
         if news.end is not None:
             self._ended(news.end, now)
+
+    def _waits(self, news: JobNews, now: float) -> None:
+        """For an agent or for other jobs; perhaps again, when an attempt did not come to start its program."""
+        is_waiting = news.state in (JobState.WAITING, JobState.QUEUED)
+        self._why_waiting = news.reason if is_waiting else None
+        if is_waiting:
+            self._timers.setdefault(Timer.WAIT, now + WAIT_REMARK)
 
     def _accepted(self, now: float) -> None:
         if self.phase is not Phase.SUBMITTING:

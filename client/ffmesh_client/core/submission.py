@@ -1,22 +1,25 @@
 """A command line as the caller wrote it becomes a submit. Pure: where it was written is told.
 
 Paths: an absolute one under a root becomes a piece; a relative one stays text, and the program starts in the caller's
-folder where that lies under a root, else in an empty one. The letters of a path count first; one that they put under no
-root may still lie there by its real place, where links lead. What hides inside an argument (filters, URLs, patterns) is
-looked at by the shim's model, which is not there yet.
+folder where that lies under a root, else in an empty one. `file:` may stand before either. The letters of a path count
+first; one that they put under no root may still lie there by its real place, where links lead. What hides inside an
+argument (filters, URLs, patterns) is looked at by the shim's model, which is not there yet.
 """
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
+from ffmesh_client.core import staging
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
-from ffmesh_protocol.errors import MalformedMessage, Oversized
-from ffmesh_protocol.limits import ARGUMENTS, LABELS, MESSAGE_BYTES, SUBMIT_BYTES, WORD_CHARS
+from ffmesh_protocol.errors import MalformedMessage, Oversized, PathRefused
+from ffmesh_protocol.limits import ARGUMENTS, LABELS, MESSAGE_BYTES, PARENTS, SUBMIT_BYTES, WORD_CHARS
 from ffmesh_protocol.media import (
+    Argument,
     Needs,
     RootPath,
     argument_of,
@@ -30,22 +33,30 @@ from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.wire import Told
 
+CPU: Final = "cpu"
+MAX_ATTEMPTS: Final[dict[JobKind, int]] = {JobKind.INTERACTIVE: 1, JobKind.DIRECT: 1, JobKind.STAGED: 3}
+"""Unless said. Only what is written aside can be begun anew as if nothing had been."""
+
 
 class Wishes(Told, frozen=True):
-    """The options of `run` and `submit`."""
+    """The options of `run` and `submit`. `output` is a path as it was typed, of a staged job only."""
 
     labels: dict[str, str]
     roots: dict[str, str]
     priority: int = 0
     on: str | None = None
     capabilities: tuple[str, ...] = ()
+    slot: str = CPU
     timeout_seconds: float | None = None
+    after: tuple[str, ...] = ()
+    max_attempts: int | None = None
+    output: str | None = None
 
 
 class Surroundings(Told, frozen=True):
     """Where the command was typed. `folders` are names of the one working folder, the one that people use first.
 
-    `real_roots` are the real places of all roots, and `real_paths` those of arguments, without links, as far as
+    `real_roots` are the real places of all roots, and `real_paths` those of paths, without links, as far as
     `in_need_of_real_places` names them.
     """
 
@@ -55,6 +66,11 @@ class Surroundings(Told, frozen=True):
     stdin_is_terminal: bool
     real_roots: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     real_paths: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+
+
+def paths_in(words: Iterable[str], wishes: Wishes) -> list[str]:
+    """What may be a path of all that was typed."""
+    return [*map(staging.without_protocol, words), *([] if wishes.output is None else [wishes.output])]
 
 
 def in_need_of_real_places(paths: Iterable[str], roots: Mapping[str, str]) -> list[str]:
@@ -79,9 +95,11 @@ def submission(
         )
     known_roots = {**roots, **wishes.roots}
     working = _working(surroundings, known_roots)
-    arguments = tuple(
-        argument_of(_under_a_root(word, surroundings, known_roots), known_roots, working) for word in words
-    )
+    arguments = tuple(_argument(word, surroundings, known_roots, working) for word in words)
+    outputs: tuple[RootPath, ...] = ()
+    if kind is JobKind.STAGED:
+        output = wishes.output if wishes.output is not None else staging.output_of(program, words)
+        outputs = (_output(output, surroundings, known_roots, working),)
     return _checked(
         Submit(
             job=job,
@@ -94,13 +112,17 @@ def submission(
             stdin_is_terminal=surroundings.stdin_is_terminal,
             needs=Needs(
                 program=program,
-                roots=roots_in(arguments, working),
+                roots=roots_in((*arguments, outputs), working),
                 capabilities=wishes.capabilities,
                 on=wishes.on,
+                slot=wishes.slot,
             ),
             priority=wishes.priority,
             timeout_seconds=wishes.timeout_seconds,
             labels=wishes.labels,
+            after=wishes.after,
+            max_attempts=MAX_ATTEMPTS[kind] if wishes.max_attempts is None else wishes.max_attempts,
+            outputs=outputs,
         )
     )
 
@@ -117,6 +139,8 @@ def _check_amounts(program: str, words: Sequence[str], wishes: Wishes) -> None:
         raise WrongUsage(f"a program takes {ARGUMENTS} arguments at most, and these are {len(words)}")
     if len(wishes.labels) > LABELS:
         raise WrongUsage(f"a job has {LABELS} labels at most, and these are {len(wishes.labels)}")
+    if len(wishes.after) > PARENTS:
+        raise WrongUsage(f"a job comes after {PARENTS} others at most, and these are {len(wishes.after)}")
 
 
 def _working(surroundings: Surroundings, roots: Mapping[str, str]) -> RootPath | None:
@@ -129,11 +153,40 @@ def _working(surroundings: Surroundings, roots: Mapping[str, str]) -> RootPath |
     return None
 
 
-def _under_a_root(word: str, surroundings: Surroundings, roots: Mapping[str, str]) -> str:
-    """The argument; or, if it lies under a root by its real place alone, the name that it has under that root."""
-    real = surroundings.real_paths.get(word)
+def _argument(word: str, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> Argument:
+    path = staging.without_protocol(word)
+    if path != word and path.startswith("/"):
+        place = _under_a_root(path, surroundings, roots)
+        if piece_of_path(place, roots) is not None:
+            return (staging.FILE, *argument_of(place, roots, working))
+    return argument_of(_under_a_root(word, surroundings, roots), roots, working)
+
+
+def _output(path: str, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> RootPath:
+    """Where it is to be put in place; a folder ends in `/`."""
+    named = printable(staging.checked(path))
+    if path.startswith("/"):
+        piece = piece_of_path(_under_a_root(path, surroundings, roots), roots)
+        if piece is None:
+            raise PathRefused(f"the output {named} lies under no root; name its folder with --root NAME=PATH")
+    elif working is None:
+        raise PathRefused(
+            f"the output {named} lies under no root, because this folder does not; name it with --root NAME=PATH"
+        )
+    else:
+        piece = RootPath(root=working.root, path=posixpath.normpath(posixpath.join(working.path, path)))
+        if piece.path == ".." or piece.path.startswith("../"):
+            raise PathRefused(f"the output {named} leads out of ${working.root}")
+    if piece.path in ("", "."):
+        raise WrongUsage(f"the output {named} is the root ${piece.root} itself; name a file or a folder below it")
+    return RootPath(root=piece.root, path=f"{piece.path}/" if staging.is_folder(path) else piece.path)
+
+
+def _under_a_root(path: str, surroundings: Surroundings, roots: Mapping[str, str]) -> str:
+    """The path; or, if it lies under a root by its real place alone, the name that it has under that root."""
+    real = surroundings.real_paths.get(path)
     piece = piece_of_path(real, surroundings.real_roots) if real is not None else None
-    return posixpath.join(roots[piece.root], piece.path) if piece is not None else word
+    return posixpath.join(roots[piece.root], piece.path) if piece is not None else path
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:

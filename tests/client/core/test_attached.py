@@ -90,8 +90,8 @@ class Story:
         news = JobNews(job=JOB, known=known, state=None, assignment=None, end=end)
         return self.word(Attended(jobs=(news,)), at)
 
-    def waits(self, reason: str | None, at: float) -> list[Effect]:
-        news = JobNews(job=JOB, known=True, state=JobState.QUEUED, assignment=None, end=None, reason=reason)
+    def waits(self, reason: str | None, at: float, state: JobState = JobState.QUEUED) -> list[Effect]:
+        news = JobNews(job=JOB, known=True, state=state, assignment=None, end=None, reason=reason)
         return self.word(Attended(jobs=(news,)), at)
 
     def chunk(self, offset: int, content: bytes, at: float = 0.0, *, stream: str = "stdout") -> list[Effect]:
@@ -265,6 +265,20 @@ def test_a_job_that_found_its_agent_waits_no_more() -> None:
     story.waits("all are busy", at=3.0)
     story.word(Assigned(job=JOB, assignment=ASSIGNMENT), 4.0)
     assert remarks(story.on(Woken(), WAIT_REMARK)) == []
+
+
+def test_who_waits_for_other_jobs_is_told_so_too() -> None:
+    story = Story().accepted()
+    story.waits("it waits for another one", at=3.0, state=JobState.WAITING)
+    assert remarks(story.on(Woken(), WAIT_REMARK)) == ["waiting: it waits for another one"]
+
+
+def test_a_job_that_did_not_start_and_waits_again_says_why_after_as_long_a_while() -> None:
+    story = Story().accepted()
+    story.word(Assigned(job=JOB, assignment=ASSIGNMENT), 1.0)
+    story.waits("it is tried again soon", at=20.0)
+    assert remarks(story.on(Woken(), 20.0 + WAIT_REMARK - 0.1)) == []
+    assert remarks(story.on(Woken(), 20.0 + WAIT_REMARK)) == ["waiting: it is tried again soon"]
 
 
 def test_nobody_is_told_why_a_job_waits_that_is_offered_or_whose_coordinator_is_away_or_that_is_to_end() -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from client.core.attached_world import JOB
-from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, submission
+from ffmesh_client.core.submission import Surroundings, Wishes, in_need_of_real_places, paths_in, submission
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SUBMIT_BYTES
@@ -13,6 +13,7 @@ from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
 
 ROOTS = {"Movies": "/media/movies"}
+PARENT = "01J0000000000000000000000P"
 
 
 def surroundings(*folders: str, **environment: str) -> Surroundings:
@@ -25,10 +26,11 @@ def submitted(
     wishes: Wishes | None = None,
     roots: dict[str, str] | None = None,
     environment: dict[str, str] | None = None,
+    kind: JobKind = JobKind.DIRECT,
 ) -> Submit:
     return submission(
         JOB,
-        JobKind.DIRECT,
+        kind,
         line,
         wishes or Wishes(labels={}, roots={}),
         surroundings(*folders, **(environment or {})),
@@ -179,10 +181,153 @@ def test_the_wishes_travel_along() -> None:
         timeout_seconds=1.5,
         labels={"title": "Holiday"},
         roots={},
+        slot="gpu",
+        after=(PARENT,),
+        max_attempts=7,
     )
     submit = submitted("ffmpeg", wishes=wishes)
     assert (submit.priority, submit.timeout_seconds, submit.labels) == (5, 1.5, {"title": "Holiday"})
-    assert (submit.needs.on, submit.needs.capabilities) == ("pi-1", ("encoder=hevc_nvenc",))
+    assert (submit.needs.on, submit.needs.capabilities, submit.needs.slot) == ("pi-1", ("encoder=hevc_nvenc",), "gpu")
+    assert (submit.after, submit.max_attempts) == ((PARENT,), 7)
+
+
+@pytest.mark.parametrize(("kind", "attempts"), [(JobKind.INTERACTIVE, 1), (JobKind.DIRECT, 1), (JobKind.STAGED, 3)])
+def test_only_what_is_written_aside_is_tried_again_unless_that_was_asked_for(kind: JobKind, attempts: int) -> None:
+    submit = submitted("ffmpeg", "/media/movies/out.mkv", kind=kind)
+    assert (submit.max_attempts, submit.needs.slot, submit.after) == (attempts, "cpu", ())
+
+
+# --- file:
+
+
+def test_a_path_behind_file_becomes_a_piece_too() -> None:
+    submit = submitted("ffmpeg", "-i", "file:/media/movies/a:b.mkv")
+    assert submit.args == (("-i",), ("file:", RootPath(root="Movies", path="a:b.mkv")))
+    assert submit.needs.roots == ("Movies",)
+    assert submitted("ffmpeg", "file:/media/movies/\udcff").args == (
+        ("file:", RootPath(root="Movies", path=""), RawBytes(base64="/w==")),
+    )
+
+
+def test_behind_file_nothing_else_is_looked_at() -> None:
+    words = ("file:a.mkv", "file:/etc/passwd", "file:", "file:-")
+    assert submitted("ffmpeg", *words, folders=("/media/movies",)).args == tuple((word,) for word in words)
+
+
+# --- staged
+
+
+def staged(
+    *words: str, output: str | None = None, folder: str = "/media/movies/new", program: str = "ffmpeg"
+) -> Submit:
+    wishes = Wishes(labels={}, roots={}, output=output)
+    return submitted(program, *words, folders=(folder,), wishes=wishes, kind=JobKind.STAGED)
+
+
+@pytest.mark.parametrize(
+    ("last", "path"),
+    [
+        ("/media/movies/out.mkv", "out.mkv"),
+        ("/media/movies/old/../out.mkv", "out.mkv"),
+        ("file:/media/movies/a:b.mkv", "a:b.mkv"),
+        ("out.mkv", "new/out.mkv"),
+        ("./out.mkv", "new/out.mkv"),
+        ("../out.mkv", "out.mkv"),
+        ("file:out.mkv", "new/out.mkv"),
+        ("file:a:b.mkv", "new/a:b.mkv"),
+        ("frames/", "new/frames/"),
+        ("100%.mkv", "new/100%.mkv"),
+    ],
+)
+def test_a_staged_job_writes_its_last_argument_unless_it_says_otherwise(last: str, path: str) -> None:
+    submit = staged("-i", "in.mkv", last)
+    assert (submit.kind, submit.outputs) == (JobKind.STAGED, (RootPath(root="Movies", path=path),))
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ("/media/movies/hls/", "hls/"),
+        ("/media/movies/out.mkv", "out.mkv"),
+        ("hls/", "new/hls/"),
+        ("hls/.", "new/hls/"),
+        (".", "new/"),
+        ("./", "new/"),
+        ("../other/..", "./"),
+        ("../out.mkv", "out.mkv"),
+        ("a:b.mkv", "new/a:b.mkv"),
+    ],
+)
+def test_the_output_may_be_said_from_the_root_or_from_here_and_a_folder_ends_in_a_slash(said: str, path: str) -> None:
+    if path == "./":
+        with pytest.raises(WrongUsage, match="is the root"):
+            staged("-", output=said)
+    else:
+        assert staged("-", output=said).outputs == (RootPath(root="Movies", path=path),)
+
+
+def test_the_root_of_the_output_is_needed_even_if_no_argument_names_it() -> None:
+    wishes = Wishes(labels={}, roots={}, output="/media/movies/out.mkv")
+    assert submitted("true", wishes=wishes, kind=JobKind.STAGED).needs.roots == ("Movies",)
+
+
+def test_an_output_that_only_its_real_place_puts_under_a_root_counts_like_an_argument() -> None:
+    output = "/films/old/a.mkv"
+    places = msgspec.structs.replace(
+        surroundings("/home/me"), real_roots=REAL_ROOTS, real_paths={output: "/mnt/disk1/movies/old/a.mkv"}
+    )
+    wishes = Wishes(labels={}, roots={})
+    submit = submission(JOB, JobKind.STAGED, ("ffmpeg", f"file:{output}"), wishes, places, ROOTS)
+    assert submit.outputs == (RootPath(root="Movies", path="old/a.mkv"),)
+    assert submit.args == (("file:", RootPath(root="Movies", path="old/a.mkv")),)
+    assert paths_in(["-i", f"file:{output}"], msgspec.structs.replace(wishes, output="x")) == ["-i", output, "x"]
+
+
+@pytest.mark.parametrize(
+    ("output", "folder", "why"),
+    [
+        ("/etc/passwd", "/media/movies", "/etc/passwd lies under no root"),
+        ("out.mkv", "/home/me", "out.mkv lies under no root"),
+        ("../../out.mkv", "/media/movies/new", r"\.\./\.\./out.mkv leads out of \$Movies"),
+        ("-/../../out.mkv", "/media/movies", "leads out of"),
+        ("..", "/media/movies", "leads out of"),
+    ],
+)
+def test_an_output_under_no_root_is_refused_by_name(output: str, folder: str, why: str) -> None:
+    with pytest.raises(PathRefused, match=why):
+        staged("x", output=output, folder=folder)
+
+
+@pytest.mark.parametrize("last", ["-", "-y", "pipe:1", "rtmp://host/live", "/dev/null", "/dev/fd/3", "", "file:"])
+def test_a_last_argument_that_is_no_path_is_not_guessed_to_be_the_output(last: str) -> None:
+    with pytest.raises(WrongUsage, match="--output PATH"):
+        staged("-i", "in.mkv", last)
+    assert staged("-i", "in.mkv", last, output="out.mkv").outputs
+
+
+def test_a_program_without_arguments_has_no_output_to_guess() -> None:
+    with pytest.raises(WrongUsage, match="--output PATH"):
+        staged(program="true")
+
+
+@pytest.mark.parametrize("last", ["hls/index.m3u8", "dash/x.MPD", "frames/%04d.png", "/media/movies/new/x/%d.png"])
+def test_what_ffmpeg_writes_more_files_for_is_refused_before_the_work_with_the_folder_to_say(last: str) -> None:
+    folder = last.rpartition("/")[0]
+    with pytest.raises(WrongUsage, match=f"--output {folder}/"):
+        staged("-i", "in.mkv", last)
+    assert staged("-i", "in.mkv", last, output=f"{folder}/").outputs[0].path.endswith("/")
+    assert staged(last, program="touch").outputs
+
+
+@pytest.mark.parametrize("output", ["", "a\0b", "\udcff.mkv", "x" * 4097, "/media/movies", "/media/movies/."])
+def test_an_output_that_nothing_can_be_put_in_the_place_of_is_wrong_usage(output: str) -> None:
+    with pytest.raises(WrongUsage):
+        staged("x", output=output)
+
+
+def test_more_jobs_before_one_than_it_can_come_after_are_refused_with_the_limit() -> None:
+    with pytest.raises(WrongUsage, match="256 others at most, and these are 257"):
+        submitted("ffmpeg", wishes=Wishes(labels={}, roots={}, after=(PARENT,) * 257))
 
 
 def test_arguments_that_no_message_can_hold_are_refused_with_the_limit() -> None:
