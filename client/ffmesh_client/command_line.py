@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, Row]] = {
     "wait": Row("ffmesh_client.commands.wait", "wait for jobs and show how far they are"),
     "logs": Row("ffmesh_client.commands.logs", "show the kept end of a job's standard error"),
     "cancel": Row("ffmesh_client.commands.cancel", "cancel jobs"),
+    "retry": Row("ffmesh_client.commands.retry", "try jobs again that failed or were cancelled"),
     "agents": Row("ffmesh_client.commands.agents", "list agents"),
     "agent": Row("ffmesh_client.commands.agent", "show one agent"),
     "drain": Row("ffmesh_client.commands.drain", "let an agent finish what it has and take no more"),

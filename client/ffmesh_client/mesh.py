@@ -29,6 +29,7 @@ from ffmesh_protocol.messages.requests import (
     ListAgents,
     ListJobs,
     Logs,
+    Retry,
     ShowAgent,
     ShowJobs,
     Submit,
@@ -132,6 +133,10 @@ class Mesh:
     async def cancel(self, job: str) -> JobView:
         """The job as it is now: cancelled, or on the way there."""
         return _only(await self._asked(Cancel(job=job), JobList)).jobs[0]
+
+    async def retry(self, job: str) -> JobView:
+        """The job as it is now: open, by this word or by an earlier one."""
+        return _only(await self._asked(Retry(job=job), JobList)).jobs[0]
 
     async def agents(self) -> tuple[AgentView, ...]:
         found: list[AgentView] = []

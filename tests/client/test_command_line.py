@@ -11,7 +11,7 @@ import pytest
 
 from ffmesh_client.command_line import COMMANDS, EXIT_CODES, main
 
-OURS = ("run", "submit", "jobs", "job", "wait", "cancel", "logs", "agents", "agent", "drain", "resume")
+OURS = ("run", "submit", "jobs", "job", "wait", "cancel", "retry", "logs", "agents", "agent", "drain", "resume")
 CONFIG = """\
 name = "me"
 secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -59,7 +59,7 @@ def test_the_lines_of_help_fit_a_terminal(name: str) -> None:
     assert max(len(line) for line in text.splitlines()) <= 110
 
 
-@pytest.mark.parametrize("name", ["explain", "top", "retry", "shim", "nonsense"])
+@pytest.mark.parametrize("name", ["explain", "top", "shim", "nonsense"])
 def test_a_command_that_is_not_there_is_wrong_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys, name)
     assert (code, out) == (2, "")
@@ -100,6 +100,7 @@ def one_line(text: str) -> bool:
         ("logs", "-f", "01J0000000000000000000000J"),
         ("job",),
         ("wait",),
+        ("retry",),
         ("agent",),
         ("jobs", "--config"),
         ("jobs", "--config", ""),
@@ -158,7 +159,10 @@ def test_an_id_that_cannot_be_one_is_unknown_and_needs_no_broker(
 ) -> None:
     written = tmp_path / "client.toml"
     written.write_text(CONFIG, encoding="utf-8")
-    for words in (("job", "x"), ("cancel", "x"), ("logs", "x\ny"), ("wait", "x"), ("agent", "a/b"), ("drain", "")):
+    for words in (
+        *(("job", "x"), ("cancel", "x"), ("retry", "x"), ("logs", "x\ny"), ("wait", "x")),
+        *(("submit", "--after", "x", "--", "true"), ("agent", "a/b"), ("drain", "")),
+    ):
         code, out, err = said(capsys, "--config", str(written), *words)
         assert (code, out) == (1, ""), words
         assert one_line(err), words
@@ -174,10 +178,6 @@ def test_a_root_in_two_places_is_wrong_usage_and_named(tmp_path: Path, capsys: p
         assert f"--root X is said twice, at {tmp_path} and at /;" in err
 
 
-def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    written = tmp_path / "client.toml"
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
@@ -205,6 +205,10 @@ def test_what_cannot_be_staged_or_needed_says_why_and_needs_no_broker(
     assert why in err
 
 
+def test_a_path_under_no_root_is_refused_by_name_and_needs_no_broker(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "client.toml"
     written.write_text(CONFIG, encoding="utf-8")
     config = ("--config", str(written))
     assert said(capsys, "run", *config, "--", "cat", "/etc/passwd")[0] == 77
