@@ -26,6 +26,7 @@ from ffmesh_coordinator.core.job import Attempt, Job, Owner
 from ffmesh_coordinator.core.jobs import Jobs
 from ffmesh_coordinator.core.ledger import Ledger
 from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_coordinator.core.roster import Agent as RosterAgent
 from ffmesh_coordinator.core.verdicts import Verdict
 from ffmesh_protocol.messages.jobs import AttemptState
@@ -158,7 +159,9 @@ def _answers_before_the_disk(patch: pytest.MonkeyPatch) -> None:
 
     def accept(keeper: Jobs, submit: Submit, owner: Owner) -> Job:
         desk = keeper._desk
-        job = Job(asked=submit, owner=owner, sequence=desk.ledger.next_sequence(), created_at=desk.now.utc)
+        job = Job(
+            asked=PackedSubmit.of(submit), owner=owner, sequence=desk.ledger.next_sequence(), created_at=desk.now.utc
+        )
         desk.ledger.put(job)
         return job
 

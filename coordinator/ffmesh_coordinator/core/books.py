@@ -50,7 +50,7 @@ class Books:
             event_type=f"job_{what}",
             job=job.id,
             workflow=job.workflow,
-            title=job.asked.labels.get(views.TITLE_LABEL),
+            title=job.asked.title,
             agent=job.attempts[-1].agent if job.attempts else None,
             reason=SENTENCES[job.reason_code] if job.reason_code is not None else None,
         )

@@ -1,21 +1,21 @@
 """A job and its attempts, as the core holds them and the disk keeps them."""
 
 from ffmesh_coordinator.core.lifecycle import ENDED, FIRST, HELD, Phase
+from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_protocol.messages.jobs import AttemptState, JobKind, Progress
 from ffmesh_protocol.messages.reports import FailureKind, StreamLengths
-from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.wire import Told
 
 
-class Owner(Told, frozen=True):
+class Owner(Told, frozen=True, gc=False):
     """Who submitted a job, and which of its lives; an interactive job is stopped when that life ends."""
 
     client: str
     life: str
 
 
-class Attempt(Told, frozen=True):
+class Attempt(Told, frozen=True, gc=False):
     """One granted try of a job on one life of one agent. Times are UTC seconds, for people.
 
     `boot` and `spool` are what that life said of its machine: the next life's hello is believed to have swept away what
@@ -38,13 +38,13 @@ class Attempt(Told, frozen=True):
     failure: FailureKind | None = None
 
 
-class Job(Told, frozen=True):
+class Job(Told, frozen=True, gc=False):
     """What was asked for never changes; the rest does. `sequence` is the order of acceptance.
 
     `tried_before` counts the attempts before a person last said `retry`; they do not count against `max_attempts`.
     """
 
-    asked: Submit
+    asked: PackedSubmit
     owner: Owner
     sequence: int
     created_at: float

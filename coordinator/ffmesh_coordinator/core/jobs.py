@@ -20,6 +20,7 @@ from ffmesh_coordinator.core.job import Attempt, Job, Owner
 from ffmesh_coordinator.core.ledger import Pending
 from ffmesh_coordinator.core.lifecycle import HELD, Phase, Step, stepped
 from ffmesh_coordinator.core.offers import Offers
+from ffmesh_coordinator.core.packed import PackedSubmit, shared
 from ffmesh_coordinator.core.verdicts import Verdict, last_progress, verdict_on
 from ffmesh_protocol import times
 from ffmesh_protocol.keys import SealedFor
@@ -58,7 +59,13 @@ class Jobs:
         desk = self._desk
         workflow = self._chains.workflow_of(submit)
         sequence = desk.ledger.next_sequence()
-        job = Job(asked=submit, owner=owner, sequence=sequence, created_at=desk.now.utc, workflow=workflow)
+        job = Job(
+            asked=PackedSubmit.of(submit),
+            owner=shared(owner),
+            sequence=sequence,
+            created_at=desk.now.utc,
+            workflow=workflow,
+        )
         self._books.enter(job)
         self._books.announce("waiting" if submit.after else "queued", job)
         return self._move_on(job)
@@ -127,10 +134,11 @@ class Jobs:
 
     def send_grant(self, job: Job) -> None:
         """For the first time or again; the attempt stays the same, the number of the message is new."""
-        desk, attempt, asked = self._desk, job.attempt, job.asked
+        desk, attempt = self._desk, job.attempt
         assert attempt is not None
         if job.is_interactive and not desk.keyring.knows(client_principal(job.owner.client)):
             return
+        asked = job.asked.whole
         grant = Grant(
             attempt=attempt.id,
             job=job.id,

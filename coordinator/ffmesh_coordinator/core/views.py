@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -11,10 +12,8 @@ from ffmesh_coordinator.core.lifecycle import ENDED, Phase
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import shown
 from ffmesh_protocol.messages.capability import AgentView, PublicAgent
-from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobView, PublicJob
+from ffmesh_protocol.messages.jobs import AttemptView, JobState, JobView, PublicJob
 from ffmesh_protocol.reasons import SENTENCES
-
-TITLE_LABEL = "title"
 
 WITHOUT_AGENT = frozenset({Phase.WAITING, Phase.QUEUED, Phase.OFFERED})
 
@@ -34,34 +33,15 @@ def state(job: Job) -> JobState:
 
 
 def job_view(job: Job) -> JobView:
-    asked = job.asked
+    asked = job.asked.whole
     return JobView(
-        id=job.id,
-        state=state(job),
-        kind=asked.kind,
-        attached=asked.kind is JobKind.INTERACTIVE,
-        title=asked.labels.get(TITLE_LABEL),
-        program=asked.program,
+        **_open_to_all(job),
         args=tuple(shown(argument) for argument in asked.args),
         outputs=tuple(shown((output,)) for output in asked.outputs) if asked.outputs else None,
         labels=asked.labels,
         owner=job.owner.client,
-        agent=job.attempts[-1].agent if job.attempts and job.phase not in WITHOUT_AGENT else None,
-        priority=asked.priority,
-        after=asked.after,
-        workflow=job.workflow,
-        needs=asked.needs,
-        exit_code=job.exit_code,
-        signal=job.signal,
         reason=job.reason,
-        reason_code=job.reason_code,
-        permanent=job.permanent,
-        progress=job.progress,
-        placement=job.placement if job.phase not in WITHOUT_AGENT else None,
         attempts=tuple(_attempt_view(attempt) for attempt in job.attempts),
-        created_at=rfc3339(job.created_at) or "",
-        started_at=rfc3339(job.attempts[-1].started_at) if job.attempts and job.phase not in WITHOUT_AGENT else None,
-        ended_at=rfc3339(job.ended_at),
     )
 
 
@@ -72,11 +52,39 @@ def waiting_view(view: JobView, waiting: Waiting) -> JobView:
 
 def public_job(job: Job) -> PublicJob:
     """Without arguments, outputs, labels and owner; the reason is the fixed sentence of its code."""
-    view = job_view(job)
-    fields = {name: getattr(view, name) for name in PublicJob.__struct_fields__}
-    fields["reason"] = SENTENCES[view.reason_code] if view.reason_code is not None else None
-    fields["attempts"] = tuple(msgspec.structs.replace(attempt, reason=None) for attempt in view.attempts)
-    return PublicJob(**fields)
+    return PublicJob(
+        **_open_to_all(job),
+        reason=SENTENCES[job.reason_code] if job.reason_code is not None else None,
+        attempts=tuple(msgspec.structs.replace(_attempt_view(attempt), reason=None) for attempt in job.attempts),
+    )
+
+
+def _open_to_all(job: Job) -> dict[str, Any]:
+    """What both views say in the same words. To say it needs nothing of what is packed."""
+    asked, has_agent = job.asked, bool(job.attempts) and job.phase not in WITHOUT_AGENT
+    last = job.attempts[-1] if has_agent else None
+    return {
+        "id": job.id,
+        "state": state(job),
+        "kind": asked.kind,
+        "attached": job.is_interactive,
+        "title": asked.title,
+        "program": asked.program,
+        "agent": last.agent if last is not None else None,
+        "priority": asked.priority,
+        "after": asked.after,
+        "workflow": job.workflow,
+        "needs": asked.needs,
+        "exit_code": job.exit_code,
+        "signal": job.signal,
+        "reason_code": job.reason_code,
+        "permanent": job.permanent,
+        "progress": job.progress,
+        "placement": job.placement if job.phase not in WITHOUT_AGENT else None,
+        "created_at": rfc3339(job.created_at) or "",
+        "started_at": rfc3339(last.started_at) if last is not None else None,
+        "ended_at": rfc3339(job.ended_at),
+    }
 
 
 def _attempt_view(attempt: Attempt) -> AttemptView:

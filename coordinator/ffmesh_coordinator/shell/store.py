@@ -24,14 +24,14 @@ import msgspec
 from ffmesh_coordinator.core.chains import OPENED_WITH_PARENT
 from ffmesh_coordinator.core.effects import ForgetAgent, SaveAgent, SaveJob
 from ffmesh_coordinator.core.events import KnownAgent, Restored
-from ffmesh_coordinator.core.job import Attempt, Job
+from ffmesh_coordinator.core.job import Attempt, Job, Owner
 from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.packed import PackedSubmit, shared
 from ffmesh_coordinator.shell import wal
 from ffmesh_coordinator.shell.backlog import Saving
 from ffmesh_coordinator.shell.errors import RecordUnreadable, StoreDamaged, StoreFailed, StoreUnusable
 from ffmesh_coordinator.shell.home import PRIVATE_FILE, give_to_owner
 from ffmesh_coordinator.sql import MIGRATIONS, QUERIES
-from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.names import Principal, Role
 from ffmesh_protocol.wire import Told
 
@@ -53,7 +53,6 @@ _NO_TEXT: Final = "Could not decode to UTF-8"
 _json: Final = msgspec.json.Encoder()
 _fields: Final = msgspec.json.Decoder(dict[str, Any])
 _ids: Final = msgspec.json.Decoder(list[str])
-_submit: Final = msgspec.json.Decoder(Submit)
 _attempts: Final = msgspec.json.Decoder(tuple[Attempt, ...])
 _agent: Final = msgspec.json.Decoder(KnownAgent)
 
@@ -86,8 +85,8 @@ class Store:
         self._writer = writer
         self._reader = reader
         self._writing = asyncio.Lock()
-        self._written_submits: set[str] = set()
-        """Of open jobs, as far as they were saved by us: what was asked for need not be written again."""
+        self._written: set[str] = set()
+        """Open jobs that are on the disk, as far as we know: what was asked for need not be written again."""
 
     @classmethod
     @asynccontextmanager
@@ -119,16 +118,17 @@ class Store:
                 case ForgetAgent(name=name):
                     agents[name] = None
         known = {name: agent for name, agent in agents.items() if agent is not None}
-        new = [job for job in jobs.values() if job.id not in self._written_submits]
+        new = [job for job in jobs.values() if job.id not in self._written]
         await self._write(
-            ("save_job", [_job_row(job) for job in jobs.values()]),
-            ("save_submit", [{"job": job.sequence, "record": _text(job.asked)} for job in new]),
+            ("save_job", new_rows := [_new_job_row(job) for job in new]),
+            ("save_submit", new_rows),
+            ("change_job", [_job_row(job) for job in jobs.values() if job.id in self._written]),
             ("save_attempt", [_attempt_row(job, attempt) for job in jobs.values() for attempt in job.attempts]),
             ("save_agent", [{"name": name, "record": _text(agent)} for name, agent in known.items()]),
             ("forget_agent", [{"name": name} for name in agents.keys() - known.keys()]),
         )
-        self._written_submits.update(job.id for job in new)
-        self._written_submits.difference_update(job.id for job in jobs.values() if job.has_ended)
+        self._written.update(job.id for job in new)
+        self._written.difference_update(job.id for job in jobs.values() if job.has_ended)
 
     async def restored(self) -> Restored:
         """All that the core needs to go on; `StoreDamaged` if there is anything in it that cannot be read."""
@@ -142,6 +142,7 @@ class Store:
             raise StoreDamaged(self._path, str(error.__cause__)) from error
         except ValueError as error:
             raise StoreDamaged(self._path, str(error)) from error
+        self._written.update(job.id for job in jobs)
         return Restored(jobs=tuple(jobs), ended=ended, agents=tuple(agents), sequence=sequence)
 
     async def _open_jobs(self) -> list[Job]:
@@ -279,13 +280,19 @@ def _job_row(job: Job) -> Row:
         "phase": job.phase.value,
         "cancelling": job.cancel is not None and not job.has_ended,
         "ended": job.has_ended,
-        "kind": job.asked.kind.value,
+        "ended_at": job.ended_at,
+        "record": _text(record),
+    }
+
+
+def _new_job_row(job: Job) -> Row:
+    return {
+        **_job_row(job),
+        "kind": job.kind.value,
         "owner": job.owner.client,
         "priority": job.asked.priority,
         "created_at": job.created_at,
-        "ended_at": job.ended_at,
-        "labels": _text(job.asked.labels),
-        "record": _text(record),
+        "submit": job.asked.record,
     }
 
 
@@ -303,7 +310,8 @@ def _attempt_row(job: Job, attempt: Attempt) -> Row:
 def _job(row: sqlite3.Row) -> Job:
     record, submit, attempts = row
     fields = _fields.decode(record)
-    fields["asked"] = _submit.decode(submit)
+    fields["asked"] = PackedSubmit.read(submit)
+    fields["owner"] = shared(msgspec.convert(fields["owner"], Owner))
     fields["attempts"] = _attempts.decode(attempts)
     return msgspec.convert(fields, Job)
 

@@ -5,7 +5,8 @@
 INSERT INTO jobs (
     sequence, id, phase, cancelling, ended, kind, owner, priority, created_at, ended_at, labels, record
 ) VALUES (
-    :sequence, :id, :phase, :cancelling, :ended, :kind, :owner, :priority, :created_at, :ended_at, :labels, :record
+    :sequence, :id, :phase, :cancelling, :ended, :kind, :owner, :priority, :created_at, :ended_at,
+    json_extract(:submit, '$.labels'), :record
 )
 ON CONFLICT (id) DO UPDATE SET
     sequence = excluded.sequence,
@@ -17,7 +18,12 @@ ON CONFLICT (id) DO UPDATE SET
 
 -- name: save_submit
 -- What was asked for; it never changes.
-INSERT INTO submits (job, record) VALUES (:job, :record) ON CONFLICT (job) DO NOTHING
+INSERT INTO submits (job, record) VALUES (:sequence, :submit) ON CONFLICT (job) DO NOTHING
+
+-- name: change_job
+-- A job as it stands now, that is known.
+UPDATE jobs SET phase = :phase, cancelling = :cancelling, ended = :ended, ended_at = :ended_at, record = :record
+WHERE id = :id
 
 -- name: save_attempt
 -- An attempt as it stands now, new or known.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ffmesh_coordinator.core.job import Job, Owner
 from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_coordinator.core.queue import OLDEST_EVERY, Queue, Wish
 from ffmesh_protocol.messages.jobs import JobKind
 from support.coordinating import TV_LIFE, Story, submit
@@ -18,7 +19,7 @@ def job(
 ) -> Job:
     asked = submit(f"0J{sequence:024d}", kind=kind, priority=priority, slot=slot)
     return Job(
-        asked=asked,
+        asked=PackedSubmit.of(asked),
         owner=Owner(client=owner, life=TV_LIFE),
         sequence=sequence,
         created_at=0.0,

@@ -18,6 +18,7 @@ from ffmesh_coordinator.core.effects import SaveAgent, SaveJob
 from ffmesh_coordinator.core.events import KnownAgent
 from ffmesh_coordinator.core.job import Attempt, Job, Owner
 from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_coordinator.shell.store import Enrolled, Store
 from ffmesh_coordinator.shell.vault import Vault
 from ffmesh_coordinator.sql import MIGRATIONS
@@ -50,7 +51,7 @@ def jobs() -> list[Job]:
         asked = submit(ulid("J", number), kind=kind, priority=number % 3, roots=("Movies",))
         labels = {"title": f"Grüße {number}", "show": "a 'quoted' \"one\""}
         known = Job(
-            asked=msgspec.structs.replace(asked, labels=labels),
+            asked=PackedSubmit.of(msgspec.structs.replace(asked, labels=labels)),
             owner=Owner(client="tv", life=LIFE),
             sequence=number,
             created_at=1000.5 + number,
@@ -91,9 +92,9 @@ def told(job: Job) -> Any:
         "phase": job.phase,
         "kind": job.asked.kind,
         "program": job.asked.program,
-        "args": msgspec.to_builtins(job.asked.args),
+        "args": msgspec.to_builtins(job.asked.whole.args),
         "priority": job.asked.priority,
-        "labels": job.asked.labels,
+        "labels": job.asked.whole.labels,
         "owner": job.owner.client,
         "cancel": job.cancel,
         "attempts": [[each.id, each.number, each.agent, each.state, each.exit_code] for each in job.attempts],

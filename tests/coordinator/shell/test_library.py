@@ -12,6 +12,7 @@ from coordinator.shell.values import LIFE, a_job, ended, ulid
 from ffmesh_coordinator.core.effects import SaveJob
 from ffmesh_coordinator.core.events import Asker, ProgressSeen
 from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_coordinator.core.post import Asked
 from ffmesh_coordinator.shell import library as library_module
 from ffmesh_coordinator.shell.library import PHASES, TOO_LONG, Library
@@ -187,7 +188,13 @@ async def test_a_job_too_large_to_be_shown_is_shown_without_its_arguments(readin
     job = a_job(2)
     escaped = tuple(("\0" * 30_000,) for _ in range(2))
     await reading.store.save(
-        [SaveJob(job=msgspec.structs.replace(job, asked=msgspec.structs.replace(job.asked, args=escaped)))]
+        [
+            SaveJob(
+                job=msgspec.structs.replace(
+                    job, asked=PackedSubmit.of(msgspec.structs.replace(job.asked.whole, args=escaped))
+                )
+            )
+        ]
     )
     page = await reading.page()
     assert numbers(page.jobs) == [3, 2, 1]

@@ -21,10 +21,12 @@ from ffmesh_coordinator.core.effects import ForgetAgent, SaveAgent, SaveJob
 from ffmesh_coordinator.core.events import KnownAgent
 from ffmesh_coordinator.core.job import Job
 from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_coordinator.shell.errors import StoreFailed, StoreUnusable
 from ffmesh_coordinator.shell.store import Enrolled, JobFilter, Store
 from ffmesh_coordinator.sql import MIGRATIONS
 from ffmesh_protocol.messages.jobs import AttemptState
+from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.names import agent
 from ffmesh_protocol.reasons import ReasonCode, Stopped
 from support.coordinating import advert
@@ -66,16 +68,16 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 def jobs_of_any_kind() -> st.SearchStrategy[Job]:
     """Of all that the core could ask to save: at most one attempt holds the grant."""
 
-    def possible(job: Job) -> Job:
+    def possible(job: Job, submit: Submit) -> Job:
         lost = AttemptState.LOST
         attempts = tuple(
             msgspec.structs.replace(attempt, id=ulid("A", number), number=number, state=lost)
             for number, attempt in enumerate(job.attempts, start=1)
         )
-        asked = msgspec.structs.replace(job.asked, job=ulid("J", 1))
+        asked = PackedSubmit.of(msgspec.structs.replace(submit, job=ulid("J", 1)))
         return msgspec.structs.replace(job, asked=asked, sequence=1, attempts=attempts)
 
-    return values(Job).map(possible)
+    return st.builds(possible, values(Job), values(Submit))
 
 
 @settings(max_examples=40, deadline=None)
@@ -179,8 +181,8 @@ async def test_who_fell_with_a_job_is_found_through_all_that_fell_between(store:
 
     def after(number: int, *parents: int, reason_code: ReasonCode | None = fell, phase: Phase = failed) -> Job:
         job = ended(number, phase, reason_code=reason_code)
-        asked = msgspec.structs.replace(job.asked, after=tuple(ulid("J", parent) for parent in parents))
-        return msgspec.structs.replace(job, asked=asked)
+        asked = msgspec.structs.replace(job.asked.whole, after=tuple(ulid("J", parent) for parent in parents))
+        return msgspec.structs.replace(job, asked=PackedSubmit.of(asked))
 
     await saved(
         store,

@@ -6,6 +6,7 @@ import msgspec
 
 from ffmesh_coordinator.core.job import Attempt, Job, Owner
 from ffmesh_coordinator.core.lifecycle import Phase
+from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_protocol.messages.jobs import AttemptState
 from support.coordinating import submit
 
@@ -21,7 +22,11 @@ def a_job(sequence: int, *, labels: dict[str, str] | None = None, **fields: Any)
         submit(ulid("J", sequence)), labels={"title": "A film"} if labels is None else labels
     )
     return Job(
-        asked=asked, owner=Owner(client="tv", life=LIFE), sequence=sequence, created_at=1000.5 + sequence, **fields
+        asked=PackedSubmit.of(asked),
+        owner=Owner(client="tv", life=LIFE),
+        sequence=sequence,
+        created_at=1000.5 + sequence,
+        **fields,
     )
 
 
