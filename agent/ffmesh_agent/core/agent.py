@@ -227,8 +227,8 @@ class Agent:
                 bench.result_kept(attempt)
             case ProgressRead(attempt=attempt, progress=progress):
                 bench.progressed(attempt, progress)
-            case TailRead(attempt=attempt, request=request, lines=lines):
-                desk.tell(Tail(attempt=attempt, request=request, lines=lines))
+            case TailRead(attempt=attempt, request=request, lines=lines, more=more):
+                desk.tell(Tail(attempt=attempt, request=request, lines=lines, more=more))
             case CapabilitySeen(advert=advert, programs=programs):
                 self._public.learned(advert, programs)
             case LoadSampled(load=load):
@@ -273,8 +273,8 @@ class Agent:
                 bench.report_again(attempts)
             case Drain(draining=draining):
                 self._drain(draining=draining)
-            case TailWanted(attempt=attempt, request=request):
-                desk.order(ReadTail(attempt=attempt, request=request))
+            case TailWanted(attempt=attempt, request=request, after=after):
+                desk.order(ReadTail(attempt=attempt, request=request, after=after))
             case Superseded():
                 self._give_way()
             case Retired():

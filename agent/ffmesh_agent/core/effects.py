@@ -103,10 +103,11 @@ class DropResult(Told, frozen=True):
 
 
 class ReadTail(Told, frozen=True):
-    """Read the kept end of an attempt's standard error and say `TailRead`."""
+    """Read the kept end of an attempt's standard error, or the lines above `after`, and say `TailRead`."""
 
     attempt: str
     request: str
+    after: int | None = None
 
 
 class WakeAt(Told, frozen=True):

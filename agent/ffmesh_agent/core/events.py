@@ -190,11 +190,12 @@ class ProgressRead(Told, frozen=True):
 
 
 class TailRead(Told, frozen=True):
-    """The answer to `ReadTail`; null: nothing is kept of that attempt."""
+    """The answer to `ReadTail`; null: nothing is kept of that attempt. `more`: the newest did not fit."""
 
     attempt: str
     request: str
     lines: tuple[LogLine, ...] | None
+    more: bool = False
 
 
 class CapabilitySeen(Told, frozen=True):

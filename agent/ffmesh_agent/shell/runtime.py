@@ -206,8 +206,9 @@ class Runtime:
         raise _Left(self._exit_code)
 
     async def _read_tail(self, wanted: ReadTail) -> None:
-        lines = await self._tails.read(wanted.attempt)
-        self._tell(TailRead(attempt=wanted.attempt, request=wanted.request, lines=lines))
+        part = await self._tails.read(wanted.attempt, after=wanted.after)
+        lines, more = (part.lines, part.more) if part is not None else (None, False)
+        self._tell(TailRead(attempt=wanted.attempt, request=wanted.request, lines=lines, more=more))
 
     # What is done about it
 

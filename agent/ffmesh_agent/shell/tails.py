@@ -3,13 +3,17 @@
 Bounded three ways: the length of a line, the size of an attempt's file, the number of attempts. Written each beat and
 at the end, never line by line: a memory card wears out. Not synced: what a crash takes of it is no loss to anybody.
 
-On disk an attempt is one or two files of JSON lines, `[seconds since the start, text]`: `<attempt>.log`, and
+Lines have numbers, so that who follows a program can ask for what is new. They count what was not kept too: a number
+that is left out shows where lines are missing.
+
+On disk an attempt is one or two files of JSON lines, `[seconds since the start, text, number]`: `<attempt>.log`, and
 `<attempt>.log.1` with what came before.
 """
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -36,7 +40,25 @@ STREAM: Final = "stderr"
 
 log = logging.getLogger(__name__)
 
-_line: Final = msgspec.json.Decoder(tuple[float, str])
+
+class _Line(msgspec.Struct, frozen=True, array_like=True):
+    """As it stands in a file; earlier agents wrote no numbers."""
+
+    seconds: float
+    text: str
+    number: int = 0
+
+
+_lines: Final = msgspec.json.Decoder(_Line)
+_json: Final = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of what is kept of an attempt. `more`: the newest lines did not fit into one message."""
+
+    lines: tuple[LogLine, ...]
+    more: bool = False
 
 
 class Tail:
@@ -46,6 +68,10 @@ class Tail:
         self._blocks: deque[tuple[float, bytes]] = deque()
         self._bytes = 0
         self._lines = Lines()
+        self._number = 0
+        """Of the last line."""
+        self._seconds = 0.0
+        """When the last bytes came."""
 
     @property
     def held_bytes(self) -> int:
@@ -53,13 +79,22 @@ class Tail:
 
     def feed(self, seconds: float, block: bytes) -> None:
         if len(block) > FILE_BYTES:
+            while self._blocks:
+                self._drop(self._blocks.popleft()[1])
+            self._bytes = 0
+            self._drop(block[:-FILE_BYTES])
             block = block[-FILE_BYTES:]
-            self._lines.rest()  # what comes next does not continue it; nor below
         self._bytes += len(block)
         self._blocks.append(self._merged(seconds, block))
         while self._bytes - len(self._blocks[0][1]) >= FILE_BYTES:
-            self._bytes -= len(self._blocks.popleft()[1])
-            self._lines.rest()
+            dropped = self._blocks.popleft()[1]
+            self._bytes -= len(dropped)
+            self._drop(dropped)
+
+    def _drop(self, block: bytes) -> None:
+        """Nobody will see it; its lines count. What comes next does not continue what had not ended."""
+        self._lines.rest()
+        self._number += max(1, block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n"))
 
     def _merged(self, seconds: float, block: bytes) -> tuple[float, bytes]:
         """With the block before it, if both are small: a program may write each letter by itself."""
@@ -73,18 +108,20 @@ class Tail:
     def taken(self, *, at_end: bool = False) -> bytes:
         """The lines that ended since the last time, as they stand in the file."""
         written = b"".join(
-            _written(seconds, line) for seconds, block in self._blocks for line in self._lines.feed(block)
+            self._written(seconds, line) for seconds, block in self._blocks for line in self._lines.feed(block)
         )
+        if self._blocks:
+            self._seconds = self._blocks[-1][0]
         if at_end and (rest := self._lines.rest()):
-            written += _written(self._blocks[-1][0] if self._blocks else 0.0, rest)
+            written += self._written(self._seconds, rest)
         self._blocks.clear()
         self._bytes = 0
         return written
 
-
-def _written(seconds: float, line: bytes) -> bytes:
-    text = line.decode(errors="replace")[:LINE_CHARS]
-    return msgspec.json.encode((round(seconds, 3), text)) + b"\n"
+    def _written(self, seconds: float, line: bytes) -> bytes:
+        self._number += 1
+        text = line.decode(errors="replace")[:LINE_CHARS]
+        return _json.encode(_Line(round(seconds, 3), text, self._number)) + b"\n"
 
 
 class Tails:
@@ -112,13 +149,16 @@ class Tails:
         """Writes what came since the last one."""
         await self._append({attempt: tail.taken() for attempt, tail in self._running.items()})
 
-    async def read(self, attempt: str) -> tuple[LogLine, ...] | None:
-        """None: there is nothing of that attempt here."""
+    async def read(self, attempt: str, *, after: int | None = None) -> Part | None:
+        """The newest lines that fit into a message, or the first that fit of those above a number.
+
+        None: there is nothing of that attempt here.
+        """
         if attempt not in self._kept:
             return None
         if tail := self._running.get(attempt):
             await self._append({attempt: tail.taken()})
-        return await self._disk.did(_read, self._folder, attempt)
+        return await self._disk.did(_read, self._folder, attempt, after)
 
     async def _append(self, written: dict[str, bytes]) -> None:
         written = {attempt: lines for attempt, lines in written.items() if lines}
@@ -171,23 +211,31 @@ def _append_one(folder: Path, attempt: str, lines: bytes) -> None:
         opened.write(lines)
 
 
-def _read(folder: Path, attempt: str) -> tuple[LogLine, ...]:
+def _read(folder: Path, attempt: str, after: int | None) -> Part:
     halves = [half.read_bytes() for half in _halves(folder, attempt) if half.exists()]
-    return _newest_that_fit([line for half in halves for line in _lines_in(half)])
+    lines = [line for half in halves for line in _lines_in(half)]
+    if after is None:
+        return Part(tuple(reversed(_first_that_fit(reversed(lines)))))
+    new = [line for line in lines if line.number > after]
+    fitting = _first_that_fit(new)
+    return Part(tuple(fitting), more=len(fitting) < len(new))
 
 
 def _lines_in(half: bytes) -> Iterable[LogLine]:
     for line in half.splitlines():
         try:
-            seconds, text = _line.decode(line)
+            kept = _lines.decode(line)
         except msgspec.MsgspecError:
             continue  # cut off by a crash
-        yield LogLine(time=seconds, stream=STREAM, text=text)
+        yield LogLine(time=kept.seconds, stream=STREAM, text=kept.text, number=kept.number)
 
 
-def _newest_that_fit(lines: list[LogLine]) -> tuple[LogLine, ...]:
-    size, first = 0, len(lines)
-    measure: Callable[[LogLine], bytes] = msgspec.json.Encoder().encode
-    while first and (size := size + len(measure(lines[first - 1])) + 1) <= MESSAGE_BYTES:
-        first -= 1
-    return tuple(lines[first:])
+def _first_that_fit(lines: Iterable[LogLine]) -> list[LogLine]:
+    fitting: list[LogLine] = []
+    room = MESSAGE_BYTES
+    for line in lines:
+        room -= len(_json.encode(line)) + 1
+        if room < 0:
+            break
+        fitting.append(line)
+    return fitting

@@ -200,7 +200,7 @@ class Clients:
 
     def _answer_about(self, word: ClientWord, job: Job, asker: Asker | None) -> None:
         if isinstance(word, Logs):
-            self._tails.wanted(job, asker)
+            self._tails.wanted(job, word, asker)
             return
         if isinstance(word, Retry) and job.cancel is not None and not job.has_ended:
             sentence = f"job {job.id} is still being cancelled; retry it when that is done (`ffmesh wait` tells)"

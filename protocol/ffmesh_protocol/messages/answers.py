@@ -40,7 +40,10 @@ class AgentList(Directed, frozen=True, tag_field="answer", tag="agents"):
 
 
 class Lines(Directed, frozen=True, tag_field="answer", tag="lines"):
+    """`more`: what was asked for did not fit; ask for what comes after the last of these."""
+
     lines: tuple[LogLine, ...]
+    more: bool = False
 
 
 Answer: TypeAlias = Refusal | Accepted | JobList | AgentList | Lines

@@ -121,10 +121,11 @@ class Drain(Directed, frozen=True):
 
 
 class TailWanted(Directed, frozen=True):
-    """Verb `tail`: send the kept end of the standard error of this attempt."""
+    """Verb `tail`: send the kept end of the standard error of this attempt; with `after` the lines above that number."""
 
     attempt: Ulid
     request: Ulid
+    after: Natural | None = None
 
 
 class Superseded(Directed, frozen=True):

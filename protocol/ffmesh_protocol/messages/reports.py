@@ -155,16 +155,24 @@ class Results(Directed, frozen=True):
 
 
 class LogLine(Told, frozen=True):
-    """`time` is in seconds since the program's start."""
+    """`time` is in seconds since the program's start.
+
+    `number` counts the lines of the attempt from 1, and those too that were not kept; 0: its agent does not count.
+    """
 
     time: float
     stream: str
     text: str
+    number: Natural = 0
 
 
 class Tail(Directed, frozen=True):
-    """Verb `tail`, agent to coordinator: the kept end of a program's standard error; null: there is none here."""
+    """Verb `tail`, agent to coordinator: the kept end of a program's standard error; null: there is none here.
+
+    `more`: what was asked for did not fit; ask for what comes after the last of these.
+    """
 
     attempt: Ulid
     request: Ulid
     lines: tuple[LogLine, ...] | None
+    more: bool = False

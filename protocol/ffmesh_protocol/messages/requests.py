@@ -95,9 +95,15 @@ class DrainAgent(Directed, frozen=True):
 
 
 class Logs(Directed, frozen=True):
-    """Verb `logs`."""
+    """Verb `logs`: what an attempt's program has said on standard error, as far as its agent keeps it.
+
+    `attempt` is its number; null: the last one. Without `after` the end of it is wanted; with it the lines whose
+    numbers are above, the first of them first. So who asks again and again follows a program that runs.
+    """
 
     job: Ulid
+    attempt: Natural | None = None
+    after: Natural | None = None
 
 
 class Bye(Directed, frozen=True):

@@ -573,13 +573,14 @@ def test_progress_goes_out_at_most_once_a_second_and_is_cleared_at_the_end() -> 
 
 
 def test_the_log_is_read_when_the_coordinator_wants_it() -> None:
-    assert Story().hears(TailWanted(attempt=ATTEMPT, request=OTHER)).one(ReadTail).request == OTHER
+    wanted = Story().hears(TailWanted(attempt=ATTEMPT, request=OTHER, after=7)).one(ReadTail)
+    assert (wanted.attempt, wanted.request, wanted.after) == (ATTEMPT, OTHER, 7)
 
 
 def test_the_log_that_was_read_is_told() -> None:
     story = Story()
-    story.on(TailRead(attempt=ATTEMPT, request=OTHER, lines=None))
-    assert story.says(Tail)[0].request == OTHER
+    story.on(TailRead(attempt=ATTEMPT, request=OTHER, lines=(), more=True))
+    assert story.says(Tail) == [Tail(attempt=ATTEMPT, request=OTHER, lines=(), more=True)]
 
 
 def test_every_hello_and_holding_has_a_beat_of_its_own_and_they_only_go_up() -> None:

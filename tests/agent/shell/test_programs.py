@@ -197,7 +197,9 @@ async def test_twenty_megabytes_of_lines_that_end_in_cr_alone_freeze_nothing_and
         grant = granted("sh", "-c", script)
         ended = await here.ended(grant)
         assert ended.lengths.stderr == 20_000_008
-        lines = await here.tails.read(grant.attempt)
+        part = await here.tails.read(grant.attempt)
+        assert part is not None
+        lines = part.lines
         assert lines is not None
         assert [line.text for line in lines[-3:]] == ["frame= 1 fps=1", "frame", "the end"]
         assert sum(file.stat().st_size for file in (tmp_path / "logs").iterdir()) <= 64 * 1024

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from ffmesh_agent.shell.disk import Disk
-from ffmesh_agent.shell.tails import FILE_BYTES, KEPT, LINE_CHARS, MESSAGE_BYTES, Tails
+from ffmesh_agent.shell.tails import FILE_BYTES, KEPT, LINE_CHARS, MESSAGE_BYTES, Part, Tails
 
 
 @pytest.fixture
@@ -16,9 +16,18 @@ async def disk() -> AsyncGenerator[Disk, None]:
 
 
 async def _texts(tails: Tails, attempt: str) -> list[str]:
-    lines = await tails.read(attempt)
-    assert lines is not None
-    return [line.text for line in lines]
+    return [line.text for line in (await _part(tails, attempt)).lines]
+
+
+async def _part(tails: Tails, attempt: str, *, after: int | None = None) -> Part:
+    part = await tails.read(attempt, after=after)
+    assert part is not None
+    return part
+
+
+async def _new(tails: Tails, after: int) -> list[tuple[int, str]]:
+    """Of the attempt "a"."""
+    return [(line.number, line.text) for line in (await _part(tails, "a", after=after)).lines]
 
 
 async def _prepared(folder: Path, disk: Disk) -> Tails:
@@ -32,9 +41,7 @@ async def test_cr_lf_and_both_end_a_line_and_each_has_its_time(tmp_path: Path, d
     tail = tails.begin("a")
     tail.feed(0.5, b"one\rtw")
     tail.feed(1.25, b"o\r\nthree\nfour")
-    lines = await tails.read("a")
-    assert lines is not None
-    assert [(line.time, line.stream, line.text) for line in lines] == [
+    assert [(line.time, line.stream, line.text) for line in (await _part(tails, "a")).lines] == [
         (0.5, "stderr", "one"),
         (1.25, "stderr", "two"),
         (1.25, "stderr", "three"),
@@ -50,7 +57,7 @@ async def test_nothing_is_known_of_an_attempt_that_was_never_here_and_one_that_w
     assert await tails.read("a") is None
     tails.begin("a")
     await tails.end("a")
-    assert await tails.read("a") == ()
+    assert await tails.read("a") == Part(())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,8 +117,7 @@ async def test_what_answers_a_request_fits_into_a_message(tmp_path: Path, disk: 
     for _ in range(4):
         tail.feed(0.0, b"\n" * FILE_BYTES)  # lines of nothing: the most JSON for the fewest bytes
         await tails.beat()
-    lines = await tails.read("a")
-    assert lines is not None
+    lines = (await _part(tails, "a")).lines
     assert len(lines) > 1000
     assert len(msgspec.json.encode(lines)) <= MESSAGE_BYTES + 2
 
@@ -141,3 +147,67 @@ async def test_a_disk_that_takes_nothing_stops_nobody_and_is_complained_of_once(
         tail.feed(0.0, b"text\n")
         await tails.beat()
     assert len(caplog.records) == 1
+
+
+# --- to be followed
+
+
+async def test_who_says_how_far_it_has_got_is_told_what_is_new_and_nothing_twice(tmp_path: Path, disk: Disk) -> None:
+    tails = await _prepared(tmp_path, disk)
+    tail = tails.begin("a")
+    tail.feed(0.0, b"one\ntwo\nthr")
+    assert await _new(tails, 0) == [(1, "one"), (2, "two")]
+    assert await _new(tails, 2) == []
+    tail.feed(1.0, b"ee\n")
+    await tails.beat()
+    assert await _new(tails, 1) == [(2, "two"), (3, "three")]
+    assert await _new(tails, 99) == []
+    tail.feed(2.5, b"no end")
+    assert await _new(tails, 3) == []
+    await tails.end("a")
+    assert await _new(tails, 3) == [(4, "no end")]
+    assert (await _part(tails, "a")).lines[-1].time == 2.5
+
+
+@pytest.mark.parametrize("block_bytes", [10, 4096, 3 * FILE_BYTES])
+async def test_numbers_tell_where_lines_are_missing(tmp_path: Path, disk: Disk, block_bytes: int) -> None:
+    tails = await _prepared(tmp_path, disk)
+    tail = tails.begin("a")
+    tail.feed(0.0, b"first\n")
+    assert await _new(tails, 0) == [(1, "first")]
+    flood = b"".join(b"%08d\n" % number for number in range(2, 20_002))
+    for start in range(0, len(flood), block_bytes):
+        tail.feed(1.0, flood[start : start + block_bytes])
+    found = await _new(tails, 1)
+    assert found[0][0] > 2
+    assert found[-1][1] == "00020001"
+    whole = found[1:]  # the cut went through the first of them
+    assert [number for number, _ in whole] == list(range(whole[0][0], whole[0][0] + len(whole)))
+    assert await _new(tails, found[-1][0]) == []
+
+
+async def test_what_does_not_fit_is_told_bit_by_bit_and_in_order(tmp_path: Path, disk: Disk) -> None:
+    tails = await _prepared(tmp_path, disk)
+    tail = tails.begin("a")
+    for _ in range(2):
+        tail.feed(0.0, b"\n" * 2000)
+        await tails.beat()
+    asked, told = 0, list[int]()
+    while True:
+        part = await _part(tails, "a", after=told[-1] if told else 0)
+        asked += 1
+        assert len(msgspec.json.encode(part.lines)) <= MESSAGE_BYTES + 2
+        told += [line.number for line in part.lines]
+        if not part.more:
+            break
+    assert asked > 1
+    assert told == list(range(1, 4001))
+    newest = await _part(tails, "a")
+    assert (newest.lines[-1].number, newest.more) == (4000, False)
+
+
+async def test_lines_that_an_earlier_version_kept_are_shown(tmp_path: Path, disk: Disk) -> None:
+    (tmp_path / "a.log").write_bytes(b'[0.5,"of before"]\n')
+    tails = await _prepared(tmp_path, disk)
+    assert [(line.text, line.number) for line in (await _part(tails, "a")).lines] == [("of before", 0)]
+    assert await _new(tails, 0) == []
