@@ -34,7 +34,7 @@ COMMANDS: Final[dict[str, Row]] = {
     "jobs": Row("ffmesh_client.commands.jobs", "list jobs, newest first"),
     "job": Row("ffmesh_client.commands.job", "show one job"),
     "wait": Row("ffmesh_client.commands.wait", "wait for jobs and show how far they are"),
-    "logs": Row("ffmesh_client.commands.logs", "show the kept end of a job's standard error"),
+    "logs": Row("ffmesh_client.commands.logs", "show the kept end of a job's standard error, or follow it"),
     "cancel": Row("ffmesh_client.commands.cancel", "cancel jobs"),
     "retry": Row("ffmesh_client.commands.retry", "try jobs again that failed or were cancelled"),
     "agents": Row("ffmesh_client.commands.agents", "list agents"),

@@ -158,6 +158,13 @@ class Mesh:
         """The kept end of the program's standard error."""
         return (await self._asked(Logs(job=job), Lines)).lines
 
+    async def tail(self, logs: Logs, *, patience: float | None = REQUEST_PATIENCE) -> Lines | Refusal:
+        """Of one attempt, from some line on. A refusal may be for now only: its agent may come back."""
+        try:
+            return await self._asked(logs, Lines, patience=patience)
+        except Refused as refused:
+            return Refusal(code=refused.code, sentence=str(refused))
+
     async def follow(self, jobs: Iterable[str]) -> AsyncIterator[JobView | ProgressSeen]:
         """Each of these jobs whenever it has changed, and how far it is; ends when all have ended or are unknown.
 
