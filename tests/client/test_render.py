@@ -115,6 +115,100 @@ def test_a_job_in_a_pipe_is_a_fact_a_line(capsys: pytest.CaptureFixture[str]) ->
     assert lines[-1].split() == ["1", "pi-1", "running", "2026-01-02T03:04:05.678Z", "-", "-", "-"]
 
 
+PARENT = "01J0000000000000000000000P"
+OTHER = "01J0000000000000000000000Q"
+WAITING = msgspec.structs.replace(
+    RUNNING,
+    state=JobState.WAITING,
+    kind=JobKind.STAGED,
+    agent=None,
+    after=(PARENT,),
+    workflow=PARENT,
+    outputs=("$Movies/out.mkv",),
+    needs=Needs(program="ffmpeg", roots=("Movies",), capabilities=("encoder=hevc",), on="pi-1", slot="gpu"),
+    reason=f"it waits for job {PARENT}",
+    reason_code=ReasonCode.WAITING_FOR_JOBS,
+    progress=Progress(),
+    placement=None,
+    attempts=(),
+    started_at=None,
+)
+
+
+def facts_of(job: JobView, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    show_job(job)
+    lines = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    return {line[:13].strip(): line[13:] for line in lines}
+
+
+def test_a_job_shows_what_it_waits_for_and_what_it_will_write(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = facts_of(WAITING, capsys)
+    assert (facts["kind"], facts["state"], facts["reason"]) == ("staged", "waiting", f"it waits for job {PARENT}")
+    assert (facts["outputs"], facts["after"], facts["workflow"]) == ("$Movies/out.mkv", PARENT, PARENT)
+    assert facts["needs"] == "Movies, encoder=hevc, slot=gpu, on=pi-1"
+    assert (facts["permanent"], facts["what to do"]) == ("no", "-")
+
+
+def test_a_job_that_ended_otherwise_says_what_can_be_done(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = msgspec.structs.replace(FAILED, permanent=True)
+    facts = facts_of(failed, capsys)
+    assert (facts["permanent"], facts["what to do"]) == ("yes", f"`ffmesh retry {FAILED.id}` tries it again")
+    attached = msgspec.structs.replace(failed, kind=JobKind.INTERACTIVE)
+    assert facts_of(attached, capsys)["what to do"] == "`ffmesh run` runs it anew"
+    fell = msgspec.structs.replace(WAITING, state=JobState.FAILED, reason_code=ReasonCode.PARENT_FAILED)
+    assert facts_of(fell, capsys)["what to do"].startswith(f"`ffmesh retry {PARENT}` tries that one again")
+    of_two = msgspec.structs.replace(fell, after=(PARENT, OTHER), reason_code=ReasonCode.PARENT_CANCELLED)
+    assert "of the one that has not succeeded" in facts_of(of_two, capsys)["what to do"]
+    succeeded = msgspec.structs.replace(RUNNING, state=JobState.SUCCEEDED, exit_code=0)
+    assert facts_of(succeeded, capsys)["what to do"] == "-"
+
+
+def test_every_attempt_of_a_job_is_a_line_with_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    (first,) = RUNNING.attempts
+    failed = msgspec.structs.replace(
+        first, state=AttemptState.FAILED, ended_at="2026-01-02T03:05:00.000Z", exit_code=9, reason="it lies with pi-1"
+    )
+    second = msgspec.structs.replace(first, number=2, agent="pi-2")
+    show_job(msgspec.structs.replace(RUNNING, attempts=(failed, second)))
+    head, *rows = capsys.readouterr().out.partition("\n\n")[2].splitlines()
+    assert head.split() == ["ATTEMPT", "AGENT", "STATE", "STARTED", "ENDED", "END", "REASON"]
+    assert [row.split()[:3] for row in rows] == [["1", "pi-1", "failed"], ["2", "pi-2", "running"]]
+    assert rows[0].endswith("exit code 9  it lies with pi-1")
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "exit_code", "text"),
+    [
+        (JobState.WAITING, ReasonCode.WAITING_FOR_JOBS, None, "waiting for jobs"),
+        (JobState.QUEUED, ReasonCode.WAITING_TO_RETRY, None, "waiting to retry"),
+        (JobState.QUEUED, None, None, "-"),
+        (JobState.SUCCEEDED, None, 0, "exit code 0"),
+        (JobState.FAILED, ReasonCode.EXITED, 3, "exit code 3"),
+        (JobState.FAILED, ReasonCode.NOT_COMMITTED, 0, "not committed"),
+        (JobState.FAILED, ReasonCode.PARENT_FAILED, None, "parent failed"),
+        (JobState.CANCELLED, ReasonCode.CANCELLED, None, "-"),
+        (JobState.CANCELLED, ReasonCode.PARENT_CANCELLED, None, "parent cancelled"),
+    ],
+)
+def test_a_table_of_jobs_says_in_a_word_or_two_how_each_stands(
+    state: JobState, code: ReasonCode | None, exit_code: int | None, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_jobs([msgspec.structs.replace(WAITING, state=state, reason_code=code, exit_code=exit_code)])
+    _, row = capsys.readouterr().out.splitlines()
+    assert re.split(" {2,}", row)[1:5] == [state.value, "ffmpeg", "-", text]
+
+
+def test_on_a_terminal_a_bar_says_why_a_job_waits_and_begins_anew_with_its_next_attempt() -> None:
+    queued = msgspec.structs.replace(
+        WAITING, state=JobState.QUEUED, reason="it is [tried] again", reason_code=ReasonCode.WAITING_TO_RETRY
+    )
+    with terminal() as screen, watcher([RUNNING], quiet=False) as shown:
+        shown.job(queued)
+    last = ESCAPE.sub("", screen.getvalue()).splitlines()[-1]
+    assert "queued" in last
+    assert "it is [tried] again" in last
+
+
 def test_agents_in_a_pipe_are_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
     show_agents([AGENT])
     head, row = capsys.readouterr().out.splitlines()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ffmesh_client.mesh import Mesh
 
 HELP = """\
-List jobs, newest first.
+List jobs, newest first. One that is `waiting` comes after others; one that is `queued` waits for an agent.
 
     ffmesh jobs --state running --state queued
     ffmesh jobs --label show=Holiday --limit 200
@@ -20,10 +20,7 @@ List jobs, newest first.
 If there are more than --limit, the cursor that goes on from there is told on standard error.
 """
 
-WAITING: Final = "waiting"
-"""For other jobs. No job does so far, but scripts may ask: the state is promised."""
-
-STATES: Final = (WAITING, *(state.value for state in JobState))
+STATES: Final = tuple(state.value for state in JobState)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -56,9 +53,7 @@ def run(arguments: Namespace) -> int:
 
 
 async def _found(mesh: "Mesh", arguments: Namespace) -> JobList:
-    states = tuple(JobState(state) for state in arguments.state if state != WAITING)
-    if arguments.state and not states:
-        return JobList(jobs=(), cursor=None)
+    states = tuple(map(JobState, arguments.state))
     return await mesh.jobs(states=states, labels=dict(arguments.label), limit=arguments.limit, cursor=arguments.cursor)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ffmesh_client.core.events import ProgressSeen
 from ffmesh_client.render import tables, words
-from ffmesh_protocol.messages.jobs import JobView, Progress
+from ffmesh_protocol.messages.jobs import JobState, JobView, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -62,10 +62,14 @@ class Drawn:
         self._bars.update(
             task, description=_escaped(words.name_of(job)[:NAME_CHARS]), state=state, agent=words.text(job.agent)
         )
-        if job.state.is_end:
-            done = job.state.value == "succeeded"
-            details = _escaped(words.text(job.reason)) if job.reason else ""
-            self._bars.update(task, total=100, completed=100 if done else None, details=details)
+        if job.reason:
+            self._bars.update(task, details=_escaped(words.text(job.reason)))
+        if job.state is JobState.SUCCEEDED:
+            self._bars.update(task, total=100, completed=100)
+        elif job.state.is_end:
+            self._bars.update(task, total=100)
+        elif job.progress == Progress():
+            self._bars.update(task, completed=0)  # it waits, perhaps for its next attempt
 
     def progress(self, seen: ProgressSeen) -> None:
         if seen.job in self._tasks:

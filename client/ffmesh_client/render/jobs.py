@@ -4,9 +4,13 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from ffmesh_client.core.submission import CPU
+from ffmesh_client.exits import PROGRAMS_OWN
 from ffmesh_client.render import tables, words
 from ffmesh_client.render.tables import Column
-from ffmesh_protocol.messages.jobs import AttemptView, JobView
+from ffmesh_protocol.media import Needs
+from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobView
+from ffmesh_protocol.reasons import ReasonCode
 
 COLUMNS: Final = (
     Column("id", whole=True),
@@ -36,7 +40,7 @@ def show_jobs(jobs: Sequence[JobView]) -> None:
             job.state.value,
             words.text(job.program),
             words.text(job.agent),
-            words.progress(job.progress) if not job.state.is_end else _end(job.exit_code, job.signal),
+            _standing(job),
             words.moment(job.created_at, local=local),
             words.text(job.title),
         )
@@ -54,14 +58,19 @@ def show_job(job: JobView) -> None:
         ("command", words.text(shlex.join([job.program, *job.args]))),
         ("owner", words.text(job.owner)),
         ("labels", words.joined(job.labels)),
+        ("outputs", words.joined(job.outputs or ())),
+        ("after", words.joined(job.after)),
+        ("workflow", words.text(job.workflow)),
         ("agent", words.text(job.agent)),
         ("placement", words.text(job.placement)),
-        ("needs", words.joined((*job.needs.roots, *job.needs.capabilities))),
+        ("needs", _needs(job.needs)),
         ("priority", str(job.priority)),
         ("progress", words.progress(job.progress)),
         ("end", _end(job.exit_code, job.signal)),
         ("reason", words.text(job.reason)),
         ("reason code", words.text(job.reason_code)),
+        ("permanent", "yes" if job.permanent else "no"),
+        ("what to do", _what_to_do(job)),
         ("created", words.moment(job.created_at, local=local)),
         ("started", words.moment(job.started_at, local=local)),
         ("ended", words.moment(job.ended_at, local=local)),
@@ -70,6 +79,33 @@ def show_job(job: JobView) -> None:
     if job.attempts:
         print()
         tables.show_table(ATTEMPT_COLUMNS, [_attempt(each, local=local) for each in job.attempts], none="")
+
+
+def _standing(job: JobView) -> str:
+    """How far it is, what keeps it waiting, or how it ended, in a word or two: there are many jobs in a table."""
+    code = job.reason_code
+    if code is not None and code not in PROGRAMS_OWN and code is not ReasonCode.CANCELLED:
+        return code.replace("_", " ")
+    return _end(job.exit_code, job.signal) if job.state.is_end else words.progress(job.progress)
+
+
+def _needs(needs: Needs) -> str:
+    where = (f"on={needs.on}",) if needs.on is not None else ()
+    slot = (f"slot={needs.slot}",) if needs.slot != CPU else ()
+    return words.joined((*needs.roots, *needs.capabilities, *slot, *where))
+
+
+def _what_to_do(job: JobView) -> str:
+    """About one that ended otherwise than was wished."""
+    if not job.state.is_end or job.state is JobState.SUCCEEDED:
+        return words.NOTHING
+    if job.kind is JobKind.INTERACTIVE:
+        return "`ffmesh run` runs it anew"
+    if job.reason_code in (ReasonCode.PARENT_FAILED, ReasonCode.PARENT_CANCELLED):
+        parent = job.after[0] if len(job.after) == 1 else "ID"
+        which = "" if len(job.after) == 1 else " of the one that has not succeeded"
+        return f"`ffmesh retry {parent}`{which} tries that one again, and this one follows"
+    return f"`ffmesh retry {job.id}` tries it again"
 
 
 def _attempt(attempt: AttemptView, *, local: bool) -> tuple[str, ...]:
