@@ -7,6 +7,7 @@ writes more than that, nobody knows before it has run; what is sure to is refuse
 
 import posixpath
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -33,7 +34,7 @@ def output_of(program: str, words: Sequence[str]) -> str:
         folder = posixpath.join(posixpath.dirname(path) or ".", "")
         raise WrongUsage(
             f"--staged: ffmpeg writes more than one file for {printable(path[:80])}; "
-            f"say which folder the job fills, as in --output {printable(folder[:80])}"
+            f"say which folder the job fills, as in --output {shlex.quote(printable(folder))}"
         )
     return path
 
