@@ -173,6 +173,12 @@ class Coordinator:
         """An open job as memory has it now, with progress and offers; any other as it is."""
         return self._desk.ledger.get(job.id) or job
 
+    @property
+    def looked_at(self) -> int:
+        """Jobs, wishes and agents that decisions have touched, since the start: what their cost is made of."""
+        desk = self._desk
+        return desk.ledger.queue.looked_at + desk.matching.looked_at + desk.roster.looked_at
+
     def view(self, job: Job) -> JobView:
         """For lists and `job`: with the reason why it waits."""
         live = self.live(job)

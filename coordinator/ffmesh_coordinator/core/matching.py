@@ -9,8 +9,10 @@ import heapq
 from collections import OrderedDict
 from typing import Final
 
+from msgspec.structs import replace
+
 from ffmesh_coordinator.core.placement import Preference, is_able, preference
-from ffmesh_coordinator.core.queue import Bucket, Wish
+from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent, Roster
 
 LISTS: Final = 512
@@ -67,36 +69,37 @@ class Matching:
         self._lists: OrderedDict[Wish, Candidates] = OrderedDict()
         self._log: list[str] = []
         self._forgotten = 0
-        self._stuck: set[Wish] = set()
         self.looked_at = 0
-        """Entries that decisions have touched, since the start: what their cost is made of."""
+        """Agents that decisions have looked at, since the start: what their cost is made of."""
 
     def changed(self, agent: Agent) -> None:
         """Whatever it may have been: its slots, what it can do, whether it is there."""
         self._log.append(agent.name)
-        self._stuck.clear()
         if len(self._log) > 2 * LOG:
             self._forgotten += len(self._log) - LOG
             del self._log[:-LOG]
 
+    @property
+    def changes(self) -> int:
+        """How many there were. Until there is another one, whoever was not found need not be looked for again."""
+        return self._forgotten + len(self._log)
+
     def best_for(self, wish: Wish) -> tuple[Agent, int] | None:
-        """The best agent with room, and among how many that can; None: nobody, and nobody will be asked again about
-        this wish before something changes."""
-        candidates = self._candidates(wish)
+        """The best agent with room, and among how many that can; None: nobody."""
+        # Who holds the files comes first, and all others as if nobody did: one list serves the followers of all.
+        candidates = self._candidates(replace(wish, near=None) if wish.near is not None else wish)
+        near = self._roster.get(wish.near) if wish.near is not None else None
+        if near is not None:
+            self.looked_at += 1
+            if is_able(near, wish) and near.free(wish.needs.slot) > 0:
+                return near, len(candidates)
         name = candidates.best()
         agent = self._roster.get(name) if name is not None else None
-        if agent is None:
-            self._stuck.add(wish)
-            return None
-        return agent, len(candidates)
-
-    def is_stuck(self, bucket: Bucket) -> bool:
-        """Nothing has changed since nobody was found for it."""
-        return bucket.wish in self._stuck
+        return (agent, len(candidates)) if agent is not None else None
 
     def _candidates(self, wish: Wish) -> Candidates:
         known = self._lists.get(wish)
-        end = self._forgotten + len(self._log)
+        end = self.changes
         if known is None or known.read < self._forgotten:
             known = self._lists[wish] = Candidates(wish)
             for agent in self._roster.unordered():

@@ -28,7 +28,7 @@ class Offers:
             return
         queue, matching = desk.ledger.queue, desk.matching
         while True:
-            hopeful = [bucket for bucket in queue.buckets() if not matching.is_stuck(bucket)]
+            hopeful = [bucket for bucket in queue.buckets() if bucket.hopeless_since != matching.changes]
             chosen = queue.next_of(hopeful)
             if chosen is None:
                 return
@@ -38,9 +38,11 @@ class Offers:
                 queue.discard(job_id)  # a bug of ours, and no reason to go round for ever
                 continue
             best = matching.best_for(bucket.wish)
-            if best is not None:
-                agent, able = best
-                self._offer(job, agent, why_there(agent, bucket.wish, able))
+            if best is None:
+                bucket.hopeless_since = matching.changes
+                continue
+            agent, able = best
+            self._offer(job, agent, why_there(agent, bucket.wish, able))
 
     def _offer(self, job: Job, agent: Agent, why: str) -> None:
         desk = self._desk

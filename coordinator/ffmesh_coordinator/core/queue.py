@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ffmesh_coordinator.core.job import Job
+from ffmesh_coordinator.core.packed import shared
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.wire import Told
@@ -48,6 +49,9 @@ class Bucket:
         self._levels: dict[tuple[int, bool], dict[str, list[tuple[int, str]]]] = {}
         self._urgencies: list[tuple[int, bool]] = []
         self._oldest: list[tuple[int, str]] = []
+        self.looked_at = 0
+        self.hopeless_since = -1
+        """How much had changed with the agents when nobody was found for it last."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -55,7 +59,7 @@ class Bucket:
     def add(self, job: Job) -> None:
         if job.id in self._waiting:
             return
-        level = urgency(job)
+        level = shared(urgency(job))
         self._waiting[job.id] = level
         if level not in self._levels:
             self._levels[level] = {}
@@ -87,7 +91,9 @@ class Bucket:
 
     def oldest(self) -> Rank | None:
         """The job that was accepted first, whatever its priority."""
+        self.looked_at += 1
         while self._oldest and self._oldest[0][1] not in self._waiting:
+            self.looked_at += 1
             heapq.heappop(self._oldest)
         if not self._oldest:
             return None
@@ -95,7 +101,9 @@ class Bucket:
         return Rank(urgency=(0, False), served=0, sequence=sequence, job=job_id)
 
     def _head(self, heap: list[tuple[int, str]], level: tuple[int, bool]) -> tuple[int, str] | None:
+        self.looked_at += 1
         while heap and self._waiting.get(heap[0][1]) != level:
+            self.looked_at += 1
             heapq.heappop(heap)
         return heap[0] if heap else None
 
@@ -106,6 +114,8 @@ class Queue:
         self._bucket_of: dict[str, Bucket] = {}
         self._served: dict[str, int] = {}
         self._turn = 0
+        self.looked_at = 0
+        """Buckets, owners and jobs that decisions have touched, since the start: what their cost is made of."""
 
     def __len__(self) -> int:
         return len(self._bucket_of)
@@ -130,6 +140,7 @@ class Queue:
         return bucket.wish if bucket is not None else None
 
     def buckets(self) -> Iterable[Bucket]:
+        self.looked_at += len(self._buckets)
         return self._buckets.values()
 
     def next_of(self, buckets: Iterable[Bucket]) -> tuple[Bucket, str] | None:
@@ -137,7 +148,9 @@ class Queue:
         by_age = self._turn % OLDEST_EVERY == OLDEST_EVERY - 1
         best: tuple[Rank, Bucket] | None = None
         for bucket in buckets:
+            before = bucket.looked_at
             rank = bucket.oldest() if by_age else bucket.first(self._served)
+            self.looked_at += bucket.looked_at - before
             if rank is not None and (best is None or rank < best[0]):
                 best = (rank, bucket)
         return (best[1], best[0].job) if best is not None else None

@@ -57,6 +57,10 @@ class Agent:
         """What this life says that it can do; what an earlier one said does not count."""
         return self.advert if self.advert is not None and self.advert.life == self.life else None
 
+    def lists(self, program: str) -> bool:
+        """By what it said last, online or not."""
+        return self.advert is not None and program in self.advert.programs
+
     def total(self, slot: str) -> int:
         advert = self.advert
         return advert.slots[slot].total if advert is not None and slot in advert.slots else 0
@@ -94,6 +98,9 @@ class Agent:
 class Roster:
     def __init__(self) -> None:
         self._agents: dict[str, Agent] = {}
+        self._lists: dict[str, str] = {}
+        """Of programs: an agent whose list had it when somebody asked last. It is looked at first."""
+        self.looked_at = 0
 
     def __iter__(self) -> Iterator[Agent]:
         return iter(sorted(self._agents.values(), key=lambda agent: agent.name))
@@ -122,5 +129,14 @@ class Roster:
 
     def lists_program(self, program: str) -> bool | None:
         """Whether some agent's list has it; None: nobody's list is known yet."""
-        adverts = [agent.advert for agent in self._agents.values() if agent.advert is not None]
-        return any(program in advert.programs for advert in adverts) if adverts else None
+        last = self._agents.get(self._lists.get(program, ""))
+        self.looked_at += 1
+        if last is not None and last.lists(program):
+            return True
+        self.looked_at += len(self._agents)
+        lister = next((name for name, agent in self._agents.items() if agent.lists(program)), None)
+        if lister is not None:
+            self._lists[program] = lister
+            return True
+        self._lists.pop(program, None)
+        return False if any(agent.advert is not None for agent in self._agents.values()) else None

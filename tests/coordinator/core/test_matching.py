@@ -188,7 +188,7 @@ def test_changes_that_nobody_asks_about_are_not_remembered_for_ever() -> None:
 def test_wishes_that_nobody_has_any_more_are_not_remembered_for_ever() -> None:
     roster, matching = crowd(2)
     for number in range(2 * LISTS):
-        matching.best_for(Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg"), near=f"pi-{number}"))
+        matching.best_for(Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", on=f"pi-{number}")))
     assert len(matching._lists) <= LISTS
     best = matching.best_for(WISHES[0])
     assert best is not None
