@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from end_to_end.outside import Mesh, mesh, number_in
+from end_to_end.outside import Mesh, ending, finished, mesh, number_in, until
 
 NOBODYS = "01JD0000000000000000000000"
 
@@ -26,7 +26,11 @@ while [ ! -e "$0/go" ]; do sleep 0.02; done
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh, None, None]:
     folder = tmp_path_factory.mktemp("retry")
-    with mesh(folder / "home", "--slots", "2", "--root", f"Place={folder}", "--program", "sh") as running:
+    hello = folder / "hello"
+    hello.write_text("#!/bin/sh\necho hello\n")
+    hello.chmod(0o755)
+    programs = ("--program", "sh", "--program", f"hello={hello}")
+    with mesh(folder / "home", "--slots", "2", "--root", f"Place={folder}", *programs) as running:
         yield running
 
 
@@ -91,6 +95,23 @@ def test_an_input_that_cannot_be_read_is_tried_twice_at_most(running: Mesh, plac
     assert running.wait(job).returncode not in (0, 130, 124)
     shown = running.job(job)
     assert (shown["state"], shown["permanent"], states(shown)) == ("failed", True, ["failed", "failed"])
+
+
+def test_run_is_tried_again_as_long_as_its_program_did_not_start(running: Mesh) -> None:
+    hello, away = running.home.parent / "hello", running.home.parent / "away"
+    hello.rename(away)
+    words = ("run", "--label", "title=again", "--max-attempts", "50", "--", "hello")
+    with ending(running.begin(*words)) as run:
+        until(lambda: [job for job in running.jobs_called("again") if job["attempts"]], "it was tried")
+        away.rename(hello)
+        assert finished(run) == (0, b"hello\n", b"")
+    (job,) = running.jobs_called("again")
+    assert (states(job)[0], states(job)[-1]) == ("failed", "succeeded")
+
+
+def test_run_is_not_tried_again_once_its_program_ran(running: Mesh, place: Path) -> None:
+    done = running.ffmesh("run", "--max-attempts", "5", "--", "sh", "-c", "echo out;" + FAILS_AT_FIRST, place, "1")
+    assert (done.returncode, done.stdout, tries(place)) == (9, b"out\n", 1)
 
 
 # --- by a person
