@@ -24,6 +24,7 @@ from ffmesh_client import config
 from ffmesh_client.mesh import Mesh as Conversation
 from ffmesh_protocol.media import Needs, RootPath
 from ffmesh_protocol.messages.jobs import JobKind, JobState, JobView
+from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.messages.requests import Submit
 
 T = TypeVar("T")
@@ -52,6 +53,8 @@ class Wish(NamedTuple):
     tries: int = 1
     after: tuple[str, ...] = ()
     """By name."""
+    weight: int = 0
+    """Letters that its program does not look at."""
 
 
 class Company:
@@ -67,8 +70,8 @@ class Company:
     # --- asking ---
 
     def hand_in(self, *wishes: Wish) -> None:
-        """Returns when they are accepted."""
-        submits = [self._submit(wish) for wish in wishes]
+        """Returns when they are accepted, in this order."""
+        submits = self.submits(*wishes)
 
         async def handed_in(mesh: Conversation) -> None:
             for each in submits:
@@ -76,20 +79,29 @@ class Company:
 
         conversed(self.running, handed_in)
 
+    def submits(self, *wishes: Wish) -> list[Submit]:
+        """Of jobs that are of the company from now on. Somebody else hands them in."""
+        return [self._submit(wish) for wish in wishes]
+
+    def forget(self, *names: str) -> None:
+        """They were not accepted."""
+        for name in names:
+            del self.ids[name], self._kinds[name]
+
     def begin_run(self, name: str, *, on: str | None = None) -> "subprocess.Popen[bytes]":
         """An attached one; see `attached`."""
         words = ("--on", on) if on else ()
         line = ("sh", "-c", SCRIPT, self.place, name, "")
-        return self.running.begin("run", *words, "--label", f"title={self._title(name)}", "--", *line)
+        return self.running.begin("run", *words, "--label", f"title={self.title(name)}", "--", *line)
 
-    def attached(self, name: str) -> None:
+    def attached(self, name: str, kind: JobKind = JobKind.INTERACTIVE) -> None:
         """A `run` was begun: from when it is known, it is one of the company."""
 
         async def found(mesh: Conversation) -> JobView | None:
-            jobs = (await mesh.jobs(labels={"title": self._title(name)})).jobs
+            jobs = (await mesh.jobs(labels={"title": self.title(name)})).jobs
             return jobs[0] if jobs else None
 
-        self._kinds[name] = JobKind.INTERACTIVE
+        self._kinds[name] = kind
         self.ids[name] = until(lambda: conversed(self.running, found), f"{name} is known").id
 
     def views(self) -> dict[str, JobView]:
@@ -100,16 +112,28 @@ class Company:
     def until_are(self, names: Collection[str], *states: JobState, seconds: float = GENEROUS) -> dict[str, JobView]:
         """As soon as all of these are in one of those states."""
 
-        def look() -> dict[str, JobView] | None:
-            views = self.views()
-            return views if all(views[name].state in states for name in names) else None
+        views: dict[str, JobView] = {}
 
-        return until(look, f"{sorted(names)} are {' or '.join(states)}", seconds)
+        def look() -> bool:
+            nonlocal views
+            views = self.views()
+            return all(views[name].state in states for name in names)
+
+        try:
+            until(look, "the jobs", seconds)
+        except AssertionError:
+            others = {name: views[name] for name in names if views[name].state not in states}
+            raise AssertionError(f"after {seconds:.0f} s not {' or '.join(states)}: {_told(others)}") from None
+        return views
 
     def until_ended(self, *names: str, seconds: float = GENEROUS) -> dict[str, JobView]:
         """These, or all."""
         ends = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
         return self.until_are(names or tuple(self.ids), *ends, seconds=seconds)
+
+    def title(self, name: str) -> str:
+        """By which a command's job is found again."""
+        return f"{self.place.name}/{name}"
 
     # --- programs ---
 
@@ -138,9 +162,7 @@ class Company:
         """All succeeded but those; nothing ran more often than it was granted, nor what writes in place at once with
         itself; what writes aside is in its place, once and whole, and nothing is left beside it."""
         ran, at_once = self.lines("ran"), self.lines("at once")
-        told = {
-            name: (view.state, view.reason_code, [each.state for each in view.attempts]) for name, view in views.items()
-        }
+        told = _told(views)
         assert {name for name, view in views.items() if view.state is not JobState.SUCCEEDED} == set(but), told
         for name, view in views.items():
             assert ran[name] <= len(view.attempts), (name, ran, told)
@@ -170,7 +192,7 @@ class Company:
             job=job,
             kind=wish.kind,
             program="sh",
-            args=(("-c",), (SCRIPT,), (place,), (wish.name,), (output if is_staged else "",)),
+            args=(("-c",), (SCRIPT,), (place,), (wish.name,), (output if is_staged else "",), ("x" * wish.weight,)),
             cwd=None,
             env={},
             umask=0o022,
@@ -184,9 +206,6 @@ class Company:
             outputs=(output,) if is_staged else (),
         )
 
-    def _title(self, name: str) -> str:
-        return f"{self.place.name}/{name}"
-
 
 def conversed(running: Mesh, action: Callable[[Conversation], Awaitable[T]]) -> T:
     """What the action gives, as the mesh's client `local`."""
@@ -196,6 +215,14 @@ def conversed(running: Mesh, action: Callable[[Conversation], Awaitable[T]]) -> 
             return await action(mesh)
 
     return asyncio.run(conversation())
+
+
+def until_online(running: Mesh, *names: str) -> None:
+    def look() -> bool:
+        agents = conversed(running, lambda mesh: mesh.agents())
+        return set(names) <= {agent.name for agent in agents if agent.state is AgentState.ONLINE}
+
+    until(look, f"{names} are online")
 
 
 # --- the disk of an agent ---
@@ -287,6 +314,15 @@ class _Arrivals:
             self._counted[os.fsdecode(events[16 : 16 + length].rstrip(b"\0"))] += 1
             events = events[16 + length :]
         return self._counted
+
+
+def _told(views: Mapping[str, JobView]) -> str:
+    """One line each."""
+    lines = [""]
+    for name, view in views.items():
+        attempts = ", ".join(f"{each.state} on {each.agent}" for each in view.attempts)
+        lines.append(f"{name}: {view.state}, {view.reason_code}, {view.reason}; {attempts}")
+    return "\n".join(lines)
 
 
 def _text(file: Path) -> str:

@@ -12,6 +12,7 @@ import pytest
 from end_to_end.faults import (
     NO_STRACE,
     ROOT,
+    SCRIPT,
     Company,
     Wish,
     agent_home,
@@ -19,10 +20,11 @@ from end_to_end.faults import (
     until_all_settled,
     until_at_its_rename,
     until_kept,
+    until_online,
     until_stage,
 )
 from end_to_end.outside import Mesh, ending, finished, gone, mesh, until
-from end_to_end.watching import P, watching
+from end_to_end.watching import P, Watcher, watching
 from ffmesh_protocol.messages.jobs import AttemptState, JobKind, JobState
 from support.mesh import freeze, frozen, thaw
 
@@ -42,14 +44,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh, None, N
 def company(running: Mesh, tmp_path: Path) -> Company:
     folder = running.home.parent / tmp_path.name
     folder.mkdir()
-    for agent in AGENTS:
-        running.until_agent("online", agent)
+    until_online(running, *AGENTS)
     return Company(running, folder)
 
 
 class EveryPhase:
     """Jobs in each phase that a job can be in, held there. The coordinator is frozen, so that nothing moves on.
 
+    waiting      `waiting`, for two others
     queued       `queued`, for a slot of agent-1
     granted      `granted`, whose program is not started: the warden of agent-2 is frozen
     running      `direct`, `aside` (staged) and `attached` (a `run`)
@@ -82,6 +84,7 @@ def every_phase(running: Mesh, company: Company) -> Generator[EveryPhase, None, 
         Wish("aside", STAGED, "agent-1", tries=3),
         Wish("whole", STAGED, "agent-1", tries=3),
         Wish("placed", STAGED, "agent-2", tries=3),
+        Wish("waiting", DIRECT, after=("direct", "placed")),
     )
     with ending(company.begin_run("attached", on="agent-2")) as attached, ExitStack() as held:
         company.until_runs("direct", "ended", "aside", "whole", "placed", "attached")
@@ -155,7 +158,7 @@ def test_of_a_dead_agent_what_was_done_counts_and_the_rest_is_done_anew(
         assert (attached.state, attached.reason_code) == (JobState.FAILED, "lost")
         code, _, said = finished(phases.attached)
         assert (code, said.count(b"\n"), b"lost" in said) == (1, 1, True)
-        for name in ("queued", "granted", "ended"):
+        for name in ("waiting", "queued", "granted", "ended"):
             assert company.lines("ran")[name] == 1, name
         for name in ("direct", "granted"):
             assert [each.state for each in views[name].attempts] == [AttemptState.LOST, AttemptState.SUCCEEDED]
@@ -223,20 +226,20 @@ def test_a_client_that_dies_after_its_submit_was_accepted_has_handed_it_in_once(
     running: Mesh, company: Company
 ) -> None:
     """Also when it never came to print the id."""
-    line = ("sh", "-c", 'echo "$1" >> "$0/ran"', company.place)
-    names = [f"{number}" for number in range(6)]
-    topic = f"{P}/coordinator/events"
-    with watching(running, topic) as watcher, ExitStack() as clients:
-        for name in names:
-            title = f"{company.place.name}/{name}"
-            words = ("submit", "--label", f"title={title}", "--", *line, name)
+    company.let_go()
+    with watching(running, f"{P}/coordinator/events") as watcher, ExitStack() as clients:
+        for name in ("one", "two", "three"):
+            words = ("submit", "--label", f"title={company.title(name)}", "--", "sh", "-c", SCRIPT, company.place, name)
             client = clients.enter_context(ending(running.begin(*words)))
-            watcher.until(lambda now: title in {seen.json["title"] for seen in [*now.seen]}, f"{title} is accepted")
+            _until_accepted(watcher, company.title(name))
             client.kill()
-    for name in names:
-        (job,) = running.jobs_called(f"{company.place.name}/{name}")
-        assert running.until_job(job["id"], "succeeded")
-    assert company.lines("ran") == dict.fromkeys(names, 1)
+            company.attached(name, JobKind.DIRECT)
+    company.check(company.until_ended())
+    assert company.lines("ran") == dict.fromkeys(company.ids, 1)
+
+
+def _until_accepted(watcher: Watcher, title: str) -> None:
+    watcher.until(lambda now: title in {seen.json["title"] for seen in [*now.seen]}, f"{title} is accepted")
 
 
 def test_a_client_that_dies_before_its_submit_is_answered_has_handed_it_in_once_or_not_at_all(
