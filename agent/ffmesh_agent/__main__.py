@@ -1,8 +1,8 @@
 """`ffmesh-agent --config FILE`: one agent, in the foreground, until it is told to stop.
 
 Exit codes: 0 stopped, 1 its warden died (to be started again), 2 wrong usage or configuration, 77 the broker refuses
-its login (it was removed, or has yet to be added; to be started again after a pause, if at all), 78 superseded by an
-agent of the same name (not to be started again), 128+N left at once by the second signal N.
+its login (it was removed, got another secret, or has yet to be added; to be started again after a pause, if at all),
+78 superseded by an agent of the same name (not to be started again), 128+N left at once by the second signal N.
 """
 
 import argparse

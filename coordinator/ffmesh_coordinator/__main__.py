@@ -22,7 +22,7 @@ from ffmesh_coordinator import config
 from ffmesh_coordinator.shell import backup, commands
 from ffmesh_coordinator.shell.backup import BackedUp, Returned
 from ffmesh_coordinator.shell.commands import RefusedByCoordinator
-from ffmesh_coordinator.shell.errands import Added, Listed, Membership
+from ffmesh_coordinator.shell.errands import Added, Listed, Membership, Rotated
 from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, HomeError
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.runtime import serve
@@ -101,6 +101,10 @@ def _run(arguments: argparse.Namespace) -> int:
             _complain(arguments.called, removed.warning)
             if arguments.json:
                 _say(msgspec.json.encode(removed.principal).decode())
+        case "rotate":
+            rotated = asyncio.run(commands.rotated(arguments.home, arguments.name))
+            _complain(arguments.called, rotated.warning)
+            _say(_as_json(rotated) if arguments.json else _as_lines(rotated.principal))
         case "backup":
             kept = backup.backed_up(Home(arguments.home), arguments.file, force=arguments.force)
             _say(msgspec.json.encode(kept).decode() if arguments.json else _about_backup(kept))
@@ -144,7 +148,7 @@ def _complain(program: str, sentence: str | None) -> None:
         sys.stderr.write(f"{program}: {' '.join(sentence.splitlines())}\n")
 
 
-def _as_json(added: Added) -> str:
+def _as_json(added: Added | Rotated) -> str:
     """Name, role, and the token or what stands in the login."""
     member = added.principal
     way = {"token": member.token} if member.login is None else msgspec.structs.asdict(member.login)
@@ -254,6 +258,16 @@ def _add_actions(principal: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     listing.set_defaults(command="list")
+    rotate = actions.add_parser(
+        "rotate",
+        help="give somebody a new secret",
+        description="Gives somebody a new secret and prints the token or login with it, as `add` does. What has the "
+        "old one is thrown out at once, and its programs end; it stays who it is, and goes on with the new one.",
+        parents=[_common()],
+        allow_abbrev=False,
+    )
+    rotate.add_argument("name", metavar="NAME")
+    rotate.set_defaults(command="rotate")
     remove = actions.add_parser(
         "remove",
         help="take somebody out",

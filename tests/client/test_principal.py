@@ -77,7 +77,7 @@ def test_errors_begin_as_all_of_ffmesh_do(mesh: RunningMesh, tmp_path: Path) -> 
     "words",
     [
         ("principal",),
-        ("principal", "rotate", "pi-1"),
+        ("principal", "rotate"),
         ("principal", "add", "pi-1"),
         ("principal", "add", "pi-1", "--role", "king"),
         ("principal", "remove"),
@@ -89,7 +89,15 @@ def test_wrong_usage_is_one_line_and_exit_code_2(mesh: RunningMesh, words: tuple
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_help_names_what_there_is_and_not_what_comes_later(mesh: RunningMesh) -> None:
+def test_help_names_what_there_is(mesh: RunningMesh) -> None:
     done = mesh.ffmesh("principal", "--help")
-    assert all(verb in done.stdout for verb in ("add", "list", "remove"))
-    assert "rotate" not in done.stdout
+    assert all(verb in done.stdout for verb in ("add", "list", "remove", "rotate"))
+
+
+def test_who_is_rotated_gets_a_token_of_the_next_generation(mesh: RunningMesh) -> None:
+    before = mesh.ffmesh("principal", "add", "pi-2", "--role", "agent", "--home", mesh.home)
+    after = mesh.ffmesh("principal", "rotate", "pi-2", "--home", mesh.home)
+    assert (after.returncode, after.stderr) == (0, "")
+    assert (understood(before.stdout).kid, understood(after.stdout).kid) == (1, 2)
+    again = json.loads(mesh.ffmesh("principal", "rotate", "pi-2", "--json", "--home", mesh.home).stdout)
+    assert (again["name"], again["role"], understood(again["token"]).kid) == ("pi-2", "agent", 3)

@@ -350,8 +350,8 @@ class Agent:
             self._refused_since = desk.now
         if desk.now - self._refused_since >= REFUSED_FOR:
             sentence = (
-                f"{desk.name} is not a member of this mesh, or no longer: the broker has refused its login for "
-                f"{REFUSED_FOR:.0f} s; `ffmesh principal add` makes a token with which it can join again"
+                f"{desk.name} is not a member of this mesh, or no longer with this secret: the broker has refused its "
+                f"login for {REFUSED_FOR:.0f} s; `ffmesh principal add` or `rotate` prints a token to join again with"
             )
             self._stop(Leave(exit_code=NOT_A_MEMBER, sentence=sentence))
 

@@ -1,7 +1,4 @@
-"""`ffmesh principal`: who may take part. It is the coordinator's own command, run in place of this process.
-
-Not here yet: `rotate`.
-"""
+"""`ffmesh principal`: who may take part. It is the coordinator's own command, run in place of this process."""
 
 import os
 import sys
@@ -21,6 +18,13 @@ Lets somebody take part. An agent or a client gets a join token for `ffmesh join
 plain MQTT and gets a broker login. Both are secrets."""
 
 LIST: Final = "Shows who may take part, without their secrets."
+ROTATE: Final = """\
+Gives somebody a new secret, when the old one may have been seen, and prints the join token or broker login with it as
+`add` does. What has the old one is thrown out at once: `run` ends with exit code 77, an agent ends its programs and
+itself. It stays who it is: `ffmesh join TOKEN` in the same folder lets it go on, and results that it kept are told
+then. What `ffmesh up` runs or has written (its agents, client.toml, watcher.toml) it brings up to date by itself, in a
+moment."""
+
 REMOVE: Final = "Takes somebody out: their connections end at once."
 ROLES: Final = ", ".join(SPOKEN_ROLES)
 
@@ -32,9 +36,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add.add_argument("name", metavar="NAME", help="letters, digits, _ and -; an agent's in lower case")
     add.add_argument("--role", metavar="ROLE", required=True, choices=SPOKEN_ROLES, help=ROLES)
     listing = verbs.add_parser("list", help="show who may take part", description=LIST, allow_abbrev=False)
+    rotate = verbs.add_parser("rotate", help="give somebody a new secret", description=ROTATE, allow_abbrev=False)
+    rotate.add_argument("name", metavar="NAME")
     remove = verbs.add_parser("remove", help="take somebody out", description=REMOVE, allow_abbrev=False)
     remove.add_argument("name", metavar="NAME")
-    for verb in (add, listing, remove):
+    for verb in (add, listing, rotate, remove):
         _add_common(verb)
         verb.add_argument("--json", action="store_true", default=SUPPRESS, help="print JSON and nothing else")
         verb.add_argument("--config", default=SUPPRESS, help=SUPPRESS)  # no matter here, but accepted everywhere

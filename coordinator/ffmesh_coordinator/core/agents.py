@@ -371,6 +371,16 @@ class Agents:
         desk.publish(Family.PROGRAMS, topics.programs(name), None)
         self._public.agent_removed(name)
 
+    def cut_off(self, name: str) -> None:
+        """Its login is another: this life of it will not be heard again. What it runs it stops when it sees that; what
+        writes in place counts as running until its lease has run out, or a later life says what became of it."""
+        agent = self._desk.roster.get(name)
+        if agent is None or agent.life is None:
+            return
+        self._left(agent, f"agent {name} has got another secret")
+        agent.gone = True
+        self._desk.post.retire(agent_principal(name), agent.life)
+
     def drain(self, agent: Agent, *, draining: bool) -> None:
         desk = self._desk
         if agent.wanted_draining != draining:

@@ -345,9 +345,9 @@ class Clients:
             self._retire(life)
 
     def removed(self, name: str) -> None:
-        """Its login is gone: nobody waits for its jobs any more. Of some lives only the disk knows."""
+        """Its login is gone, or is another: nobody waits for its jobs any more. Of some lives only the disk knows."""
         waiting = [Life(client, life) for client, life in self._desk.ledger.client_lives()]
-        for life in [*self._lives.values(), *waiting]:
+        for life in {life.key: life for life in [*waiting, *self._lives.values()]}.values():
             if life.client == name:
                 self._gone(life.client, life.life)
                 self._retire(life)

@@ -33,6 +33,7 @@ from ffmesh_coordinator.core.events import (
     OwnJobSeen,
     OwnStatusSeen,
     PrincipalRemoved,
+    PrincipalRotated,
     ProgramsSeen,
     ProgressSeen,
     Pruned,
@@ -244,6 +245,8 @@ class Coordinator:
                     self._desk.tell(principal, life, Retired())
             case PrincipalRemoved():
                 self._remove(event)
+            case PrincipalRotated():
+                self._cut_off(event)
             case Recalled():
                 self._clients.recalled(event)
             case _:
@@ -336,6 +339,14 @@ class Coordinator:
         if principal.role is Role.AGENTS:
             self._agents.removed(principal.name)
             self._desk.order(ForgetAgent(name=principal.name))
+        elif principal.role is Role.CLIENTS:
+            self._clients.removed(principal.name)
+
+    def _cut_off(self, rotated: PrincipalRotated) -> None:
+        """The lives that it had. It stays a member, with all that is known of it."""
+        principal = rotated.principal
+        if principal.role is Role.AGENTS:
+            self._agents.cut_off(principal.name)
         elif principal.role is Role.CLIENTS:
             self._clients.removed(principal.name)
 

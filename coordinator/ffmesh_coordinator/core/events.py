@@ -153,6 +153,12 @@ class PrincipalRemoved(Told, frozen=True):
     principal: Principal
 
 
+class PrincipalRotated(Told, frozen=True):
+    """It has another secret; what has the one before cannot speak any more, nor hear us."""
+
+    principal: Principal
+
+
 class OwnJobSeen(Told, frozen=True):
     """The broker retains a public state of this job, perhaps of an earlier life of ours."""
 
@@ -198,6 +204,7 @@ Event: TypeAlias = (
     | ClientSpoke
     | RetiredSpoke
     | PrincipalRemoved
+    | PrincipalRotated
     | OwnJobSeen
     | OwnAgentSeen
     | Recalled

@@ -13,7 +13,7 @@ from ffmesh_coordinator.config import FILE_NAME, Config, load
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.shell import door
 from ffmesh_coordinator.shell.enrolment import Enrolment
-from ffmesh_coordinator.shell.errands import Add, Added, Change, List, Listed, NotDone, Remove, Removed
+from ffmesh_coordinator.shell.errands import Add, Added, Change, List, Listed, NotDone, Remove, Removed, Rotate, Rotated
 from ffmesh_coordinator.shell.errors import HomeInUse, HomeUnusable, NotAnswered
 from ffmesh_coordinator.shell.home import LOOK_AGAIN, Home
 from ffmesh_coordinator.shell.store import Store
@@ -23,7 +23,7 @@ from ffmesh_protocol.wire import Told
 
 COMMAND: Final = "ffmesh principal"
 
-A = TypeVar("A", Added, Listed, Removed)
+A = TypeVar("A", Added, Listed, Removed, Rotated)
 
 
 class _Outcome(Told, frozen=True):
@@ -48,6 +48,10 @@ async def listed(folder: Path) -> Listed:
 
 async def removed(folder: Path, name: str) -> Removed:
     return await _done(folder, Remove(name=name), Removed)
+
+
+async def rotated(folder: Path, name: str) -> Rotated:
+    return await _done(folder, Rotate(name=name), Rotated)
 
 
 async def _done(folder: Path, change: Change, kind: type[A]) -> A:

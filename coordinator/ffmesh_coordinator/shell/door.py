@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ffmesh_coordinator.shell.errands import Answer, Errand, NotDone, Ready
+from ffmesh_coordinator.shell.errands import Answer, Errand, NotDone, Ready, Rotations
 from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, HomeError, NotAnswered
 from ffmesh_protocol.errors import BadName, FfmeshError
 
@@ -28,7 +28,7 @@ VISITORS_WAITING: Final = 64
 _CREDENTIALS: Final = struct.Struct("3i")
 
 LOOK_AFTER_THEM: Final = 1.0
-"""Seconds between two looks whether a visitor who waits for `ready` is still there."""
+"""Seconds between two looks whether a visitor who waits for long is still there."""
 
 Answering: TypeAlias = Callable[[Errand], Coroutine[None, None, Answer]]
 
@@ -80,7 +80,8 @@ async def _answered(line: bytes, answering: Answering, visitor: socket.socket) -
     try:
         errand = _errands.decode(line)
         waiting = answering(errand)
-        return await (_while_they_wait(waiting, visitor) if isinstance(errand, Ready) else waiting)
+        may_take_long = isinstance(errand, Ready | Rotations)
+        return await (_while_they_wait(waiting, visitor) if may_take_long else waiting)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return NotDone(error=f"that is no request: {error}", exit=WRONG_USAGE)
     except BadName as error:

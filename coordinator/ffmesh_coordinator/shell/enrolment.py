@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, assert_never
 
+import msgspec
+
 from ffmesh_broker import passwords
 from ffmesh_broker.errors import BrokerFailed
 from ffmesh_coordinator.config import Config
@@ -30,6 +32,8 @@ from ffmesh_coordinator.shell.errands import (
     Membership,
     Remove,
     Removed,
+    Rotate,
+    Rotated,
 )
 from ffmesh_coordinator.shell.errors import EnrolmentRefused, WrongRole
 from ffmesh_coordinator.shell.home import Home, made_folder
@@ -54,7 +58,9 @@ log = logging.getLogger(__name__)
 class Keys(Protocol):
     """Where the secrets of principals go: the keyring of the core that runs, or of none."""
 
-    def add(self, principal: Principal, kid: int, secret: bytes) -> None: ...
+    def add(self, principal: Principal, kid: int, secret: bytes) -> None:
+        """Also in the place of an earlier one."""
+
     def remove(self, principal: Principal) -> None: ...
 
 
@@ -69,6 +75,8 @@ class Enrolment:
         self._keys = keys
         self._members: dict[str, Enrolled] = {}
         self._changing = asyncio.Lock()
+        self._rotation = asyncio.Event()
+        """Set when somebody has got another secret; then there is a new one."""
 
     @classmethod
     async def opened(cls, home: Home, config: Config, store: Store, keys: Keys) -> "Enrolment":
@@ -97,7 +105,7 @@ class Enrolment:
     def own_secret(self) -> bytes:
         return self._secret(self._members[COORDINATOR.name])
 
-    async def carried_out(self, change: Change) -> Added | Ensured | Listed | Removed:
+    async def carried_out(self, change: Change) -> Added | Ensured | Listed | Removed | Rotated:
         match change:
             case Add(name=name, role=role):
                 return await self.add(_wanted_principal(name, role))
@@ -107,6 +115,8 @@ class Enrolment:
                 return self.listed()
             case Remove(name=name):
                 return await self.remove(name)
+            case Rotate(name=name):
+                return await self.rotate(name)
             case _:
                 assert_never(change)
 
@@ -134,14 +144,43 @@ class Enrolment:
 
     async def remove(self, name: str) -> Removed:
         async with self._changing:
-            there = self._members.get(name)
-            if there is None or there.principal == COORDINATOR:
-                raise EnrolmentRefused(f"nobody is called {name}; `ffmesh principal list` shows who takes part")
+            there = self._named(name)
             await self._store.remove_principal(name)
             del self._members[name]
             self._keys.remove(there.principal)
             log.info("%s was removed", there.principal.login)
             return Removed(principal=_member(there), warning=await self._tell_broker())
+
+    async def rotate(self, name: str) -> Rotated:
+        async with self._changing:
+            there = self._named(name)
+            kid, secret = there.kid + 1, os.urandom(SECRET_BYTES)
+            sealed = self._vault.sealed(there.principal, kid, secret)
+            rotated = msgspec.structs.replace(there, kid=kid, sealed_secret=sealed)
+            await self._store.rotate_principal(rotated)
+            self._take(rotated, secret)
+            log.info("%s has got another secret, of generation %d", there.principal.login, kid)
+            warning = await self._tell_broker()
+            turned, self._rotation = self._rotation, asyncio.Event()
+            turned.set()
+            return Rotated(principal=self._membership(name), warning=warning)
+
+    async def rotations(self, kids: Mapping[str, int]) -> Ensured:
+        """Of these principals those whose secret is of another generation, as soon as there is one. The broker knows
+        of it by then."""
+        while True:
+            async with self._changing:
+                found = [name for name, kid in kids.items() if name in self._members and self._members[name].kid != kid]
+                if found:
+                    return Ensured(principals=tuple(map(self._membership, found)), warning=None)
+                rotation = self._rotation
+            await rotation.wait()
+
+    def _named(self, name: str) -> Enrolled:
+        there = self._members.get(name)
+        if there is None or there.principal == COORDINATOR:
+            raise EnrolmentRefused(f"nobody is called {name}; `ffmesh principal list` shows who takes part")
+        return there
 
     def listed(self) -> Listed:
         return Listed(

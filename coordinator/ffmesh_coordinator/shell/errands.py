@@ -4,6 +4,9 @@
     {"do": "ensure", "principals": [{"name", "role"}]}  {"ok": true, "principals": [{…}], "warning": null}
     {"do": "list"}                                      {"ok": true, "principals": [{"name", "role", "created_at"}]}
     {"do": "remove", "name": "pi-1"}                    {"ok": true, "principal": {"name", …}, "warning": null}
+    {"do": "rotate", "name": "pi-1"}                    {"ok": true, "principal": {…}, "warning": null}
+    {"do": "rotations", "kids": {"pi-1": 1}}            {"ok": true, "principals": [{…}], "warning": null}, as soon as
+                                                        one of these has a secret of another generation
     {"do": "ready", "agents": ["pi-1"]}                 {"ok": true}, as soon as these agents can take work
     {"do": "status"}                                    {"ok": true, "cluster": …, "life": …, …}
 
@@ -44,6 +47,19 @@ class Remove(Told, frozen=True, tag_field="do", tag="remove"):
     name: str
 
 
+class Rotate(Told, frozen=True, tag_field="do", tag="rotate"):
+    """A new secret in the place of the old one, which is nobody's from now on. Name, role and the rest stay."""
+
+    name: str
+
+
+class Rotations(Told, frozen=True, tag_field="do", tag="rotations"):
+    """Answered as soon as one of these principals has a secret of another generation than is said here, with all that
+    have. Who is not there is not waited for."""
+
+    kids: dict[str, int]
+
+
 class Ready(Told, frozen=True, tag_field="do", tag="ready"):
     """Answered as soon as the coordinator is connected and each of these agents can take work."""
 
@@ -54,8 +70,8 @@ class Status(Told, frozen=True, tag_field="do", tag="status"):
     """How the coordinator is."""
 
 
-Errand: TypeAlias = Add | Ensure | List | Remove | Ready | Status
-Change: TypeAlias = Add | Ensure | List | Remove
+Errand: TypeAlias = Add | Ensure | List | Remove | Rotate | Rotations | Ready | Status
+Change: TypeAlias = Add | Ensure | List | Remove | Rotate
 """What needs no coordinator that runs: a command does it by itself, under the lock of the home."""
 
 
@@ -114,6 +130,14 @@ class Removed(Told, frozen=True):
     ok: bool = True
 
 
+class Rotated(Told, frozen=True):
+    """`principal` has its new secret."""
+
+    principal: Membership
+    warning: str | None
+    ok: bool = True
+
+
 class IsReady(Told, frozen=True):
     ok: bool = True
 
@@ -133,4 +157,4 @@ class NotDone(Told, frozen=True):
     ok: bool = False
 
 
-Answer: TypeAlias = Added | Ensured | Listed | Removed | IsReady | Standing | NotDone
+Answer: TypeAlias = Added | Ensured | Listed | Removed | Rotated | IsReady | Standing | NotDone

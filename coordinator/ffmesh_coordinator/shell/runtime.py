@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -40,6 +41,7 @@ from ffmesh_coordinator.core.events import (
     DiskFilled,
     Event,
     PrincipalRemoved,
+    PrincipalRotated,
     Pruned,
     Recalled,
     Thawed,
@@ -51,7 +53,7 @@ from ffmesh_coordinator.shell import clock, door
 from ffmesh_coordinator.shell.backlog import Backlog
 from ffmesh_coordinator.shell.connection import CoordinatorSpeaker
 from ffmesh_coordinator.shell.enrolment import Enrolment
-from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Standing, Status
+from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Rotations, Standing, Status
 from ffmesh_coordinator.shell.errors import StoreDamaged, StoreFailed
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.library import Library
@@ -98,7 +100,16 @@ class _TryAgain:
     """The disk may have room by now."""
 
 
-Arrival: TypeAlias = Event | Packet | _StopAsked | _PruneDue | _TryAgain
+@dataclass(frozen=True, slots=True, repr=False)
+class _NewKey:
+    """Of a principal that has had another until now."""
+
+    principal: Principal
+    kid: int
+    secret: bytes
+
+
+Arrival: TypeAlias = Event | Packet | _StopAsked | _PruneDue | _TryAgain | _NewKey
 Question: TypeAlias = Asked | Recall
 
 
@@ -117,15 +128,18 @@ class _Turns:
 
 
 class _Keys:
-    """Where the enrolment puts keys. One that goes leaves the ring when the core hears of it, not a moment earlier:
-    until then the core may still need it for what it decides."""
+    """Where the enrolment puts keys. One that goes, or gives way to another, leaves the ring when the core hears of it,
+    not a moment earlier: until then the core may still need it for what it decides."""
 
     def __init__(self, keyring: Keyring, inbox: asyncio.Queue[Arrival]) -> None:
         self._keyring = keyring
         self._inbox = inbox
 
     def add(self, principal: Principal, kid: int, secret: bytes) -> None:
-        self._keyring.add(principal, kid, secret)
+        if self._keyring.knows(principal):  # or was removed, and the core has yet to hear of that
+            self._inbox.put_nowait(_NewKey(principal, kid, secret))
+        else:
+            self._keyring.add(principal, kid, secret)
 
     def remove(self, principal: Principal) -> None:
         self._inbox.put_nowait(PrincipalRemoved(principal=principal))
@@ -282,6 +296,8 @@ class Runtime:
                 while not self._core.ready(agents):
                     await self._turns.next()
                 return IsReady()
+            case Rotations(kids=kids):
+                return await self._enrolment.rotations(kids)
             case Status():
                 return Standing(
                     cluster=self._config.cluster,
@@ -292,6 +308,12 @@ class Runtime:
                 )
             case _:
                 return await self._enrolment.carried_out(errand)
+
+    def _event(self, arrival: Event | Packet | _NewKey) -> Event | Asked | None:
+        if isinstance(arrival, _NewKey):
+            self._keyring.add(arrival.principal, arrival.kid, arrival.secret)
+            return PrincipalRotated(principal=arrival.principal)
+        return self._core.opened(arrival) if isinstance(arrival, Packet) else arrival
 
     # What is done about it
 
@@ -313,7 +335,7 @@ class Runtime:
     def _handled(self, arrival: Arrival) -> Sequence[Effect]:
         if isinstance(arrival, _StopAsked | _PruneDue | _TryAgain):
             return ()
-        event = self._core.opened(arrival) if isinstance(arrival, Packet) else arrival
+        event = self._event(arrival)
         if event is None:
             return ()
         if isinstance(event, PrincipalRemoved):

@@ -216,6 +216,11 @@ class Store:
         ]
         await self._write(("add_principal", rows))
 
+    async def rotate_principal(self, rotated: Enrolled) -> None:
+        """Its secret and generation are those from now on."""
+        row = {"name": rotated.principal.name, "kid": rotated.kid, "secret": rotated.sealed_secret}
+        await self._write(("rotate_principal", [row]))
+
     async def remove_principal(self, name: str) -> None:
         await self._write(("remove_principal", [{"name": name}]))
 

@@ -105,5 +105,8 @@ SELECT name, role, kid, secret, created_at FROM principals ORDER BY created_at, 
 -- name: add_principal
 INSERT INTO principals (name, role, kid, secret, created_at) VALUES (:name, :role, :kid, :secret, :created_at)
 
+-- name: rotate_principal
+UPDATE principals SET kid = :kid, secret = :secret WHERE name = :name
+
 -- name: remove_principal
 DELETE FROM principals WHERE name = :name

@@ -121,7 +121,7 @@ class Drain(Directed, frozen=True):
 
 
 class TailWanted(Directed, frozen=True):
-    """Verb `tail`: send the kept end of the standard error of this attempt; with `after` the lines above that number."""
+    """Verb `tail`: send the kept end of the standard error of this attempt, or its lines above `after`."""
 
     attempt: Ulid
     request: Ulid

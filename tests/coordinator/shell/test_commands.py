@@ -100,6 +100,21 @@ def test_remove_takes_the_login_too(home: Path) -> None:
     assert "nobody is called pi-1" in sentence
 
 
+def test_rotate_prints_what_add_prints_with_another_secret(home: Path) -> None:
+    before = understood(done("principal", "add", "pi-1", "--role", "agent", home=home))
+    after = understood(done("principal", "rotate", "pi-1", home=home))
+    assert (after.name, after.role, after.host, before.kid, after.kid) == ("pi-1", before.role, before.host, 1, 2)
+    assert after.secret != before.secret
+    told = json.loads(done("principal", "rotate", "pi-1", "--json", home=home))
+    assert (set(told), told["role"], understood(told["token"]).kid) == ({"name", "role", "token"}, "agent", 3)
+    login = tomllib.loads(done("principal", "add", "ha", "--role", "watcher", home=home))
+    other = tomllib.loads(done("principal", "rotate", "ha", home=home))
+    assert (login.pop("password") == other.pop("password"), login) == (False, other)
+    code, sentence = refused("principal", "rotate", "nobody", home=home)
+    assert code == 1
+    assert "nobody is called nobody" in sentence
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -169,7 +184,8 @@ def test_a_coordinator_that_has_the_home_but_no_door_is_waited_for_and_then_said
         ),
         (["backup", "--help"], ["FILE", "--force", "--home DIR", "--json", "master.key"]),
         (["restore", "--help"], ["FILE", "--home DIR", "--json", "nothing runs twice"]),
-        (["principal", "--help"], ["add", "list", "remove"]),
+        (["principal", "--help"], ["add", "list", "remove", "rotate"]),
+        (["principal", "rotate", "--help"], ["NAME", "--home DIR", "--json", "new secret"]),
         (["principal", "add", "--help"], ["NAME", "--role", "--home DIR", "--json", "join token"]),
         (["--version"], ["ffmesh-coordinator 0"]),
     ],

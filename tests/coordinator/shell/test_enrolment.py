@@ -12,11 +12,23 @@ from ffmesh_broker.passwords import is_hash_of
 from ffmesh_coordinator.config import BrokerConfig, Config
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.shell.enrolment import Enrolment, address_for_others
-from ffmesh_coordinator.shell.errands import Add, Added, Ensure, List, Listed, Membership, Remove, Removed, Wanted
+from ffmesh_coordinator.shell.errands import (
+    Add,
+    Added,
+    Ensure,
+    List,
+    Listed,
+    Membership,
+    Remove,
+    Removed,
+    Rotate,
+    Rotated,
+    Wanted,
+)
 from ffmesh_coordinator.shell.errors import EnrolmentRefused, KeyUnusable, StoreUnusable, WrongRole
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.store import Store
-from ffmesh_protocol.errors import BadName
+from ffmesh_protocol.errors import BadName, Forged
 from ffmesh_protocol.keys import broker_password
 from ffmesh_protocol.names import COORDINATOR, SPOKEN_ROLES, Principal, Role, agent, client
 from ffmesh_protocol.tokens import understood
@@ -157,6 +169,70 @@ async def test_a_name_that_was_removed_may_come_back_with_a_new_secret(place: Pl
     after = (await place.enrolment.add(client("pi"))).principal.secret
     assert before != after
     assert place.lets_in(client("pi"), after)
+
+
+@pytest.mark.parametrize("role", [Role.AGENTS, Role.CLIENTS])
+async def test_who_is_rotated_gets_another_token_and_the_old_secret_is_nobodys(place: Place, role: Role) -> None:
+    before = await added(place, "pi", role.singular)
+    other = await added(place, "other", "agent")
+    principal = Principal(role=role, name="pi")
+    old_key = place.keyring.verifying(principal, 1)
+    answer = await place.enrolment.carried_out(Rotate(name="pi"))
+    assert isinstance(answer, Rotated)
+    after = answer.principal
+    assert (answer.warning, after.name, after.role, after.created_at) == (None, "pi", role.singular, before.created_at)
+    token = understood(after.token or "")
+    assert (token.kid, token.secret, token.secret == before.secret) == (2, after.secret, False)
+    assert place.keyring.verifying(principal, 2) != old_key
+    with pytest.raises(Forged):
+        place.keyring.verifying(principal, 1)
+    assert place.lets_in(principal, after.secret)
+    assert not place.lets_in(principal, before.secret)
+    assert place.lets_in(agent("other"), other.secret)
+    assert (await place.enrolment.rotate("pi")).principal.kid == 3
+
+
+async def test_a_watcher_that_is_rotated_gets_another_login(place: Place) -> None:
+    before = await added(place, "ha", "watcher")
+    after = (await place.enrolment.rotate("ha")).principal
+    assert before.login is not None
+    assert after.login is not None
+    assert after.login.username == before.login.username
+    assert is_hash_of(place.logins()["watchers/ha"], after.login.password)
+    assert not is_hash_of(place.logins()["watchers/ha"], before.login.password)
+
+
+@pytest.mark.parametrize("name", ["nobody", "coordinator"])
+async def test_nobody_unknown_nor_the_coordinator_is_rotated(tmp_path: Path, name: str) -> None:
+    async with enrolling(tmp_path) as place:
+        await place.enrolment.come_into_force()
+        with pytest.raises(EnrolmentRefused, match=f"nobody is called {name}"):
+            await place.enrolment.rotate(name)
+
+
+async def test_what_was_rotated_is_so_after_a_restart_and_not_on_the_disk_as_it_is(tmp_path: Path) -> None:
+    async with enrolling(tmp_path) as place:
+        await place.enrolment.add(agent("pi"))
+        secret = (await place.enrolment.rotate("pi")).principal.secret
+    assert all(secret not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    async with enrolling(tmp_path) as place:
+        assert place.keyring.kid(agent("pi")) == 2
+        (member,) = (await place.enrolment.ensure([agent("pi")])).principals
+        assert (member.kid, member.secret) == (2, secret)
+
+
+async def test_who_waits_for_a_rotation_is_told_once_the_broker_knows_and_of_nobody_else(place: Place) -> None:
+    await place.enrolment.ensure([agent("pi"), client("tv"), client("radio")])
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        waiting = group.create_task(place.enrolment.rotations({"pi": 1, "tv": 1, "nobody": 1}))
+        await place.enrolment.rotate("radio")
+        await place.enrolment.remove("tv")
+        assert not waiting.done()
+        secret = (await place.enrolment.rotate("pi")).principal.secret
+        (member,) = (await waiting).principals
+    assert (member.name, member.kid, member.secret) == ("pi", 2, secret)
+    (late,) = (await place.enrolment.rotations({"pi": 1})).principals
+    assert late.secret == secret
 
 
 async def test_a_coordinator_enrols_itself_once_and_nobody_can_list_or_remove_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from coordinator.shell.peers import CLUSTER, PATIENCE, TOPICS, Place, Speaker, a_place, speaker
 from coordinator.shell.values import ulid
-from ffmesh_coordinator.shell.errands import Add, List, Remove, Status
+from ffmesh_coordinator.shell.errands import Add, List, Remove, Rotate, Status
 from ffmesh_protocol.bus import BrokerAddress, Subscription, connected
 from ffmesh_protocol.errors import LoginRefused, RefusalCode
 from ffmesh_protocol.keys import broker_password
@@ -20,6 +20,7 @@ from ffmesh_protocol.messages.answers import Accepted, AgentList, JobList, Refus
 from ffmesh_protocol.messages.jobs import JobKind, JobState
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
 from ffmesh_protocol.messages.requests import Cancel, ListAgents, ListJobs, ShowJobs
+from ffmesh_protocol.tokens import understood
 from ffmesh_protocol.topics import Verb
 from support.coordinating import submit
 
@@ -224,6 +225,44 @@ async def test_who_is_added_may_come_and_who_is_removed_is_gone_at_once(place: P
                 async with connected(address, client_id="clients/tv/again"):
                     pass
             assert await radio.ask(Verb.AGENTS, ListAgents()) == AgentList(agents=())
+
+
+async def test_who_is_rotated_is_cut_off_and_comes_back_with_the_new_secret(place: Place) -> None:
+    with place.coordinator():
+        await place.is_connected()
+        async with speaker(place, "tv") as tv:
+            await tv.ask(Verb.SUBMIT, submit(ulid("J", 1), kind=JobKind.INTERACTIVE))
+            rotated = await place.asked(Rotate(name="tv"))
+            assert (rotated["ok"], rotated["principal"]["kid"], rotated["warning"]) == (True, 2, None)
+            await tv.is_cut_off()
+        token = understood(rotated["principal"]["token"])
+        address = BrokerAddress(
+            host=place.broker.host,
+            port=place.broker.port,
+            username=tv.principal.login,
+            password=broker_password(token.secret, CLUSTER, tv.principal),
+        )
+        async with connected(address, client_id="clients/tv/again"):
+            pass
+        async with speaker(place, "radio") as radio:
+            page = await radio.ask(Verb.JOBS, ListJobs())
+            assert isinstance(page, JobList)
+            assert [view.state for view in page.jobs] == [JobState.CANCELLED]
+
+
+async def test_what_is_signed_with_the_old_secret_over_a_login_that_still_stands_is_nobodys(place: Place) -> None:
+    with place.coordinator():
+        await place.is_connected()
+        async with speaker(place, "tv") as tv, speaker(place, "radio") as radio:
+            await tv.ask(Verb.SUBMIT, submit(ulid("J", 1)))
+            (place.run / "broker.pid").unlink()
+            assert (await place.asked(Rotate(name="tv")))["ok"]
+            life = (await tv.status(is_online)).life
+            tv.bus.post(tv.signed(Verb.SUBMIT, submit(ulid("J", 2)), life))
+            await tv.bus.room(0)
+            page = await radio.ask(Verb.JOBS, ListJobs())
+            assert isinstance(page, JobList)
+            assert [view.id for view in page.jobs] == [ulid("J", 1)]
 
 
 async def test_what_a_removed_client_says_over_a_login_that_still_stands_is_nobodys(place: Place) -> None:

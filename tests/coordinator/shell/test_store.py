@@ -172,6 +172,9 @@ async def test_principals_come_back_and_go(store: Store) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         await store.add_principals([Enrolled(principal=agent("nas"), kid=1, sealed_secret=b"", created_at=1), pi])
     assert await store.principals() == [pi], "all of them or none"
+    rotated = Enrolled(principal=agent("pi"), kid=4, sealed_secret=b"other", created_at=5.5)
+    await store.rotate_principal(rotated)
+    assert await store.principals() == [rotated]
     await store.remove_principal("pi")
     assert await store.principals() == []
 
