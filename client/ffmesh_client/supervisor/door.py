@@ -6,7 +6,7 @@ be repeated.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ from ffmesh_protocol.errors import FfmeshError
 
 LOOK_AGAIN: Final = 0.01
 """Seconds between two looks for the socket; nobody tells that one has appeared."""
+
+LOOK_AGAIN_SELDOM: Final = 1.0
+"""The same for what is waited for all the time: a coordinator may be away for long."""
 
 LINE_BYTES: Final = 1024 * 1024
 
@@ -69,7 +72,12 @@ class Door:
         """Returns when each of these agents can take work."""
         await self._asked({"do": "ready", "agents": list(agents)})
 
-    async def _asked(self, question: dict[str, Any]) -> _Answer:  # Any: what JSON can say
+    async def rotated(self, kids: Mapping[str, int]) -> list[Member]:
+        """Returns when one of these has a secret of another generation: all that have."""
+        answer = await self._asked({"do": "rotations", "kids": dict(kids)}, look_again=LOOK_AGAIN_SELDOM)
+        return list(answer.principals)
+
+    async def _asked(self, question: dict[str, Any], *, look_again: float = LOOK_AGAIN) -> _Answer:  # Any: JSON
         while True:
             try:
                 line = await self._asked_once(msgspec.json.encode(question) + b"\n")
@@ -77,7 +85,7 @@ class Door:
                 line = b""
             if line:
                 break
-            await asyncio.sleep(LOOK_AGAIN)
+            await asyncio.sleep(look_again)
         answer = msgspec.json.decode(line, type=_Answer)
         if not answer.ok:
             raise CoordinatorRefused(f"the coordinator says: {answer.error}")

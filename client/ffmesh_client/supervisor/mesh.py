@@ -16,13 +16,14 @@ from typing import Final, cast
 import msgspec
 
 from ffmesh_broker.configuration import prepare
-from ffmesh_client.supervisor.door import Door
+from ffmesh_client.supervisor.door import Door, Member
 from ffmesh_client.supervisor.files import CLIENT, WATCHER, Files
 from ffmesh_client.supervisor.home import MeshHome
 from ffmesh_client.supervisor.keeper import GaveUp, Keeper, Mood
 from ffmesh_client.supervisor.notices import say
 from ffmesh_client.supervisor.options import Options, keep
 from ffmesh_client.supervisor.parts import COORDINATOR, BrokerPart, Part, ProcessPart, python
+from ffmesh_protocol.errors import BadConfig
 from ffmesh_warden.errors import WardenDied
 from ffmesh_warden.handle import Warden
 
@@ -79,7 +80,8 @@ class Mesh:
         impatience = group.create_task(self._explain_after_a_while(), name="impatience")
         door = Door(self._home.socket)
         self._start_known_agents(warden, group, broker.port)
-        await self._start_all_agents(door, warden, group, broker.port)
+        members = await self._start_all_agents(door, warden, group, broker.port)
+        group.create_task(self._heed_rotations(door, members, broker.port), name="rotations")
         await door.ready(self._options.agent_names)
         impatience.cancel()
 
@@ -91,7 +93,9 @@ class Mesh:
                 self._files.write_agent(name, known, port)
                 self._keep(self._agent(name, warden), warden, group)
 
-    async def _start_all_agents(self, door: Door, warden: Warden, group: asyncio.TaskGroup, port: int) -> None:
+    async def _start_all_agents(
+        self, door: Door, warden: Warden, group: asyncio.TaskGroup, port: int
+    ) -> dict[str, Member]:
         names = self._options.agent_names
         members = await door.ensured([(CLIENT, "client"), (WATCHER, "watcher"), *((name, "agent") for name in names)])
         for name in names:
@@ -102,6 +106,28 @@ class Mesh:
                 self._keepers[name].start_anew()
         self._files.write_client(members[CLIENT], port)
         self._files.write_watcher(members[WATCHER])
+        return members
+
+    async def _heed_rotations(self, door: Door, members: dict[str, Member], port: int) -> None:
+        """Who is ours and gets another secret (`ffmesh principal rotate`) goes on with it."""
+        kids = {name: member.kid for name, member in members.items()}
+        while True:
+            for member in await door.rotated(kids):
+                kids[member.name] = member.kid
+                try:
+                    self._hand_over(member, port)
+                except BadConfig as error:
+                    say(f"{member.name} has another secret, but {error}")
+                else:
+                    say(f"{member.name} has another secret, and goes on with it")
+
+    def _hand_over(self, member: Member, port: int) -> None:
+        if member.name == CLIENT:
+            self._files.write_client(member, port)
+        elif member.name == WATCHER:
+            self._files.write_watcher(member)
+        elif self._files.write_agent(member.name, member, port):
+            self._keepers[member.name].start_anew()
 
     def _keep(self, part: Part, warden: Warden, group: asyncio.TaskGroup) -> Keeper:
         keeper = self._keepers[part.name] = Keeper(part, warden=warden, home=self._home, mood=self._mood)
