@@ -105,7 +105,7 @@ class CoordinatorPart(Part):
     def feed(self, event: events.Event) -> None:
         now = Now(elapsed=self.now, utc=BEGINNING_OF_TIME + self.world.now + self._utc_error)
         done = [*(self.core.handle(events.Thawed(), now) if self.was_deaf() else []), *self.core.handle(event, now)]
-        if self.full:
+        if self.full or self._held_back:  # what is held back is written before what comes after it
             self._held_back += [effect for effect in done if not _needs_no_disk(effect)]
             done = [effect for effect in done if _needs_no_disk(effect)]
         self._carry_out(done, why=type(event).__name__)
