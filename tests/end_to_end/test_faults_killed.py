@@ -134,7 +134,7 @@ def test_the_death_of_the_coordinator_disturbs_no_job_in_any_phase(running: Mesh
         phases.says_what_it_did_not_see()
 
 
-@pytest.mark.parametrize("what", ["the agent", "its warden", "both at once"])
+@pytest.mark.parametrize("what", ["the agent", "its warden", "both at once", "both and the coordinator"])
 def test_of_a_dead_agent_what_was_done_counts_and_the_rest_is_done_anew(
     running: Mesh, company: Company, what: str
 ) -> None:
@@ -145,6 +145,8 @@ def test_of_a_dead_agent_what_was_done_counts_and_the_rest_is_done_anew(
         wardens = [running.running.warden_of(agent) for agent in agents.values()]
         for pid in [*(agents.values() if what != "its warden" else ()), *(wardens if what != "the agent" else ())]:
             os.kill(pid, signal.SIGKILL)
+        if what == "both and the coordinator":  # with it goes all that was said to it since it was frozen
+            running.until_back("coordinator", running.kill("coordinator"))
         phases.let_the_dead_be_buried()
         for name, agent in agents.items():
             running.until_back(name, agent)
