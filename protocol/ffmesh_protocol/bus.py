@@ -31,7 +31,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ffmesh_protocol.errors import BrokerError, BrokerUnreachable, LoginRefused, MalformedMessage, PublishRefused
-from ffmesh_protocol.mqtt5 import decoded_publish, encoded_properties
+from ffmesh_protocol.mqtt5 import decoded_puback, decoded_publish, encoded_properties
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import KEEPALIVE
 from ffmesh_protocol.wire import Told
@@ -52,6 +52,12 @@ UNACKNOWLEDGED_BYTES: Final = 64 * 1024 * 1024
 UNACKNOWLEDGED_MESSAGES: Final = 60_000
 """A broker that is so far behind is as good as gone. The identifiers of MQTT would end at 65,535."""
 
+GATHERED_BYTES: Final = 64 * 1024
+"""Small packets that wait are written with one call; what is larger is worth one of its own."""
+
+_PUBLISH: Final = 0x30
+_PUBACK: Final = 0x40
+_COMMAND: Final = 0xF0
 _REFUSED: Final = 128
 _KEEPALIVE_TIMEOUT: Final = 141
 _LOGIN_REFUSED: Final = frozenset({134, 135})
@@ -183,13 +189,15 @@ class _Connection(aiomqtt.Client):
     """aiomqtt's client, mended from inside. Nothing else in the project touches what is private there, or in paho:
 
     - its `publish()` hides refusals, and scans all pending calls for each message; here paho's is called, and
-      `_on_publish` sees the reason code;
+      `_take_puback`, instead of paho's search for names of reasons, sees the reason code;
     - its iterator starts a task for each message; here paho's `_handle_publish` is ours and appends to a list (see
       mqtt5.py);
     - it connects in a thread that nobody can stop: cancelled, it would still log in a moment later, with our client id
       and our will. Here asyncio connects the socket, and paho's `_create_socket` finds it;
     - it does not notice when the connection ends before CONNACK or SUBACK; here `_on_disconnect` tells all who wait;
-    - it wakes the loop through a pipe for each message to write; here one `call_soon` writes all that is there.
+    - it wakes the loop through a pipe for each message to write, and paho calls the system for each; here one
+      `call_soon` writes all that is there, small packets together;
+    - it has paho write a log of each packet, which nobody would read.
     """
 
     def __init__(self, address: BrokerAddress, sock: socket.socket, client_id: str, will: Packet | None) -> None:
@@ -221,6 +229,8 @@ class _Connection(aiomqtt.Client):
         paho = self._client
         paho._create_socket = sock.dup  # type: ignore[method-assign] # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
         paho._handle_publish = self._take  # type: ignore[method-assign] # noqa: SLF001 - see above
+        paho._handle_pubackcomp = self._take_puback  # type: ignore[method-assign, assignment] # noqa: SLF001 - see above
+        paho.disable_logger()
         self._connected.add_done_callback(_seen)
         self._disconnected.add_done_callback(self._end)
 
@@ -291,28 +301,43 @@ class _Connection(aiomqtt.Client):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         return self._client._send_puback(identifier)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
 
+    def _take_puback(self, command: str) -> MQTTErrorCode:
+        """The broker has taken what we sent, or refused it."""
+        paho = self._client
+        try:
+            identifier, reason = decoded_puback(paho._in_packet["packet"])  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        except MalformedMessage:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        # With no limit to compare it with, paho's count of what is in flight may stay as it is.
+        if paho._out_messages.pop(identifier, None) is not None:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+            self._has_arrived(identifier, reason)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
     def _on_publish(
         self, client: PahoClient, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties
     ) -> None:
-        """A PUBACK has come, or a packet of QoS 0 has been written."""
-        topic, size, waiting = self._unacknowledged.pop(mid)
+        """A packet of QoS 0 has been written."""
+        self._has_arrived(mid, reason_code.value)
+
+    def _has_arrived(self, identifier: int, reason: int) -> None:
+        topic, size, waiting = self._unacknowledged.pop(identifier)
         self.unacknowledged_bytes -= size
         self._acknowledged.set()
-        refused = reason_code.value >= _REFUSED
+        refused = reason >= _REFUSED
         if waiting is None:
             if refused:
-                self._count_refusal(topic, reason_code)
+                self._count_refusal(topic, reason)
         elif not waiting.done():
             if refused:
-                waiting.set_exception(PublishRefused(topic, reason_code.value))
+                waiting.set_exception(PublishRefused(topic, reason))
             else:
                 waiting.set_result(None)
 
-    def _count_refusal(self, topic: str, reason_code: ReasonCode) -> None:
+    def _count_refusal(self, topic: str, reason: int) -> None:
         self.refused += 1
         # At 1, 2, 4, 8 …: an access list that forbids a stream must not fill the log with its chunks.
         if self.refused & (self.refused - 1) == 0:
-            log.warning("%s, refused so far: %d", PublishRefused(topic, reason_code.value), self.refused)
+            log.warning("%s, refused so far: %d", PublishRefused(topic, reason), self.refused)
 
     def _on_disconnect(
         self,
@@ -353,10 +378,43 @@ class _Connection(aiomqtt.Client):
         self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        self._gather()
         self._client.loop_write()
         sock = self._client.socket()
         if sock is not None and self._client.want_write():
             self._loop.add_writer(sock.fileno(), self._flush)
+
+    def _gather(self) -> None:
+        """Joins small packets that wait one behind the other, as far as paho does nothing when one is written."""
+        waiting = self._client._out_packet  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        if len(waiting) < 2:
+            return
+        groups: list[list[Any]] = []
+        size = 0
+        for packet in waiting:
+            size += packet["to_process"]
+            if groups and size <= GATHERED_BYTES and _is_only_written(groups[-1][-1]) and _is_only_written(packet):
+                groups[-1].append(packet)
+            else:
+                groups.append([packet])
+                size = packet["to_process"]
+        waiting.clear()
+        waiting.extend(_joined(group) for group in groups)
+
+
+def _is_only_written(packet: Any) -> bool:  # noqa: ANN401 - paho's type has no public name
+    """Nothing follows from its having been written."""
+    command: int = packet["command"] & _COMMAND
+    qos: int = packet["qos"]
+    return command == _PUBACK or (command == _PUBLISH and qos > 0)
+
+
+def _joined(packets: Sequence[Any]) -> Any:  # noqa: ANN401 - as above
+    first = packets[0]
+    if len(packets) > 1:
+        content = b"".join(memoryview(each["packet"])[each["pos"] :] for each in packets)
+        first.update(packet=content, pos=0, to_process=len(content))
+    return first
 
 
 def _seen(future: asyncio.Future[None]) -> None:

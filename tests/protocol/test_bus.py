@@ -195,6 +195,16 @@ async def test_a_window_of_chunks_is_pipelined_and_arrives_whole(broker: Private
         assert pi.unacknowledged_bytes == 0
 
 
+async def test_small_and_large_posts_arrive_in_order_whatever_is_written_together(broker: PrivateBroker) -> None:
+    sizes = [size for _ in range(30) for size in (1, 40_000, 2, 30_000, 3, MESSAGE_BYTES, 4)]
+    async with as_agent(broker) as pi, as_coordinator(broker) as coordinator:
+        for number, size in enumerate(sizes):
+            pi.post(Packet(topic=HOLDING, payload=b"%d" % (number % 10) * size, qos=1))
+        packets = await next_packets(coordinator, len(sizes))
+        await pi.room(0)
+    assert [packet.payload for packet in packets] == [b"%d" % (n % 10) * size for n, size in enumerate(sizes)]
+
+
 async def test_all_that_was_posted_is_with_the_broker_when_the_block_is_left(broker: PrivateBroker) -> None:
     async with as_coordinator(broker) as coordinator:
         async with as_agent(broker, Subscription(topic=TOPICS.agent_status("+"))) as pi:

@@ -9,7 +9,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ffmesh_protocol.errors import MalformedMessage
-from ffmesh_protocol.mqtt5 import decoded_publish, encoded_properties
+from ffmesh_protocol.mqtt5 import decoded_puback, decoded_publish, encoded_properties
 from ffmesh_protocol.packet import Packet
 
 # Without what paho itself refuses: NUL, and the byte order mark.
@@ -100,3 +100,16 @@ def test_what_is_no_text_becomes_replacement_characters() -> None:
     packet, _ = decoded_publish(0x30, b"\x00\x02a\xff" + b"\x07\x26\x00\x01\xfe\x00\x01\x00")
     assert packet.topic == "a\ufffd"
     assert packet.properties == (("\ufffd", "\x00"),)
+
+
+@pytest.mark.parametrize(
+    ("rest", "said"), [(b"\x01\x02", (258, 0)), (b"\x00\x07\x87", (7, 135)), (b"\x00\x07\x87\x00", (7, 135))]
+)
+def test_a_puback_tells_what_was_taken_and_how(rest: bytes, said: tuple[int, int]) -> None:
+    assert decoded_puback(rest) == said
+
+
+@pytest.mark.parametrize("rest", [b"", b"\x01"])
+def test_a_puback_without_an_identifier_is_malformed(rest: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        decoded_puback(rest)
