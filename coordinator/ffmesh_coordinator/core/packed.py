@@ -23,6 +23,9 @@ TITLE_LABEL: Final = "title"
 LEVEL: Final = 1
 """Of packing: paths and options pack to a third even so, and a higher one gains a tenth for twice the time."""
 
+WORTH_PACKING: Final = 1024
+"""Bytes. Less is kept as it is: a hundred thousand of those are no burden, and to pack them all would be one."""
+
 SHARED: Final = 4096
 
 _encoder: Final = msgspec.json.Encoder()
@@ -60,7 +63,7 @@ class PackedSubmit(Told, frozen=True, gc=False):
             title=submit.labels.get(TITLE_LABEL),
             after=submit.after,
             max_attempts=submit.max_attempts,
-            packed=zlib.compress(record, LEVEL),
+            packed=zlib.compress(record, LEVEL) if len(record) >= WORTH_PACKING else record,
         )
 
     @property
@@ -71,11 +74,14 @@ class PackedSubmit(Told, frozen=True, gc=False):
     @property
     def record(self) -> str:
         """The whole as the disk keeps it."""
-        return zlib.decompress(self.packed).decode()
+        return self._unpacked().decode()
 
     @property
     def whole(self) -> Submit:
-        return _decoder.decode(zlib.decompress(self.packed))
+        return _decoder.decode(self._unpacked())
+
+    def _unpacked(self) -> bytes:
+        return self.packed if self.packed.startswith(b"{") else zlib.decompress(self.packed)
 
 
 def shared(value: V) -> V:

@@ -65,16 +65,18 @@ class Library:
             return Refusal(code=RefusalCode.MALFORMED, sentence="that cursor is none that a list of jobs has given")
         wanted = _filter(request)
         page = _Page()
+        at_once = min(AT_ONCE, request.limit + 1)
         while True:
-            jobs = await self._store.page(wanted, before=before, limit=AT_ONCE)
+            jobs = await self._store.page(wanted, before=before, limit=at_once)
             for job in jobs:
                 view = self._core.view(job)
                 fits = not request.states or view.state in request.states
                 if fits and (len(page.views) == request.limit or not page.takes(view)):
                     return JobList(jobs=tuple(page.views), cursor=str(before))
                 before = job.sequence
-            if len(jobs) < AT_ONCE:
+            if len(jobs) < at_once:
                 return JobList(jobs=tuple(page.views), cursor=None)
+            at_once = AT_ONCE  # few of them fit
 
     async def _known(self, request: ShowJobs) -> JobList:
         ids = list(dict.fromkeys(request.jobs))
