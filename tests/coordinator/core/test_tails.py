@@ -15,11 +15,13 @@ def test_logs_may_be_asked_of_any_attempt_and_from_any_line_on() -> None:
     story.agent_comes(NAS, NAS_LIFE)
     story.ends(first, exit_code=1, failure=FailureKind.NODE)
     second = story.is_taken(who=NAS, life=NAS_LIFE)
+    request = ""
     for number, attempt, life in ((1, first, PI_LIFE), (2, second, NAS_LIFE), (None, second, NAS_LIFE)):
         story.client_says(Logs(job=JOB, attempt=number, after=7))
         (told,) = story.all(Tell)
         assert isinstance(told.message, TailWanted)
         assert (told.message.attempt, told.message.after, told.life) == (attempt, 7, life)
-    story.agent_says(Tail(attempt=second, request=told.message.request, lines=(), more=True), who=NAS, life=NAS_LIFE)
+        request = told.message.request
+    story.agent_says(Tail(attempt=second, request=request, lines=(), more=True), who=NAS, life=NAS_LIFE)
     assert story.answer(Lines).more
     assert story.client_says(Logs(job=JOB, attempt=3)).answer(Refusal).code is RefusalCode.NO_LOGS
