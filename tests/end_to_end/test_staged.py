@@ -140,7 +140,7 @@ def test_the_folder_of_the_caller_may_be_the_output(running: Mesh, place: Path) 
     inside.mkdir()
     (inside / "old.png").touch()
     done = running.ffmesh(
-        *("submit", "--staged", "--output", ".", "--", "ffmpeg", *SOURCE, "-frames:v", "3", "%d.png"), cwd=inside
+        *("submit", "--staged", "--output", ".", "--", "ffmpeg", "-y", *SOURCE, "-frames:v", "3", "%d.png"), cwd=inside
     )
     assert done.returncode == 0, done.stderr
     job = done.stdout.decode().strip()

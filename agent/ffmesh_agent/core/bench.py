@@ -282,7 +282,16 @@ class Bench:
             failure=ended.failure if stopped is None else None,
             progress=attempt.progress,
         )
-        if attempt.kind is JobKind.STAGED and stopped is None and ended.exit_code == 0:
+        may_be_whole = attempt.kind is JobKind.STAGED and stopped is None and ended.exit_code == 0
+        if may_be_whole and ended.half_written:
+            sentence = "the program ended with 0, but said that it could not write the end of its output"
+            self._ended(
+                attempt,
+                structs.replace(
+                    result, reason_code=ReasonCode.NOT_COMMITTED, reason=sentence, failure=FailureKind.NODE
+                ),
+            )
+        elif may_be_whole:
             attempt.result = result
             self._desk.deadlines.lift(About.TIMEOUT, attempt.id)
             self._desk.order(SealOutput(result=result))

@@ -147,6 +147,7 @@ class ProgramEnded(Told, frozen=True):
     lengths: StreamLengths
     by_deadline: bool = False
     failure: FailureKind | None = None
+    half_written: bool = False
 
 
 class OutputSealed(Told, frozen=True):

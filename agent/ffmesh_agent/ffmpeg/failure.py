@@ -218,6 +218,15 @@ _who_speaks = re.compile(r"^(?:\[[^\]]{1,80}\] ?)+")
 message, so no title among an input's metadata, which ffmpeg indents, is taken for one."""
 
 
+_half_written = re.compile(r"^Error writing trailer of ", re.MULTILINE)
+
+
+def left_half_written(program: str, lines: Sequence[str]) -> bool:
+    """Whether it says that the end of its output is missing. ffmpeg up to 5.1 then ends with 0 all the same."""
+    said = "\n".join(_who_speaks.sub("", line) for line in lines)
+    return program == FFMPEG and _half_written.search(said) is not None
+
+
 def failure_kind(program: str, exit_code: int | None, signal: int | None, lines: Sequence[str]) -> FailureKind | None:
     """None: it did not fail. `lines` are the last ones of its standard error, without their ends.
 

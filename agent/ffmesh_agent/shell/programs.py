@@ -23,7 +23,7 @@ from typing import Final
 from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted, ProgramStarted
 from ffmesh_agent.ffmpeg.argv import PROGRESS_DESCRIPTOR, Command, command
 from ffmesh_agent.ffmpeg.aside import aside, redirected
-from ffmesh_agent.ffmpeg.failure import failure_kind
+from ffmesh_agent.ffmpeg.failure import failure_kind, left_half_written
 from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.reading import Reading, Streams
@@ -177,6 +177,7 @@ class Programs:
                 lengths=reading.lengths,
                 by_deadline=ended.by_deadline,
                 failure=failure_kind(grant.program, ended.exit_code, ended.signal, reading.last_lines()),
+                half_written=left_half_written(grant.program, reading.last_lines()),
             )
         )
 

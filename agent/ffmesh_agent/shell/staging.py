@@ -85,12 +85,13 @@ def _check_destination(output: Output, *, may_replace: bool) -> None:
         if not destination.parent.is_dir():
             raise NotStaged(f"there is no folder {output.folder_shown} for its output", FailureKind.INPUT)
         there = _status(destination)
+        is_empty = output.is_folder and destination.is_dir() and not any(destination.iterdir())
     if there is None or stat.S_ISLNK(there.st_mode):
         return
     if stat.S_ISDIR(there.st_mode) != output.is_folder:
         what = "a folder" if stat.S_ISDIR(there.st_mode) else "no folder"
         raise NotStaged(f"its output {output.shown} is {what} already", FailureKind.PERMANENT)
-    if not output.is_folder and not may_replace:
+    if not may_replace and not is_empty:
         raise NotStaged(f"{output.shown} exists already; say -y to replace it", FailureKind.PERMANENT)
 
 

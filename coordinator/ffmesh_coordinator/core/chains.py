@@ -49,6 +49,19 @@ class Chains:
                 return Step.CANCEL, parent
         return None if ledger.unmet(job.id) else (Step.RELEASE, None)
 
+    def culprit(self, parent: str) -> str:
+        """The job that everything fell with, as far up the chain as is still at hand: to retry that one brings back
+        all that followed."""
+        ledger = self._desk.ledger
+        known = ledger.recent(parent)
+        while known is not None and known.reason_code in FELL_WITH_PARENT:
+            blamed = [each for each in known.asked.after if ledger.ended.get(each) in (Phase.FAILED, Phase.CANCELLED)]
+            if not blamed:
+                break
+            parent = blamed[0]
+            known = ledger.recent(parent)
+        return parent
+
     def release(self, job: Job) -> Job:
         """All that it waited for has succeeded. It would rather run where their files are."""
         ledger = self._desk.ledger

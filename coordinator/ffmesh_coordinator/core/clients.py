@@ -189,7 +189,9 @@ class Clients:
         for parent in job.asked.after:
             how = self._desk.ledger.ended.get(parent)
             if how in (Phase.FAILED, Phase.CANCELLED):
-                sentence = f"job {parent}, which it comes after, has {how}; retry that one, and this one follows"
+                said = "failed" if how is Phase.FAILED else "was cancelled"
+                culprit = self._chains.culprit(parent)
+                sentence = f"job {parent}, which it comes after, {said}; retry job {culprit}, and this one follows"
                 return RefusalCode.NOT_ALLOWED, sentence
             if how is None and self._desk.ledger.get(parent) is None and not job.attempts:
                 sentence = f"job {parent}, which it comes after, is no longer known; submit both anew"

@@ -94,12 +94,17 @@ class Jobs:
         if step is Step.RELEASE:
             return self._chains.release(job)
         if step is Step.CANCEL:
-            reason = f"job {parent}, which it comes after, was cancelled"
+            reason = f"job {parent}, which it comes after, was cancelled{self._because(parent)}"
             return self._end(
                 job, Verdict(state=AttemptState.CANCELLED, code=ReasonCode.PARENT_CANCELLED, reason=reason)
             )
-        reason = f"job {parent}, which it comes after, failed"
+        reason = f"job {parent}, which it comes after, failed{self._because(parent)}"
         return self._end(job, Verdict(state=AttemptState.FAILED, code=ReasonCode.PARENT_FAILED, reason=reason))
+
+    def _because(self, parent: str | None) -> str:
+        """The beginning of the chain, where it is another one."""
+        culprit = self._chains.culprit(parent) if parent is not None else None
+        return f" because of job {culprit}" if culprit != parent else ""
 
     def why_waiting(self, job: Job) -> Waiting | None:
         """What keeps a job from being placed now; None: nothing, or it does not wait."""

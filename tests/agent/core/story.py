@@ -147,6 +147,7 @@ class Story(Playbook[Event, Effect, float]):
         *,
         failure: FailureKind | None = None,
         by_deadline: bool = False,
+        half_written: bool = False,
     ) -> "Story":
         self.on(
             ProgramEnded(
@@ -157,6 +158,7 @@ class Story(Playbook[Event, Effect, float]):
                 lengths=LENGTHS,
                 by_deadline=by_deadline,
                 failure=failure,
+                half_written=half_written,
             )
         )
         return self

@@ -54,6 +54,13 @@ def has_waited_too_long() -> Story:
 # --- whole and aside --------------------------------------------------------------------------------------------------
 
 
+def test_a_program_that_ended_with_0_and_left_its_output_half_written_puts_nothing_in_place() -> None:
+    story = Story().runs(JobKind.STAGED).ends(half_written=True)
+    story.none(SealOutput)
+    kept = story.one(KeepResult).result
+    assert (kept.reason_code, kept.failure, kept.exit_code) == (ReasonCode.NOT_COMMITTED, FailureKind.NODE, 0)
+
+
 def test_a_staged_program_that_ended_well_has_no_result_before_its_output_is_in_place() -> None:
     story = Story().runs(JobKind.STAGED).ends()
     assert story.one(SealOutput).result.exit_code == 0

@@ -15,7 +15,7 @@ from signal import SIGABRT, SIGBUS, SIGFPE, SIGHUP, SIGILL, SIGKILL, SIGPIPE, SI
 import pytest
 
 from ffmesh_agent.ffmpeg import failure
-from ffmesh_agent.ffmpeg.failure import failure_kind
+from ffmesh_agent.ffmpeg.failure import failure_kind, left_half_written
 from ffmesh_agent.ffmpeg.lines import Lines
 from ffmesh_protocol.messages.reports import FailureKind
 
@@ -427,6 +427,14 @@ def test_of_several_words_the_cause_decides_and_not_what_it_dragged_after_it(
 def test_what_nobody_can_tell_is_transient(line: str) -> None:
     assert failure_kind("ffmpeg", 1, None, [line]) is TRANSIENT
     assert failure_kind("ffmpeg", 255, None, []) is TRANSIENT
+
+
+def test_an_output_whose_trailer_could_not_be_written_is_half_written() -> None:
+    line = "Error writing trailer of /media/made.mp4: No space left on device"
+    assert left_half_written("ffmpeg", ["frame=  1 fps=1", line])
+    assert left_half_written("ffmpeg", [f"[out#0/mp4 @ 0x55d0] {line}"])
+    assert not left_half_written("ffmpeg", ["    title           : Error writing trailer of it"])
+    assert not left_half_written("sh", [line])
 
 
 def test_what_ended_well_did_not_fail_whatever_it_wrote() -> None:

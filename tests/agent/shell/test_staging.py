@@ -122,6 +122,16 @@ def test_what_could_never_take_its_place_is_not_even_begun(
     assert list(place.notes.iterdir()) == []
 
 
+def test_a_folder_with_something_in_it_is_replaced_only_if_one_says_so(place: Place) -> None:
+    place.out.mkdir()
+    place.begun(is_folder=True, may_replace=False)
+    (place.out / "notes").touch()
+    with pytest.raises(NotStaged) as refusal:
+        place.begun(is_folder=True, may_replace=False)
+    assert refusal.value.sentence == "$R/out/ exists already; say -y to replace it"
+    assert (place.out / "notes").exists()
+
+
 def test_a_program_that_ended_well_without_its_output_has_failed_for_good(place: Place) -> None:
     def refusal(is_folder: bool) -> str:
         with pytest.raises(NotStaged) as refused:

@@ -157,7 +157,7 @@ def test_what_comes_after_a_failed_job_fails_with_it_and_says_which_one_is_to_bl
     assert phases(story, A, B, C) == [Phase.FAILED] * 3
     assert [story.disk[each].reason for each in (B, C)] == [
         f"job {A}, which it comes after, failed",
-        f"job {B}, which it comes after, failed",
+        f"job {B}, which it comes after, failed because of job {A}",
     ]
     assert {story.disk[each].reason_code for each in (B, C)} == {ReasonCode.PARENT_FAILED}
     assert [story.disk[each].permanent for each in (A, B, C)] == [True, False, False]
@@ -171,7 +171,7 @@ def test_what_comes_after_a_cancelled_job_is_cancelled_with_it() -> None:
     story.ends(running(story, A), job=A, stopped=Stopped.CANCEL)
     assert phases(story, A, B, C) == [Phase.CANCELLED] * 3
     assert story.disk[C].reason_code is ReasonCode.PARENT_CANCELLED
-    assert story.disk[C].reason == f"job {B}, which it comes after, was cancelled"
+    assert story.disk[C].reason == f"job {B}, which it comes after, was cancelled because of job {A}"
 
 
 def test_a_cancelled_job_in_the_middle_takes_only_what_comes_after_it() -> None:
