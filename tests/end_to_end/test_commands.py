@@ -177,8 +177,9 @@ def test_jobs_with_a_higher_priority_go_first(running: Mesh, place: Path) -> Non
     (place / "go").touch()
     assert running.wait(*first, *later).returncode == 0
     order = (place / "order").read_text().split()[SLOTS:]
-    # Two slots: those that start together may write in either order.
-    assert ({*order[:2]}, {*order[2:]}) == ({"9", "5"}, {"0", "-1"})
+    # Two slots: those that start together may write in either order. And every tenth turn of the mesh goes to who has
+    # waited longest, which may be one of these.
+    assert {*order[:2]} in ({"9", "5"}, {"9", "-1"})
 
 
 # --- cancel

@@ -102,7 +102,7 @@ def test_run_is_tried_again_as_long_as_its_program_did_not_start(running: Mesh) 
     hello.rename(away)
     words = ("run", "--label", "title=again", "--max-attempts", "50", "--", "hello")
     with ending(running.begin(*words)) as run:
-        until(lambda: [job for job in running.jobs_called("again") if job["attempts"]], "it was tried")
+        until(lambda: any("failed" in states(job) for job in running.jobs_called("again")), "it was tried in vain")
         away.rename(hello)
         assert finished(run) == (0, b"hello\n", b"")
     (job,) = running.jobs_called("again")
