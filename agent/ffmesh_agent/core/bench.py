@@ -282,21 +282,16 @@ class Bench:
             failure=ended.failure if stopped is None else None,
             progress=attempt.progress,
         )
-        may_be_whole = attempt.kind is JobKind.STAGED and stopped is None and ended.exit_code == 0
-        if may_be_whole and ended.half_written:
+        if attempt.kind is not JobKind.STAGED or stopped is not None or ended.exit_code != 0:
+            self._ended(attempt, result)
+            return
+        attempt.result = result
+        if ended.half_written:
             sentence = "the program ended with 0, but said that it could not write the end of its output"
-            self._ended(
-                attempt,
-                structs.replace(
-                    result, reason_code=ReasonCode.NOT_COMMITTED, reason=sentence, failure=FailureKind.NODE
-                ),
-            )
-        elif may_be_whole:
-            attempt.result = result
+            self._output_failed(attempt, sentence, FailureKind.NODE)
+        else:
             self._desk.deadlines.lift(About.TIMEOUT, attempt.id)
             self._desk.order(SealOutput(result=result))
-        else:
-            self._ended(attempt, result)
 
     def _not_started(
         self,
@@ -353,7 +348,9 @@ class Bench:
             self._desk.tell(MayCommit(attempts=(attempt_id,)))
 
     def output_not_sealed(self, said: OutputNotSealed) -> None:
-        self._output_failed(said.attempt, said.sentence, said.failure)
+        attempt = self._attempts.get(said.attempt)
+        if attempt is not None and attempt.result is not None and attempt.phase is not HeldPhase.ENDED:
+            self._output_failed(attempt, said.sentence, said.failure)
 
     def permitted(self, attempt_ids: Sequence[str]) -> None:
         for attempt_id in attempt_ids:
@@ -384,26 +381,20 @@ class Bench:
             return
         attempt.renaming = False
         if not said.too_late:
-            self._output_failed(said.attempt, said.sentence, said.failure)
+            self._output_failed(attempt, said.sentence, said.failure)
         elif attempt.stopping is not None:
             self._give_up(attempt, attempt.stopping)
         else:
             self._rename_if_ready(attempt)
 
-    def _output_failed(self, attempt_id: str, sentence: str, failure: FailureKind) -> None:
-        attempt = self._attempts.get(attempt_id)
-        if attempt is None or attempt.result is None or attempt.phase is HeldPhase.ENDED:
+    def _output_failed(self, attempt: Attempt, sentence: str, failure: FailureKind) -> None:
+        """It cannot take its place; if it was to be stopped meanwhile, that is what is said of it."""
+        if attempt.stopping is not None:
+            self._give_up(attempt, attempt.stopping)
             return
-        stopped = attempt.stopping
-        code = REASON_OF_STOP[stopped] if stopped is not None else ReasonCode.NOT_COMMITTED
-        result = structs.replace(
-            attempt.result,
-            stopped=stopped,
-            reason_code=code,
-            reason=SENTENCES[code] if stopped is not None else sentence,
-            failure=failure if stopped is None else None,
-        )
-        self._ended(attempt, result)
+        assert attempt.result is not None
+        code = ReasonCode.NOT_COMMITTED
+        self._ended(attempt, structs.replace(attempt.result, reason_code=code, reason=sentence, failure=failure))
 
     def _give_up(self, attempt: Attempt, why: Stopped) -> None:
         """It may not take its place, and never will: nothing has been renamed."""

@@ -264,31 +264,19 @@ class Jobs:
         ran: bool,
     ) -> None:
         """With it the job ends, or it is tried again."""
-        attempts = (*job.attempts[:-1], ended)
-        with_it = msgspec.structs.replace(job, attempts=attempts)
-        what = _what_follows(with_it, ended, verdict, ran=ran)
+        job = msgspec.structs.replace(job, attempts=(*job.attempts[:-1], ended))
+        self._forget_attempt(ended)
+        what = _what_follows(job, ended, verdict, ran=ran)
         if isinstance(what, retries.Again):
-            self._try_again(job, ended, what)
+            self._try_again(job, what)
             return
-        self._forget_attempt(ended)
-        self._end(
-            msgspec.structs.replace(job, attempts=attempts, lengths=lengths, progress=progress),
-            verdict,
-            exit_code=ended.exit_code,
-            signal=ended.signal,
-        )
+        job = msgspec.structs.replace(job, lengths=lengths, progress=progress)
+        self._end(job, verdict, exit_code=ended.exit_code, signal=ended.signal)
 
-    def _try_again(self, job: Job, ended: Attempt, again: retries.Again) -> None:
+    def _try_again(self, job: Job, again: retries.Again) -> None:
         desk = self._desk
-        self._forget_attempt(ended)
-        job = self._books.change(
-            job,
-            phase=stepped(job.phase, Step.TRY_AGAIN),
-            attempts=(*job.attempts[:-1], ended),
-            placement=None,
-            progress=Progress(),
-            save=True,
-        )
+        phase = stepped(job.phase, Step.TRY_AGAIN)
+        job = self._books.change(job, phase=phase, placement=None, progress=Progress(), save=True)
         if again.wait > 0:
             desk.ledger.rest(job, everywhere=again.everywhere, avoiding=again.avoiding)
             desk.deadlines.set(About.RETRY, job.id, desk.after(again.wait))
