@@ -13,7 +13,7 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
     port = 1883
 
     [roots]
-    Movies = "/media/movies"
+    Movies = "/media/movies"        # or a table that says more about it, see roots.py beside this file
 
     [programs]
     ffmpeg = ""                     # "" is looked up in PATH
@@ -21,26 +21,35 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
 
     [slots]
     cpu = 2
+
+    # What follows may be left out.
+    fence = "on"                    # around each program, by the kernel; "required": no fence, no work; "off"
+    network = ["ffmpeg"]            # programs that may open network connections; none unless said
+    reads = "roots"                 # all of the roots that a job names; "inputs": only the folders of its inputs
+    readable = ["/opt/luts"]        # what every program may read besides
+    scratch = "/var/tmp/ffmesh"     # where roots with `scratch = true` have their outputs made
+
+    [limits]                        # of each program
+    nice = 10
+    ionice = "idle"                 # or "best-effort:0" … "best-effort:7"
+    memory = "2 GB"                 # these two need a cgroup of version 2 that is the agent's (systemd: Delegate=yes)
+    cpus = 1.5
 """
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, dataclass_transform
+from typing import Annotated, Literal
 
 import msgspec
 
+from ffmesh_agent.roots import RootPlace, Size, Strict
 from ffmesh_protocol.errors import BadConfig, BadName
 from ffmesh_protocol.keys import SECRET_BYTES
 from ffmesh_protocol.limits import NUMBER_MAX, SLOTS, WORD_CHARS
 from ffmesh_protocol.names import Principal, Role, checked_name, checked_principal
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class BrokerPlace(_Strict, frozen=True):
+class BrokerPlace(Strict, frozen=True):
     host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -53,15 +62,40 @@ def _one_at_a_time() -> dict[str, int]:
     return {"cpu": 1}
 
 
-class AgentConfig(_Strict, frozen=True):
+class Limits(Strict, frozen=True):
+    """Of each program that is started for a job."""
+
+    nice: Annotated[int, msgspec.Meta(ge=-20, le=19)] | None = None
+    ionice: Annotated[str, msgspec.Meta(pattern=r"^(idle|best-effort(:[0-7])?)\Z")] | None = None
+    memory: Size | None = None
+    cpus: Annotated[float, msgspec.Meta(gt=0, le=4096)] | None = None
+
+
+class AgentConfig(Strict, frozen=True):
     cluster: str
     name: str
     secret: bytes
     broker: BrokerPlace
     kid: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)] = 1
-    roots: dict[str, str] = {}
+    roots: dict[str, str | RootPlace] = msgspec.field(default_factory=dict[str, str | RootPlace])
     programs: dict[str, str] = msgspec.field(default_factory=_ffmpeg_and_ffprobe)
     slots: dict[str, Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]] = msgspec.field(default_factory=_one_at_a_time)
+    fence: Literal["on", "required", "off"] = "on"
+    network: tuple[str, ...] = ()
+    reads: Literal["roots", "inputs"] = "roots"
+    readable: tuple[str, ...] = ()
+    scratch: str | None = None
+    limits: Limits = Limits()
+
+    @property
+    def root_places(self) -> dict[str, RootPlace]:
+        return {
+            name: place if isinstance(place, RootPlace) else RootPlace(path=place) for name, place in self.roots.items()
+        }
+
+    @property
+    def root_paths(self) -> dict[str, str]:
+        return {name: place.path for name, place in self.root_places.items()}
 
     @property
     def principal(self) -> Principal:
@@ -109,10 +143,8 @@ def _check(config: AgentConfig) -> None:
         raise _Wrong(
             f"secret: {len(config.secret)} bytes instead of {SECRET_BYTES}; copy it again, or join with a new token"
         )
-    for name, place in config.roots.items():
-        checked_name("root", name)
-        if not place.startswith("/"):
-            raise _Wrong(f"roots.{name}: “{place}” is not absolute; write the whole path of the folder")
+    for name, root in config.root_places.items():
+        _check_root(name, root, config)
     for name, place in config.programs.items():
         if not name or "/" in name or "\0" in name or len(name) > WORD_CHARS:
             raise _Wrong(
@@ -122,3 +154,23 @@ def _check(config: AgentConfig) -> None:
             raise _Wrong(f'programs.{name}: “{place}” is not absolute; write the whole path, or "" to look in PATH')
     for kind in config.slots:
         checked_name("kind of slot", kind)
+    for key, paths in (("readable", config.readable), ("scratch", filter(None, (config.scratch,)))):
+        for path in paths:
+            if not path.startswith("/"):
+                raise _Wrong(f"{key}: “{path}” is not absolute; write the whole path")
+    for program in config.network:
+        if program not in config.programs:
+            raise _Wrong(f"network: {program} is not one of [programs]")
+
+
+def _check_root(name: str, place: RootPlace, config: AgentConfig) -> None:
+    checked_name("root", name)
+    if not place.path.startswith("/"):
+        raise _Wrong(f"roots.{name}: “{place.path}” is not absolute; write the whole path of the folder")
+    for other in place.needs:
+        if other not in config.roots:
+            raise _Wrong(f"roots.{name}.needs: there is no root {other}")
+    if place.sentinel is not None and (place.sentinel.startswith("/") or ".." in place.sentinel.split("/")):
+        raise _Wrong(f"roots.{name}.sentinel: “{place.sentinel}” is not below the root; write its path from there")
+    if place.scratch and config.scratch is None:
+        raise _Wrong(f"roots.{name}.scratch: say with the key `scratch`, at the top, which folder to use")

@@ -78,6 +78,10 @@ class _BrokerPlace(msgspec.Struct, frozen=True):
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
+class _RootPlace(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+
+
 class _AgentFile(msgspec.Struct, frozen=True, kw_only=True):
     """As much of an agent.toml as is looked at here; the agent itself is stricter."""
 
@@ -85,7 +89,7 @@ class _AgentFile(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     secret: bytes
     broker: _BrokerPlace
-    roots: dict[str, str] = {}
+    roots: dict[str, str | _RootPlace] = {}
     programs: dict[str, str] = msgspec.field(default_factory=lambda: dict.fromkeys(ALWAYS, IN_PATH))
 
 
@@ -140,7 +144,7 @@ def _agent(file: Path) -> Patient:
         secret=agent.secret,
         host=agent.broker.host,
         port=agent.broker.port,
-        roots=agent.roots,
+        roots={name: place if isinstance(place, str) else place.path for name, place in agent.roots.items()},
         programs=agent.programs,
         client=None,
     )

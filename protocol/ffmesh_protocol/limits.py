@@ -35,8 +35,11 @@ SENTENCE_CHARS: Final = 4096
 LABELS: Final = 32
 LABEL_CHARS: Final = 512
 ENVIRONMENT: Final = 64
-OUTPUTS: Final = 1
-"""Of a staged job, so far."""
+OUTPUTS: Final = 256
+"""Files and folders of a staged job."""
+
+LAST_LINES: Final = 20
+"""Of a failed program's standard error, in the summary of its job."""
 
 PARENTS: Final = 256
 """How many jobs one job may come after."""

@@ -77,7 +77,7 @@ _descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
 
 
 Outputs: TypeAlias = Annotated[tuple[RootPath, ...], msgspec.Meta(max_length=OUTPUTS)]
-"""What a staged job writes: one file, or one folder (its path ends in `/`)."""
+"""What a staged job writes: files, and folders (their paths end in `/`)."""
 
 
 class Needs(Told, frozen=True):

@@ -225,7 +225,7 @@ def test_an_unknown_kind_of_piece_is_an_error(piece: Any) -> None:
         ("after", ["no id"]),
         ("max_attempts", 0),
         ("max_attempts", 101),
-        ("outputs", [{"kind": "path", "root": "Movies", "path": name} for name in ("a.mkv", "b.mkv")]),
+        ("outputs", [{"kind": "path", "root": "Movies", "path": f"{number}.mkv"} for number in range(257)]),
         ("outputs", ["a.mkv"]),
     ],
     ids=lambda value: repr(value)[:30],

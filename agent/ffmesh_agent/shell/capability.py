@@ -74,7 +74,7 @@ class Capability:
         self._life = life
         self._asker = asker
         self._cache = home / "capability.json"
-        self._roots = Roots(config.roots)
+        self._roots = Roots(config.root_paths)
         self._mounted: dict[str, RootState] = {}
         self._listed: dict[str, Listed] = {}
         self._unavailable: dict[str, str] = {}
@@ -87,7 +87,7 @@ class Capability:
         self._mounted = await self._roots.states()
         for name, state in self._mounted.items():
             if not state.mounted:
-                log.warning("root %s (%s) is not there, or cannot be read", name, self._config.roots[name])
+                log.warning("root %s (%s) is not there, or cannot be read", name, self._config.root_paths[name])
         async with asyncio.TaskGroup() as tasks:
             asked = [
                 tasks.create_task(self._ask(name, binary, tell), name=f"ask {name}") for name, binary in unasked.items()
@@ -159,7 +159,9 @@ class Capability:
     def _say_what_changed(self, mounted: dict[str, RootState]) -> None:
         for name, state in mounted.items():
             if state != self._mounted.get(name):
-                log.warning("root %s (%s) is %s", name, self._config.roots[name], "there" if state.mounted else "gone")
+                log.warning(
+                    "root %s (%s) is %s", name, self._config.root_paths[name], "there" if state.mounted else "gone"
+                )
 
     def _leave_out(self, name: str, place: str, reason: str) -> None:
         log.warning("%s (%s) is left out: %s", name, place or "in PATH", reason)

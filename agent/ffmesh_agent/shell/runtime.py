@@ -153,13 +153,13 @@ class Runtime:
         await self._tails.prepare()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            self._outputs = Outputs(self._journal, self._config.roots, tasks, self._tell)
+            self._outputs = Outputs(self._journal, self._config.root_paths, tasks, self._tell)
             self._tell(Restored(results=self._restored, staged=await self._outputs.restored()))
             self._programs = Programs(
                 warden=self._warden,
                 tasks=tasks,
                 programs=self._config.programs,
-                roots=self._config.roots,
+                roots=self._config.root_paths,
                 scratch=self._scratch,
                 tails=self._tails,
                 streaming=self._streaming,

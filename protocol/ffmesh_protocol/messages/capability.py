@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import LIST_ITEMS, SLOTS, WORD_CHARS
+from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS, SLOTS, WORD_CHARS
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.wire import Natural, Told
@@ -22,7 +22,16 @@ class Host(Told, frozen=True):
 
 
 class RootState(Told, frozen=True):
+    """`mounted`: it is there, and can be read. The rest is null where nobody has looked."""
+
     mounted: bool
+    writable: bool | None = None
+    free_bytes: Natural | None = None
+    total_bytes: Natural | None = None
+    why: Annotated[str, msgspec.Meta(max_length=SENTENCE_CHARS)] | None = None
+    """Why it is not there, or takes no new output: a sentence that names no place of the machine."""
+    storage: Word | None = None
+    """A nonce that lies in it: two agents that tell the same one see the same storage."""
 
 
 class SlotCount(Told, frozen=True):

@@ -34,7 +34,7 @@ def _config(programs: dict[str, str], roots: dict[str, str] | None = None) -> Ag
         secret=bytes(32),
         broker=BrokerPlace(host="x", port=1),
         programs=programs,
-        roots=roots or {},
+        roots={**(roots or {})},
         slots={"cpu": 2},
     )
 
