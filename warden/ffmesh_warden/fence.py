@@ -1,7 +1,7 @@
 """What a program behind a fence may touch, as its owner says it. All else is closed to it, whatever its arguments say.
 
-`read`, `write` and `devices` are absolute names of files and folders as they are when it starts; a folder stands for all
-that is below it. What is not there is left out. Links are followed when the fence is put up, and not after that.
+`read`, `write` and `devices` are absolute names of files and folders as they are when it starts; a folder stands for
+all that is below it. What is not there is left out. Links are followed when the fence is put up, and not after that.
 """
 
 from __future__ import annotations
