@@ -15,7 +15,16 @@ from ffmesh_client.render.bars import watcher
 from ffmesh_client.render.jobs import show_job, show_jobs
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.capability import AgentView, Host, Load, RootState, SlotUse
-from ffmesh_protocol.messages.jobs import AttemptState, AttemptView, JobKind, JobState, JobView, Progress
+from ffmesh_protocol.messages.jobs import (
+    AttemptState,
+    AttemptView,
+    JobKind,
+    JobState,
+    JobSummary,
+    JobView,
+    Progress,
+    Written,
+)
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.reasons import ReasonCode
 
@@ -161,6 +170,31 @@ def test_a_job_that_ended_otherwise_says_what_can_be_done(capsys: pytest.Capture
     assert "of the one that has not succeeded" in facts_of(of_two, capsys)["what to do"]
     succeeded = msgspec.structs.replace(RUNNING, state=JobState.SUCCEEDED, exit_code=0)
     assert facts_of(succeeded, capsys)["what to do"] == "-"
+
+
+def test_a_job_that_succeeded_shows_what_it_wrote_and_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+    written = (Written(path="$Movies/out.mkv", bytes=734_003_200), Written(path="$Movies/a.log", bytes=1))
+    summary = JobSummary(seconds=241.7, outputs=written)
+    done = msgspec.structs.replace(
+        RUNNING, state=JobState.SUCCEEDED, exit_code=0, outputs=("$Movies/out.mkv",), summary=summary
+    )
+    facts = facts_of(done, capsys)
+    assert facts["outputs"] == "$Movies/out.mkv (734.0 MB), $Movies/a.log (1 byte)"
+    assert facts["total time"] == "4:02"
+    short = msgspec.structs.replace(done, summary=JobSummary(seconds=0.34))
+    facts = facts_of(short, capsys)
+    assert (facts["outputs"], facts["total time"]) == ("$Movies/out.mkv", "0.3 s")
+    assert facts_of(RUNNING, capsys)["total time"] == "-"
+
+
+def test_a_job_that_failed_ends_with_its_programs_last_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ("frame=1", "\x1b[31mout.mkv: No space left on device")
+    show_job(msgspec.structs.replace(FAILED, summary=JobSummary(seconds=1.0, last_lines=lines)))
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "the last lines of its standard error:",
+        "  frame=1",
+        "  \\x1b[31mout.mkv: No space left on device",
+    ]
 
 
 def test_every_attempt_of_a_job_is_a_line_with_its_end(capsys: pytest.CaptureFixture[str]) -> None:

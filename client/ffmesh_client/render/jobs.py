@@ -9,8 +9,12 @@ from ffmesh_client.exits import PROGRAMS_OWN
 from ffmesh_client.render import tables, words
 from ffmesh_client.render.tables import Column
 from ffmesh_protocol.media import Needs
-from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobView
+from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobSummary, JobView
 from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.sizes import size_shown
+
+SHORT: Final = 10.0
+"""Seconds. What took less is told to the tenth."""
 
 COLUMNS: Final = (
     Column("id", whole=True),
@@ -58,7 +62,7 @@ def show_job(job: JobView) -> None:
         ("command", words.text(shlex.join([job.program, *job.args]))),
         ("owner", words.text(job.owner)),
         ("labels", words.joined(job.labels)),
-        ("outputs", words.joined(job.outputs or ())),
+        ("outputs", _outputs(job)),
         ("after", words.joined(job.after)),
         ("workflow", words.text(job.workflow)),
         ("agent", words.text(job.agent)),
@@ -74,11 +78,16 @@ def show_job(job: JobView) -> None:
         ("created", words.moment(job.created_at, local=local)),
         ("started", words.moment(job.started_at, local=local)),
         ("ended", words.moment(job.ended_at, local=local)),
+        ("total time", _total_time(job.summary)),
     ]
     tables.show_facts(facts)
     if job.attempts:
         print()
         tables.show_table(ATTEMPT_COLUMNS, [_attempt(each, local=local) for each in job.attempts], none="")
+    if job.summary is not None and job.summary.last_lines:
+        print("\nthe last lines of its standard error:")
+        for line in job.summary.last_lines:
+            print(f"  {words.text(line)}")
 
 
 def _standing(job: JobView) -> str:
@@ -87,6 +96,20 @@ def _standing(job: JobView) -> str:
     if code is not None and code not in PROGRAMS_OWN and code is not ReasonCode.CANCELLED:
         return code.replace("_", " ")
     return _end(job.exit_code, job.signal) if job.state.is_end else words.progress(job.progress)
+
+
+def _outputs(job: JobView) -> str:
+    """With their sizes, as soon as those are known."""
+    written = job.summary.outputs if job.summary is not None else ()
+    sizes = {each.path: size_shown(each.bytes) for each in written}
+    paths = dict.fromkeys((*(job.outputs or ()), *sizes))
+    return words.joined(tuple(f"{path} ({sizes[path]})" if path in sizes else path for path in paths))
+
+
+def _total_time(summary: JobSummary | None) -> str:
+    if summary is None or summary.seconds is None:
+        return words.NOTHING
+    return words.number(summary.seconds, " s", 1) if summary.seconds < SHORT else words.duration(summary.seconds)
 
 
 def _needs(needs: Needs) -> str:

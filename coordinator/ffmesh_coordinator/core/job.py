@@ -2,7 +2,7 @@
 
 from ffmesh_coordinator.core.lifecycle import ENDED, FIRST, HELD, Phase
 from ffmesh_coordinator.core.packed import PackedSubmit
-from ffmesh_protocol.messages.jobs import AttemptState, JobKind, Progress
+from ffmesh_protocol.messages.jobs import AttemptState, JobKind, JobSummary, Progress
 from ffmesh_protocol.messages.reports import FailureKind, StreamLengths
 from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.wire import Told
@@ -61,6 +61,7 @@ class Job(Told, frozen=True, gc=False):
     reason_code: ReasonCode | None = None
     permanent: bool = False
     lengths: StreamLengths | None = None
+    summary: JobSummary | None = None
     ended_at: float | None = None
 
     @property

@@ -21,13 +21,13 @@ from ffmesh_coordinator.core.ledger import Pending
 from ffmesh_coordinator.core.lifecycle import HELD, Phase, Step, stepped
 from ffmesh_coordinator.core.offers import Offers
 from ffmesh_coordinator.core.packed import PackedSubmit, shared
-from ffmesh_coordinator.core.verdicts import Verdict, last_progress, verdict_on
+from ffmesh_coordinator.core.verdicts import Verdict, last_progress, summary_of, verdict_on
 from ffmesh_protocol import times
 from ffmesh_protocol.keys import SealedFor
 from ffmesh_protocol.messages.answers import Assigned, Assignment, End, Ended
-from ffmesh_protocol.messages.jobs import AttemptState, JobKind, Progress
+from ffmesh_protocol.messages.jobs import AttemptState, JobKind, JobSummary, Progress
 from ffmesh_protocol.messages.orders import Audience, Cancels, Commit, Grant, Grants, Settled, Stop
-from ffmesh_protocol.messages.reports import FailureKind, Result, StreamLengths
+from ffmesh_protocol.messages.reports import FailureKind, Result
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.names import agent as agent_principal
 from ffmesh_protocol.names import client as client_principal
@@ -239,8 +239,14 @@ class Jobs:
             failure=verdict.failure,
         )
         self._credit(job, ended)
-        progress = last_progress(verdict, job, result)
-        self._attempt_ended(job, ended, verdict, result.lengths, progress, ran=result.started)
+        # What stays of the job if it ends with this.
+        job = msgspec.structs.replace(
+            job,
+            lengths=result.lengths,
+            progress=last_progress(verdict, job, result),
+            summary=summary_of(verdict, result),
+        )
+        self._attempt_ended(job, ended, verdict, ran=result.started)
 
     def lose(self, job: Job, sentence: str) -> None:
         """Its attempt will never speak again, nor clear what it has said last."""
@@ -251,18 +257,9 @@ class Jobs:
         if job.cancel is not None:
             verdict = Verdict(state=AttemptState.CANCELLED, code=REASON_OF_STOP[job.cancel], reason=sentence)
         ended = msgspec.structs.replace(attempt, state=verdict.state, ended_at=desk.now.utc, reason=sentence)
-        self._attempt_ended(job, ended, verdict, None, job.progress, ran=True)
+        self._attempt_ended(job, ended, verdict, ran=True)
 
-    def _attempt_ended(
-        self,
-        job: Job,
-        ended: Attempt,
-        verdict: Verdict,
-        lengths: StreamLengths | None,
-        progress: Progress,
-        *,
-        ran: bool,
-    ) -> None:
+    def _attempt_ended(self, job: Job, ended: Attempt, verdict: Verdict, *, ran: bool) -> None:
         """With it the job ends, or it is tried again."""
         job = msgspec.structs.replace(job, attempts=(*job.attempts[:-1], ended))
         self._forget_attempt(ended)
@@ -270,13 +267,14 @@ class Jobs:
         if isinstance(what, retries.Again):
             self._try_again(job, what)
             return
-        job = msgspec.structs.replace(job, lengths=lengths, progress=progress)
         self._end(job, verdict, exit_code=ended.exit_code, signal=ended.signal)
 
     def _try_again(self, job: Job, again: retries.Again) -> None:
         desk = self._desk
         phase = stepped(job.phase, Step.TRY_AGAIN)
-        job = self._books.change(job, phase=phase, placement=None, progress=Progress(), save=True)
+        job = self._books.change(
+            job, phase=phase, placement=None, progress=Progress(), lengths=None, summary=None, save=True
+        )
         if again.wait > 0:
             desk.ledger.rest(job, everywhere=again.everywhere, avoiding=again.avoiding)
             desk.deadlines.set(About.RETRY, job.id, desk.after(again.wait))
@@ -296,6 +294,7 @@ class Jobs:
             reason=verdict.reason,
             reason_code=verdict.code,
             permanent=STEP_OF_END[verdict.state] is Step.FAIL and verdict.code not in FELL_WITH_PARENT,
+            summary=job.summary or JobSummary(),
             ended_at=desk.now.utc,
         )
         self._books.enter(job)
@@ -369,6 +368,7 @@ class Jobs:
             reason_code=None,
             permanent=False,
             lengths=None,
+            summary=None,
             ended_at=None,
         )
         self._books.enter(job)

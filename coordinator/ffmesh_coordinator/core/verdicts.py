@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from ffmesh_coordinator.core.job import Job
-from ffmesh_protocol.messages.jobs import AttemptState, Progress
+from ffmesh_protocol.messages.jobs import AttemptState, JobSummary, Progress
 from ffmesh_protocol.messages.reports import FailureKind, Result
 from ffmesh_protocol.reasons import REASON_OF_STOP, SENTENCES, ReasonCode, Stopped
 from ffmesh_protocol.wire import Told
@@ -64,6 +64,15 @@ def _stopped(why: Stopped) -> Verdict:
 
 def _failed(code: ReasonCode, reason: str, failure: FailureKind | None) -> Verdict:
     return Verdict(state=AttemptState.FAILED, code=code, reason=reason, failure=failure or FailureKind.TRANSIENT)
+
+
+def summary_of(verdict: Verdict, result: Result) -> JobSummary:
+    """What stays of the job if it ends with this attempt."""
+    return JobSummary(
+        seconds=result.seconds if result.started else None,
+        outputs=result.outputs if verdict.state is AttemptState.SUCCEEDED else (),
+        last_lines=result.last_lines if verdict.state is AttemptState.FAILED else (),
+    )
 
 
 def last_progress(verdict: Verdict, job: Job, result: Result) -> Progress:

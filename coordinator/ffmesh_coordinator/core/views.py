@@ -12,7 +12,7 @@ from ffmesh_coordinator.core.lifecycle import ENDED, Phase
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import shown
 from ffmesh_protocol.messages.capability import AgentView, PublicAgent
-from ffmesh_protocol.messages.jobs import AttemptView, JobState, JobView, PublicJob
+from ffmesh_protocol.messages.jobs import AttemptView, JobState, JobSummary, JobView, PublicJob
 from ffmesh_protocol.reasons import SENTENCES
 
 WITHOUT_AGENT = frozenset({Phase.WAITING, Phase.QUEUED, Phase.OFFERED})
@@ -42,6 +42,7 @@ def job_view(job: Job) -> JobView:
         owner=job.owner.client,
         reason=job.reason,
         attempts=tuple(_attempt_view(attempt) for attempt in job.attempts),
+        summary=(job.summary or JobSummary()) if job.has_ended else None,
     )
 
 

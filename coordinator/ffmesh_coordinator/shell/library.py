@@ -3,7 +3,8 @@
 The disk does not know who is being offered a job, nor how far a program is. So it is asked for every job that *may*
 fit, and what memory makes of each decides; a page goes on until it is full or there is no more.
 
-An answer is one message. A page that would be too large for one ends early, with a cursor. Of ids, those that are
+An answer is one message. A page that would be too large for one ends early, with a cursor; in a list, jobs leave out
+the last lines of their programs, which who asks for them by id gets. Of ids, those that are
 neither in `jobs` nor in `unknown` were not looked at: ask for them again.
 """
 
@@ -20,7 +21,7 @@ from ffmesh_protocol import codec
 from ffmesh_protocol.errors import Oversized, RefusalCode
 from ffmesh_protocol.limits import NUMBER_MAX, PAGE_BYTES
 from ffmesh_protocol.messages.answers import JobList, Refusal
-from ffmesh_protocol.messages.jobs import JobState, JobView
+from ffmesh_protocol.messages.jobs import JobState, JobSummary, JobView
 from ffmesh_protocol.messages.requests import ListJobs, ShowJobs
 
 AT_ONCE: Final = 100
@@ -69,7 +70,7 @@ class Library:
         while True:
             jobs = await self._store.page(wanted, before=before, limit=at_once)
             for job in jobs:
-                view = self._core.view(job)
+                view = _in_a_list(self._core.view(job))
                 fits = not request.states or view.state in request.states
                 if fits and (len(page.views) == request.limit or not page.takes(view)):
                     return JobList(jobs=tuple(page.views), cursor=str(before))
@@ -102,16 +103,26 @@ class _Page:
         self._room = PAGE_BYTES
 
     def takes(self, view: JobView) -> bool:
-        """Whether it still fits. The first always does: if need be, without its arguments."""
+        """Whether it still fits. The first always does: if need be, without its arguments and its summary's lists."""
         size = _size(view)
         if size > PAGE_BYTES:
-            view = msgspec.structs.replace(view, args=TOO_LONG)
+            view = msgspec.structs.replace(view, args=TOO_LONG, summary=_shortest(view.summary))
             size = _size(view)
         if size > self._room and self.views:
             return False
         self._room -= size
         self.views.append(view)
         return True
+
+
+def _in_a_list(view: JobView) -> JobView:
+    if view.summary is None or not view.summary.last_lines:
+        return view
+    return msgspec.structs.replace(view, summary=msgspec.structs.replace(view.summary, last_lines=()))
+
+
+def _shortest(summary: JobSummary | None) -> JobSummary | None:
+    return JobSummary(seconds=summary.seconds) if summary is not None else None
 
 
 def _size(view: JobView) -> int:

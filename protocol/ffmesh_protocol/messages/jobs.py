@@ -5,11 +5,20 @@ from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import EXIT_CODE_MAX, LABEL_CHARS, LABELS, SIGNAL_MAX
+from ffmesh_protocol.limits import (
+    EXIT_CODE_MAX,
+    LABEL_CHARS,
+    LABELS,
+    LAST_LINES,
+    NAME_CHARS,
+    OUTPUTS,
+    PATH_CHARS,
+    SIGNAL_MAX,
+)
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.reasons import ReasonCode
-from ffmesh_protocol.wire import Natural, Told
+from ffmesh_protocol.wire import Natural, Seconds, Told
 
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_CHARS)]
 Labels = Annotated[dict[Label, Label], msgspec.Meta(max_length=LABELS)]
@@ -80,6 +89,32 @@ class AttemptView(Told, frozen=True):
     reason: str | None
 
 
+LastLine = Annotated[str, msgspec.Meta(max_length=LABEL_CHARS)]
+LastLines = Annotated[tuple[LastLine, ...], msgspec.Meta(max_length=LAST_LINES)]
+
+
+class Written(Told, frozen=True):
+    """An output as it was when its program had ended: a file, or a folder with all that is in it."""
+
+    path: Annotated[str, msgspec.Meta(max_length=PATH_CHARS + NAME_CHARS)]
+    """`$Root/relative`."""
+    bytes: Natural
+
+
+WrittenOutputs = Annotated[tuple[Written, ...], msgspec.Meta(max_length=OUTPUTS)]
+
+
+class JobSummary(Told, frozen=True):
+    """What is left of a job at its end. `seconds`: how long the program of its last attempt ran; null: none is known
+    to have ended."""
+
+    seconds: Seconds | None = None
+    outputs: WrittenOutputs = ()
+    """Of one that succeeded: those that are known, with their sizes."""
+    last_lines: LastLines = ()
+    """Of the standard error of one that failed."""
+
+
 class PublicJob(Told, frozen=True):
     """A job as everybody who may log in sees it: no argument, no path, no owner."""
 
@@ -114,6 +149,8 @@ class JobView(PublicJob, frozen=True):
     outputs: tuple[str, ...] | None
     labels: Labels
     owner: Name
+    summary: JobSummary | None = None
+    """Null while it is open, and from a coordinator that does not know this key."""
 
 
 class JobEvent(Told, frozen=True):

@@ -5,24 +5,15 @@ from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import (
-    LABEL_CHARS,
-    LAST_LINES,
-    LIST_ITEMS,
-    NAME_CHARS,
-    OUTPUTS,
-    PATH_CHARS,
-    SENTENCE_CHARS,
-)
+from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS
 from ffmesh_protocol.media import SlotKind
-from ffmesh_protocol.messages.jobs import ExitCode, Progress, Signal
+from ffmesh_protocol.messages.jobs import ExitCode, LastLines, Progress, Signal, WrittenOutputs
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Ulid
 from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.wire import Directed, Natural, Seconds, Told
 
 Sentence = Annotated[str, msgspec.Meta(max_length=SENTENCE_CHARS)]
-LastLine = Annotated[str, msgspec.Meta(max_length=LABEL_CHARS)]
 
 
 class HeldPhase(StrEnum):
@@ -135,14 +126,6 @@ class StreamLengths(Told, frozen=True):
     stderr: Natural
 
 
-class Written(Told, frozen=True):
-    """An output as it was when its program had ended: a file, or a folder with all that is in it."""
-
-    path: Annotated[str, msgspec.Meta(max_length=PATH_CHARS + NAME_CHARS)]
-    """`$Root/relative`."""
-    bytes: Natural
-
-
 class Result(Told, frozen=True):
     """How one attempt ended. Kept in the agent's spool until it is settled.
 
@@ -163,9 +146,9 @@ class Result(Told, frozen=True):
     """Of a program that failed by itself, or was never started."""
     progress: Progress = Progress()
     """The program's last word of how far it was, which the once-a-second topic may have left out."""
-    outputs: Annotated[tuple[Written, ...], msgspec.Meta(max_length=OUTPUTS)] = ()
+    outputs: WrittenOutputs = ()
     """Of a program that ended well: what is known to be its outputs."""
-    last_lines: Annotated[tuple[LastLine, ...], msgspec.Meta(max_length=LAST_LINES)] = ()
+    last_lines: LastLines = ()
     """Of the standard error of a program that failed."""
 
 

@@ -20,7 +20,7 @@ from ffmesh_coordinator.shell.store import Store
 from ffmesh_protocol import codec
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.messages.answers import JobList, Refusal
-from ffmesh_protocol.messages.jobs import JobState, JobView, Progress
+from ffmesh_protocol.messages.jobs import JobState, JobSummary, JobView, Progress, Written
 from ffmesh_protocol.messages.reports import Claim, Started
 from ffmesh_protocol.messages.requests import Cancel, ListJobs, ShowJobs
 from ffmesh_protocol.names import client
@@ -202,6 +202,18 @@ async def test_a_job_too_large_to_be_shown_is_shown_without_its_arguments(readin
     shown = await reading.answer(ShowJobs(jobs=(job.id,)))
     assert isinstance(shown, JobList)
     assert shown.jobs[0].args == TOO_LONG
+
+
+async def test_the_last_lines_of_a_program_are_shown_with_its_job_and_not_in_lists(reading: Reading) -> None:
+    written = Written(path="$Movies/out.mkv", bytes=7)
+    summary = JobSummary(seconds=1.5, outputs=(written,), last_lines=("it failed",))
+    job = ended(1, Phase.FAILED, summary=summary)
+    await reading.store.save([SaveJob(job=job)])
+    (listed,) = (await reading.page()).jobs
+    assert listed.summary == JobSummary(seconds=1.5, outputs=(written,))
+    shown = await reading.answer(ShowJobs(jobs=(job.id,)))
+    assert isinstance(shown, JobList)
+    assert shown.jobs[0].summary == summary
 
 
 async def test_jobs_are_shown_by_their_ids_once_each_in_their_order(reading: Reading) -> None:
