@@ -6,7 +6,7 @@ mount_point = true              # not there while nothing is mounted on it
 sentinel = ".mounted"           # nor while this is missing below it
 storage = true                  # keeps a nonce in it, so that two machines can tell whether they see the same one
 read_only = false               # true: nothing is written there, and it need not be writable
-keep_free = "5 GB"              # no new job that writes there while less is free; 1 GB unless said
+keep_free = "5 GB"              # no new job that writes there while less is free; see `kept_free` below
 needs = ["Pool"]                # not there while that one is not
 recover = ["mount", "/media/movies"]    # run, once a minute at most, while it is not there
 owner = "media"                 # new files are theirs; for an agent that runs as root
@@ -38,13 +38,23 @@ class RootPlace(Strict, frozen=True):
     sentinel: str | None = None
     storage: bool = False
     read_only: bool = False
-    keep_free: Size = "1 GB"
+    keep_free: Size | None = None
     needs: tuple[str, ...] = ()
     recover: tuple[str, ...] = ()
     owner: str | int | None = None
     group: str | int | None = None
     mode: Annotated[str, msgspec.Meta(pattern=r"^0?[0-7]{3}\Z")] | None = None
     scratch: bool = False
+
+
+KEPT_FREE: Final = 1_000_000_000
+KEPT_SHARE: Final = 100
+
+
+def kept_free(place: RootPlace, total: int) -> int:
+    """How many bytes of its file system, which has `total`, no new job may take: 1 GB, or a hundredth if that is less,
+    unless `keep_free` says otherwise."""
+    return bytes_of(place.keep_free) if place.keep_free is not None else min(KEPT_FREE, total // KEPT_SHARE)
 
 
 def bytes_of(size: Size) -> int:
