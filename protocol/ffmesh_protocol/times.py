@@ -37,7 +37,7 @@ LEASE: Final = 60.0
 """How long an attempt may go on without a word of the coordinator; renewed by each `leased`."""
 
 LEASE_STOP: Final = 8.0
-"""So long before its lease ends the agent begins to stop a program: time for SIGTERM, SIGKILL and a slow machine …"""
+"""So long before its lease ends the agent begins to stop a program: time for `q`, SIGTERM, SIGKILL and slowness …"""
 
 LEASE_KILL: Final = 1.0
 """… and so long before, the warden kills it, whatever the agent does. No rename is begun after this moment either."""
@@ -53,8 +53,11 @@ COOL_DOWN_AFTER: Final = 3
 COOL_DOWN: Final = (30.0, 600.0)
 """An agent with so many failures in a row that lie with it is offered nothing for so long, doubling each time."""
 
+STOP_Q: Final = 3.0
+"""A program that reads keys is first told to stop by `q`, and has this long until SIGTERM …"""
+
 STOP_TERM: Final = 3.0
-"""A program that was told to stop has this long between SIGTERM and SIGKILL."""
+"""… and every program this long between SIGTERM and SIGKILL."""
 
 UNHEARD_LIFE: Final = 600.0
 """A life with nothing open is retired when it was unheard for so long."""

@@ -18,7 +18,7 @@ def test_many_lost_answers_end_no_lease() -> None:
 
 
 def test_a_stopped_program_had_its_time_before_the_warden_kills_it_and_that_is_before_the_lease_ends() -> None:
-    assert times.LEASE_STOP > times.STOP_TERM + times.LEASE_KILL
+    assert times.LEASE_STOP > times.STOP_Q + times.STOP_TERM + times.LEASE_KILL
     assert times.LEASE_KILL > 0
 
 
@@ -35,8 +35,8 @@ def test_a_claim_holds_its_slot_longer_than_the_offer_lives() -> None:
     assert times.RESERVATION > times.OFFER
 
 
-def test_a_stopped_program_is_dead_before_its_client_stops_waiting() -> None:
-    assert times.STOP_TERM < times.CANCEL_SILENCE
+def test_a_program_without_keys_is_dead_and_one_with_keys_was_sent_sigterm_before_a_client_stops_waiting() -> None:
+    assert max(times.STOP_Q, times.STOP_TERM) < times.CANCEL_SILENCE
 
 
 def test_a_life_is_not_retired_while_its_attempts_may_still_run() -> None:

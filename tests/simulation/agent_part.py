@@ -20,7 +20,7 @@ from simulation.truth import Run
 if TYPE_CHECKING:
     from simulation.world import World
 
-SIGTERM, SIGKILL = 15, 9
+KEY, SIGTERM, SIGKILL = 0, 15, 9
 SUPERSEDED = 78
 SYNC_SECONDS = [0.01, 0.2, 5.0]
 """A memory card, or a share, may take its time."""
@@ -238,6 +238,8 @@ class AgentPart(Part):
                 if attempt in self.programs:
                     self.programs[attempt].kill_at = kill_at
                     self._watch(self.programs[attempt])
+            case effects.Quit(attempt=attempt):
+                self._stop(attempt, KEY, dice.choice([0.1, 0.5, 99.0]))
             case effects.Terminate(attempt=attempt):
                 self._stop(attempt, SIGTERM, dice.choice([0.1, 0.5, 99.0]))
             case effects.Kill(attempt=attempt):
@@ -289,7 +291,7 @@ class AgentPart(Part):
         world.truth.started(run, slots=self.slots, granted=grant_is_on_disk, asleep=asleep)
         program.running = True
         self._watch(program)
-        self.feed(events.ProgramStarted(attempt=attempt))
+        self.feed(events.ProgramStarted(attempt=attempt, reads_keys=world.dice.choice([True, False])))
         if program.stream is not None:
             program.stream.write(output)
             self._pump(program)
@@ -311,8 +313,8 @@ class AgentPart(Part):
         program = self.programs.get(attempt)
         if program is not None and program.running:
             program.stop_asked = True
-            # Asked politely, ffmpeg may finish its file and say 0.
-            polite = signal == SIGTERM and self.world.dice.random() < 0.5
+            # Asked politely, ffmpeg may finish its file and say 0; by a key it always does.
+            polite = signal == KEY or (signal == SIGTERM and self.world.dice.random() < 0.5)
             code, by = (0, None) if polite else (None, signal)
             self._on_machine(after, f"signal {signal}", lambda: self._end(program, code, by))
 

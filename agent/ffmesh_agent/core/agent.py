@@ -209,8 +209,8 @@ class Agent:
                 self._heard = max(self._heard, event.number)
             case CreditCame(credit=credit):
                 bench.credited(credit.attempt)
-            case ProgramStarted(attempt=attempt):
-                bench.program_started(attempt)
+            case ProgramStarted(attempt=attempt, reads_keys=reads_keys):
+                bench.program_started(attempt, reads_keys=reads_keys)
             case ProgramNotStarted():
                 bench.program_not_started(event)
             case ProgramEnded():
@@ -309,6 +309,8 @@ class Agent:
             case About.LEASE:
                 bench.lease_ends(name)
             case About.KILL:
+            case About.TERMINATE:
+                bench.terminate(name)
                 bench.kill(name)
             case About.STATUS:
                 self._public.say_everything()

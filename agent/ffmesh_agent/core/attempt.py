@@ -22,7 +22,8 @@ class About(StrEnum):
     FIRST_CREDIT = "granted attempt whose client is not there yet"
     TIMEOUT = "program's allowed time"
     LEASE = "lease that nears its end"
-    KILL = "program that was told to stop"
+    TERMINATE = "program that was told to stop by a key"
+    KILL = "program that was told to stop by a signal"
     CLIENT_WILL = "will of an attempt's client"
     CLIENT_SILENCE = "silence of an attempt's client"
     STATUS = "what we have said of ourselves, and another has overwritten"
@@ -48,6 +49,7 @@ class Attempt:
     lease_until: float = float("-inf")
     client_is_here: bool = True
     launched: bool = False
+    reads_keys: bool = False
     renaming: bool = False
     stopping: Stopped | None = None
     result: Result | None = None

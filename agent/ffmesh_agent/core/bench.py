@@ -3,7 +3,7 @@
 Only a grant starts a program, and only while the attempt's lease has time. Every attempt that was ever granted to this
 life is remembered: a repeat of an ended one is answered with its result, never with a start. What we stopped carries
 the reason and is no success. What a staged attempt wrote takes its place by permission only.
-Not there yet: `q` as the first way to stop, standard input.
+Not there yet: the caller's standard input.
 """
 
 import base64
@@ -27,6 +27,7 @@ from ffmesh_agent.core.effects import (
     Launch,
     OpenStreams,
     SealOutput,
+    Quit,
     Terminate,
 )
 from ffmesh_agent.core.events import OutputNotCommitted, OutputNotSealed, ProgramEnded, ProgramNotStarted, StagedOutput
@@ -57,6 +58,10 @@ WAITS_FOR_WORD: Final = frozenset({HeldPhase.STAGED, HeldPhase.COMMITTING})
 """No program runs; a leaving agent keeps what they have for its next life."""
 
 LEAVING_KILL = 1.0
+OF_AN_OPEN_ATTEMPT: Final = (
+    *(About.RESERVATION, About.FIRST_CREDIT, About.TIMEOUT, About.TERMINATE, About.KILL, About.LEASE),
+)
+
 """A shutdown does not wait as long as a cancel for a program to end by itself."""
 
 
@@ -245,7 +250,7 @@ class Bench:
 
     # --- programs -----------------------------------------------------------------------------------------------------
 
-    def program_started(self, attempt_id: str) -> None:
+    def program_started(self, attempt_id: str, *, reads_keys: bool = False) -> None:
         attempt = self._attempts.get(attempt_id)
         if attempt is None or attempt.phase is not HeldPhase.GRANTED:
             return
@@ -278,6 +283,7 @@ class Bench:
             reason_code=code,
             reason=SENTENCES[code] if code is not None else None,
             seconds=ended.seconds,
+        attempt.reads_keys = reads_keys
             lengths=ended.lengths,
             failure=ended.failure if stopped is None else None,
             progress=attempt.progress,
@@ -323,7 +329,7 @@ class Bench:
         desk = self._desk
         attempt.phase = HeldPhase.ENDED
         attempt.result = result
-        for about in (About.RESERVATION, About.FIRST_CREDIT, About.TIMEOUT, About.KILL, About.LEASE):
+        for about in OF_AN_OPEN_ATTEMPT:
             desk.deadlines.lift(about, attempt.id)
         desk.order(KeepResult(result=result))
         self._public.progress_over(attempt.job)
@@ -448,8 +454,8 @@ class Bench:
         self.stop(stop.attempt, stop.why)
 
     def stop(self, attempt_id: str, why: Stopped) -> None:
-        """SIGTERM now and SIGKILL later, or nothing but a result where no program runs. What has begun to take its
-        place is not stopped: its result says how that went."""
+        """`q`, SIGTERM and SIGKILL, each when what came before has not helped; nothing but a result where no program
+        runs. What has begun to take its place is not stopped: its result says how that went."""
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
             return
@@ -466,9 +472,11 @@ class Bench:
             attempt.stopping = why
             if attempt.result is not None:
                 return  # its program has ended; its output is being sealed, and will be dropped
-            patience = LEAVING_KILL if why is Stopped.SHUTDOWN else times.STOP_TERM
-            self._desk.order(Terminate(attempt=attempt_id))
-            self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(patience))
+            if attempt.reads_keys and why is not Stopped.SHUTDOWN:
+                self._desk.order(Quit(attempt=attempt_id))
+                self._desk.deadlines.set(About.TERMINATE, attempt_id, self._desk.after(times.STOP_Q))
+            else:
+                self.terminate(attempt_id)
 
     def stop_all(self) -> None:
         for attempt in list(self._attempts.values()):
@@ -505,8 +513,19 @@ class Bench:
             self._not_started(attempt, ReasonCode.CLIENT_SILENT, sentence, failure=FailureKind.TRANSIENT)
 
     def client_lost(self, attempt_id: str, why: Stopped) -> None:
+                if self._desk.deadlines.is_set(About.TERMINATE, attempt.id):
+                    self.terminate(attempt.id)
         """Nobody reads its streams any more."""
         attempt = self._attempts.get(attempt_id)
+    def terminate(self, attempt_id: str) -> None:
+        """It has read no `q`, or reads none."""
+        attempt = self._attempts.get(attempt_id)
+        self._desk.deadlines.lift(About.TERMINATE, attempt_id)
+        if attempt is not None and attempt.has_program:
+            patience = LEAVING_KILL if attempt.stopping is Stopped.SHUTDOWN else times.STOP_TERM
+            self._desk.order(Terminate(attempt=attempt_id))
+            self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(patience))
+
         if attempt is not None and attempt.phase is not HeldPhase.ENDED:
             self.stop(attempt_id, why)
         self.close_streams(attempt_id)

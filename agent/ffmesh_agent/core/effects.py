@@ -86,6 +86,12 @@ class Terminate(Told, frozen=True):
 
 class Kill(Told, frozen=True):
     """SIGKILL to the program's group."""
+class Quit(Told, frozen=True):
+    """`q` on the standard input of a program that reads keys."""
+
+    attempt: str
+
+
 
     attempt: str
 
@@ -154,3 +160,4 @@ Effect: TypeAlias = (
     | Note
     | Leave
 )
+    | Quit

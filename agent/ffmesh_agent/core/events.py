@@ -129,7 +129,10 @@ class ProgramStarted(Told, frozen=True):
 class ProgramNotStarted(Told, frozen=True):
     attempt: str
     reason_code: ReasonCode
+    """`reads_keys`: `q` on its standard input asks it to end."""
+
     sentence: str
+    reads_keys: bool = False
     failure: FailureKind
 
 

@@ -1,4 +1,4 @@
-"""Our end of a program's pipe, read as blocks of bytes. It knows no lines, and keeps nothing for anybody."""
+"""Our ends of a program's pipes: read as blocks of bytes, without lines and keeping nothing for anybody; or keys."""
 
 import asyncio
 import contextlib
@@ -54,6 +54,33 @@ class Pipe:
     def close(self) -> None:
         self.close_writes()
         os.close(self._reads)
+
+
+class Keys:
+    """The standard input of a program that reads keys: open, and empty until one is pressed."""
+
+    def __init__(self) -> None:
+        self.reads, self._writes = os.pipe()
+        os.set_blocking(self._writes, False)
+        self._reads_open = True
+        self._closed = False
+
+    def press(self, key: bytes) -> None:
+        """Does nothing when the program has ended, or let thousands of keys lie there."""
+        if not self._closed:
+            with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                os.write(self._writes, key)
+
+    def close_reads(self) -> None:
+        """Ours; the program has its own by then."""
+        if self._reads_open:
+            self._reads_open = False
+            os.close(self.reads)
+
+    def close(self) -> None:
+        self.close_reads()
+        self._closed = True
+        os.close(self._writes)
 
 
 def _wake(woken: asyncio.Future[None]) -> None:

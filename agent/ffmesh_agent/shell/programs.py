@@ -1,9 +1,9 @@
 """Carries out what the core orders of programs: launch, hold until, terminate, kill. The only place that starts one.
 
 Each attempt is one task, from the grant to `ProgramEnded`. A program starts in the folder of its grant, or in a private
-one that is removed after its end; with little of our environment; with nothing on standard input. Its streams are read
-as blocks from beginning to end, whether or not anybody wants them, and `ProgramEnded` is said when nothing of it runs
-and all that it wrote has been read.
+one that is removed after its end; with little of our environment; with nothing on standard input, or with the key that
+ends it when it is to end. Its streams are read as blocks from beginning to end, whether or not anybody wants them, and
+`ProgramEnded` is said when nothing of it runs and all that it wrote has been read.
 
 The moment at which a program's lease ends is the warden's from the program's first moment: it kills it then, also when
 we are frozen.
@@ -24,8 +24,10 @@ from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted, Pro
 from ffmesh_agent.ffmpeg.argv import PROGRESS_DESCRIPTOR, Command, command
 from ffmesh_agent.ffmpeg.aside import aside, redirected
 from ffmesh_agent.ffmpeg.failure import failure_kind, left_half_written
+from ffmesh_agent.ffmpeg.keys import QUIT, reads_keys
 from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.outputs import Outputs
+from ffmesh_agent.shell.pipes import Keys
 from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.staging import NotStaged
@@ -83,6 +85,10 @@ class Programs:
         if running := self._running.get(attempt):
             running.hold_until(kill_at)
 
+    def quit(self, attempt: str) -> None:
+        if running := self._running.get(attempt):
+            running.press(QUIT)
+
     def terminate(self, attempt: str) -> None:
         self._signal(attempt, signal.SIGTERM)
 
@@ -126,12 +132,14 @@ class Programs:
     async def _run_in(self, private: Path, grant: Grant, wanted: Command, running: "_Running") -> None:
         with ExitStack() as pipes:
             try:
-                streams = Streams.made(pipes, progress=wanted.reports_progress)
+                keys = reads_keys(grant.program, wanted.argv)
+                streams = Streams.made(pipes, progress=wanted.reports_progress, keys=keys)
                 program = await self._warden.start(
                     wanted.argv,
                     env=environment(self._environment, grant.env, private),
                     cwd=wanted.folder or private,
                     umask=grant.umask,
+                    stdin=streams.keys.reads if streams.keys else None,
                     stdout=streams.stdout.writes,
                     stderr=streams.stderr.writes,
                     extra={PROGRESS_DESCRIPTOR: streams.progress.writes} if streams.progress else None,
@@ -148,9 +156,9 @@ class Programs:
             except WardenDied:
                 log.info("%s: the warden died while it was starting", grant.attempt)  # and the agent ends
             else:
-                streams.close_writes()
-                running.has_started(program)
-                self._tell(ProgramStarted(attempt=grant.attempt))
+                streams.close_the_programs()
+                running.has_started(program, streams.keys)
+                self._tell(ProgramStarted(attempt=grant.attempt, reads_keys=keys))
                 await self._attend(grant, program, streams)
 
     async def _attend(self, grant: Grant, program: Program, streams: Streams) -> None:
@@ -195,6 +203,7 @@ class _Running:
     def __init__(self, kill_at: float) -> None:
         self.kill_at = kill_at
         self._program: Program | None = None
+        self._keys: Keys | None = None
         self._early: list[int] = []
 
     def signal(self, number: int) -> None:
@@ -208,8 +217,13 @@ class _Running:
         if self._program is not None:
             self._program.kill_at(kill_at)
 
-    def has_started(self, program: Program) -> None:
+    def press(self, key: bytes) -> None:
+        if self._keys is not None:
+            self._keys.press(key)
+
+    def has_started(self, program: Program, keys: Keys | None) -> None:
         self._program = program
+        self._keys = keys
         program.kill_at(self.kill_at)  # another one, if it was held longer while it was starting
         for number in self._early:
             program.signal(number)

@@ -17,7 +17,7 @@ from ffmesh_agent.ffmpeg.duration import DurationReader
 from ffmesh_agent.ffmpeg.last_words import LastWords
 from ffmesh_agent.ffmpeg.progress import ProgressReader
 from ffmesh_agent.shell.outlets import Outlet
-from ffmesh_agent.shell.pipes import Pipe
+from ffmesh_agent.shell.pipes import Keys, Pipe
 from ffmesh_agent.shell.tails import Tail
 from ffmesh_protocol.messages.jobs import Progress
 from ffmesh_protocol.messages.reports import StreamLengths
@@ -38,22 +38,32 @@ class Streams:
     stdout: Pipe
     stderr: Pipe
     progress: Pipe | None
+    keys: Keys | None = None
 
     @classmethod
-    def made(cls, pipes: ExitStack, *, progress: bool) -> "Streams":
+    def made(cls, pipes: ExitStack, *, progress: bool, keys: bool = False) -> "Streams":
         def pipe() -> Pipe:
             made = Pipe()
             pipes.callback(made.close)
             return made
 
-        streams = cls(pipe(), pipe(), pipe() if progress else None)
+        streams = cls(pipe(), pipe(), pipe() if progress else None, _keys(pipes) if keys else None)
         streams.stdout.widen()
         return streams
 
-    def close_writes(self) -> None:
+    def close_the_programs(self) -> None:
+        """Its ends of them; it has its own by then."""
         for pipe in (self.stdout, self.stderr, self.progress):
             if pipe is not None:
                 pipe.close_writes()
+        if self.keys is not None:
+            self.keys.close_reads()
+
+
+def _keys(pipes: ExitStack) -> Keys:
+    made = Keys()
+    pipes.callback(made.close)
+    return made
 
 
 class Reading:

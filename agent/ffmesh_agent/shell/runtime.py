@@ -32,6 +32,7 @@ from ffmesh_agent.core.effects import (
     OpenStreams,
     Publish,
     ReadTail,
+    Quit,
     SealOutput,
     Tell,
     Terminate,
@@ -266,6 +267,8 @@ class Runtime:
             case ReadTail():
                 self._tasks.create_task(self._read_tail(effect), name=f"tail of {effect.attempt}")
             case WakeAt(elapsed=elapsed):
+            case Quit(attempt=attempt):
+                self._programs.quit(attempt)
                 self._wake_at(elapsed)
             case Note(level=level, text=text):
                 log.log(logging.WARNING if level is NoteLevel.WARNING else logging.INFO, "%s", text)

@@ -132,12 +132,14 @@ class Story(Playbook[Event, Effect, float]):
     ) -> "Story":
         return self.hears(Grants(grants=(grant(kind=kind, timeout=timeout),)), after=after)
 
-    def runs(self, kind: JobKind = JobKind.DIRECT, *, timeout: float | None = None) -> "Story":
+    def runs(
+        self, kind: JobKind = JobKind.DIRECT, *, timeout: float | None = None, reads_keys: bool = False
+    ) -> "Story":
         self.claims(kind).is_granted(kind, timeout=timeout)
         if kind is JobKind.INTERACTIVE:
             self.on(credit())
         self.one(Launch)
-        self.on(ProgramStarted(attempt=ATTEMPT))
+        self.on(ProgramStarted(attempt=ATTEMPT, reads_keys=reads_keys))
         return self
 
     def ends(

@@ -29,7 +29,9 @@ from ffmesh_agent.core.effects import (
     Leave,
     OpenStreams,
     Publish,
+    Quit,
     ReadTail,
+    SealOutput,
     Tell,
     Terminate,
 )
@@ -271,6 +273,53 @@ def test_a_stop_is_sigterm_and_then_sigkill_and_the_result_says_who_wanted_it() 
 
 def test_a_program_that_ends_with_0_because_we_stopped_it_says_so() -> None:
     assert Story().runs().stops().ends(exit_code=0).one(KeepResult).result.stopped is Stopped.CANCEL
+
+
+def test_a_program_that_reads_keys_is_stopped_by_q_then_sigterm_then_sigkill() -> None:
+    story = Story().runs(reads_keys=True).stops()
+    assert story.one(Quit)
+    story.none(Terminate)
+    story.passes(times.STOP_Q - 0.5).none(Terminate)
+    assert story.passes(0.5).one(Terminate)
+    story.passes(times.STOP_TERM - 0.5).none(Kill)
+    assert story.passes(0.5).one(Kill)
+    assert story.ends(exit_code=None, signal=9).one(KeepResult).result.stopped is Stopped.CANCEL
+
+
+def test_q_is_asked_once_whoever_else_wants_the_program_stopped_meanwhile() -> None:
+    story = Story().runs(reads_keys=True).stops()
+    story.passes(1.0).stops(Stopped.TIMEOUT)
+    story.none(Quit)
+    story.none(Terminate)
+
+
+def test_a_program_that_was_asked_by_q_and_ends_with_0_is_no_success_and_nothing_follows_it() -> None:
+    story = Story().runs(JobKind.STAGED, reads_keys=True).stops()
+    kept = story.ends(exit_code=0).one(KeepResult).result
+    assert (kept.exit_code, kept.stopped, kept.failure) == (0, Stopped.CANCEL, None)
+    story.none(SealOutput)
+    story.is_kept().passes(times.STOP_Q + times.STOP_TERM)
+    story.none(Terminate)
+    story.none(Kill)
+
+
+def test_a_lease_that_nears_its_end_leaves_time_for_q_sigterm_and_sigkill_before_the_wardens_deadline() -> None:
+    story = Story().runs(reads_keys=True)
+    assert story.passes(times.LEASE - times.LEASE_STOP).one(Quit)
+    assert story.passes(times.STOP_Q).one(Terminate)
+    assert story.passes(times.STOP_TERM).one(Kill)
+    assert story.now < times.LEASE - times.LEASE_KILL
+
+
+def test_a_shutdown_asks_no_keys_and_does_not_wait_for_an_answer_to_one() -> None:
+    story = Story().runs(reads_keys=True)
+    story.on(StopAsked())
+    story.none(Quit)
+    assert story.one(Terminate)
+    story = Story().runs(reads_keys=True).stops()
+    story.on(StopAsked())
+    assert story.one(Terminate)
+    assert story.passes(1.0).one(Kill)
 
 
 def test_a_stop_of_an_attempt_whose_grant_is_still_under_way_keeps_it_from_ever_starting() -> None:

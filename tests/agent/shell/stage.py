@@ -76,7 +76,15 @@ def packet_of_chunk(attempt: str, verb: Verb, offset: int, content: bytes) -> Pa
 
 
 class Stage:
-    def __init__(self, warden: Warden, tasks: asyncio.TaskGroup, home: Path, disk: Disk, roots: dict[str, str]) -> None:
+    def __init__(
+        self,
+        warden: Warden,
+        tasks: asyncio.TaskGroup,
+        home: Path,
+        disk: Disk,
+        roots: dict[str, str],
+        programs: Mapping[str, str] = PROGRAMS,
+    ) -> None:
         self.home = home
         self.scratch = home / "scratch"
         self.tails = Tails(home / "logs", disk)
@@ -90,7 +98,7 @@ class Stage:
         self.programs = Programs(
             warden=warden,
             tasks=tasks,
-            programs=PROGRAMS,
+            programs=programs,
             roots=roots,
             scratch=scratch,
             tails=self.tails,
@@ -123,11 +131,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(warden: Warden, home: Path, roots: dict[str, str] | None = None) -> AsyncGenerator[Stage, None]:
+async def stage(
+    warden: Warden, home: Path, roots: dict[str, str] | None = None, *, programs: Mapping[str, str] = PROGRAMS
+) -> AsyncGenerator[Stage, None]:
     disk = Disk("disk")
     try:
         async with asyncio.TaskGroup() as tasks:
-            here = Stage(warden, tasks, home, disk, roots or {})
+            here = Stage(warden, tasks, home, disk, roots or {}, programs)
             await here.tails.prepare()
             sending = tasks.create_task(here.streaming.run(), name="streams")
             yield here
