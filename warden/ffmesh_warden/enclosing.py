@@ -1,0 +1,64 @@
+"""Puts a fence around the calling process: files by its kind, sockets and powers for both alike."""
+
+from __future__ import annotations
+
+import errno
+
+from ffmesh_warden import bubblewrap, landlock, powers, sockets
+
+TYPE_CHECKING = False  # see wire.py
+if TYPE_CHECKING:
+    from ffmesh_warden.wire import Message
+
+
+class CannotEnclose(Exception):  # it is turned into a sentence, in the child's report or in `Found.missing`
+    def __init__(self, number: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.errno = number
+        self.sentence = sentence
+
+
+def enclose(fence: Message) -> None:
+    """Returns when the fence stands. If it raises, part of it may: the process is then good for nothing."""
+    match fence["kind"]:
+        case "landlock":
+            _by_landlock(fence)
+        case "bubblewrap":
+            _by_bubblewrap(fence)
+        case kind:
+            raise CannotEnclose(errno.EINVAL, f"there is no fence called {kind}")
+    try:
+        if sockets.can_be_closed():
+            sockets.close(network=fence["network"])
+        powers.give_up()
+    except OSError as error:
+        raise CannotEnclose(
+            error.errno or errno.EIO, f"system calls cannot be filtered here: {error.strerror}"
+        ) from None
+
+
+def _by_landlock(fence: Message) -> None:
+    if not sockets.can_be_closed():
+        raise CannotEnclose(errno.ENOSYS, f"there is no filter of sockets for {sockets.MACHINE} processors yet")
+    try:
+        landlock.put_up(fence)
+    except OSError as error:
+        match error.errno:
+            case errno.ENOSYS:
+                sentence = "this kernel has no Landlock"
+            case errno.EOPNOTSUPP:
+                sentence = "Landlock is not switched on in this kernel (its start needs landlock in lsm=)"
+            case _:
+                sentence = f"Landlock is not allowed here: {error.strerror}"
+        raise CannotEnclose(error.errno or errno.EIO, sentence) from None
+
+
+def _by_bubblewrap(fence: Message) -> None:
+    try:
+        bubblewrap.enter(fence)
+    except bubblewrap.NoRoom as refusal:
+        raise CannotEnclose(errno.EPERM, str(refusal)) from None
+    except OSError as error:
+        raise CannotEnclose(
+            error.errno or errno.EIO, f"the room that bwrap built cannot be entered: {error.strerror}"
+        ) from None
