@@ -29,7 +29,7 @@ class Order:
     `called` is what a sentence calls program and folder; None is by their paths.
     """
 
-    __slots__ = ("argv", "called", "cwd", "descriptors", "env", "group", "id", "nice", "umask", "user")
+    __slots__ = ("argv", "called", "cwd", "descriptors", "env", "fence", "fenced", "group", "id", "nice", "umask", "user")
 
     def __init__(self, message: Message, descriptors: dict[int, int]) -> None:
         self.id: str = message["id"]
@@ -42,6 +42,16 @@ class Order:
         self.user: str | int | None = message["user"]
         self.group: str | int | None = message["group"]
         self.descriptors = descriptors
+        self.fence: Message | None = message["fence"]
+        self.fenced = False
+        if self.fence is not None:
+            _load_fences()
+
+
+def _load_fences() -> None:
+    """In the warden, once, so that no child needs to."""
+    with contextlib.suppress(ImportError):  # a Python without ctypes: each child says so
+        import ffmesh_warden.enclosing  # noqa: F401
 
 
 class _Refused(Exception):  # it never leaves this file
@@ -61,7 +71,8 @@ def become(order: Order, report: int, warden: int) -> NoReturn:
         _change_user(order)
         _die_with(warden)
         _enter_folder(order)
-        # A fence around files and network has its place here: after all that needs rights, before the program.
+        # After all that needs rights, before the program.
+        _put_up_fence(order, warden)
         _plain_signals()
         _execute(order)
     except _Refused as refusal:
@@ -160,11 +171,29 @@ def _enter_folder(order: Order) -> None:
     try:
         os.chdir(order.cwd)
     except FileNotFoundError:
-        raise _Refused(errno.ENOENT, f"no folder {folder}") from None
+        raise _Refused(errno.ENOENT, f"no folder {folder}{_within(order)}") from None
     except NotADirectoryError:
         raise _Refused(errno.ENOTDIR, f"{folder} is not a folder") from None
     except PermissionError:
         raise _Refused(errno.EACCES, f"the folder {folder} may not be entered") from None
+
+
+def _put_up_fence(order: Order, warden: int) -> None:
+    if order.fence is None:
+        return
+    try:
+        from ffmesh_warden import enclosing
+
+        enclosing.enclose(order.fence)
+    except ImportError as error:
+        sentence = f"{_name(order)} gets no fence: this Python cannot call the kernel ({error})"
+        raise _Refused(errno.ENOSYS, sentence) from None
+    except enclosing.CannotEnclose as refusal:
+        raise _Refused(refusal.errno, f"{_name(order)} gets no fence: {refusal.sentence}") from None
+    order.fenced = True
+    if order.fence["kind"] == "bubblewrap":
+        _enter_folder(order)  # the same one, where the room has it
+    _die_with(warden)  # again: a change of rights lifts it
 
 
 def _plain_signals() -> None:
@@ -183,7 +212,7 @@ def _execute(order: Order) -> None:
     there = [path for path in (b"/".join([folder or b".", program]) for folder in folders) if os.path.lexists(path)]
     for path in [path for path in there if os.access(path, os.X_OK) and not os.path.isdir(path)] or there:  # noqa: PTH112
         _try(order, path)
-    raise _Refused(errno.ENOENT, f"no program {_name(order)} in PATH")
+    raise _Refused(errno.ENOENT, f"no program {_name(order)} in PATH{_within(order)}")
 
 
 def _try(order: Order, candidate: bytes) -> NoReturn:
@@ -200,9 +229,11 @@ def _why_not(order: Order, candidate: bytes, error: OSError) -> str:
         case errno.ENOENT | errno.ENOTDIR if os.path.lexists(candidate):
             return f"{name} is there, but not the interpreter or the file that it points to"
         case errno.ENOENT | errno.ENOTDIR:
-            return f"no program {name}"
+            return f"no program {name}{_within(order)}"
         case errno.EACCES if os.path.isdir(candidate):  # noqa: PTH112  # bytes
             return f"{name} is a folder, not a program"
+        case errno.EACCES if order.fenced and os.access(candidate, os.X_OK):
+            return f"{name}, or the interpreter or the file that it points to, is outside of its fence"
         case errno.EACCES:
             return f"{name} is not executable"
         case errno.ENOEXEC:
@@ -211,6 +242,11 @@ def _why_not(order: Order, candidate: bytes, error: OSError) -> str:
             return f"the arguments and environment of {name} are longer than this system allows"
         case _:
             return f"{name} cannot be started: {error.strerror}"
+
+
+def _within(order: Order) -> str:
+    # By Landlock, what is outside can be seen, and not touched; in a room, it is not there.
+    return " within its fence" if order.fenced and order.fence and order.fence["kind"] == "bubblewrap" else ""
 
 
 def _name(order: Order) -> str:

@@ -36,6 +36,7 @@ from ffmesh_warden.wire import DESCRIPTORS_AT_ONCE, as_text, boottime
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from ffmesh_warden.fence import Fence
     from ffmesh_warden.wire import Message
 
 __all__ = ["Ended", "Guards", "NotStarted", "Program", "Warden", "WardenDied", "boottime"]
@@ -131,6 +132,7 @@ class Warden:
         user: str | int | None = None,
         group: str | int | None = None,
         kill_at: float | None = None,
+        fence: Fence | None = None,
         program_called: str | None = None,
         folder_called: str | None = None,
     ) -> Program:
@@ -140,7 +142,8 @@ class Warden:
         environment; only FFMESH_PROGRAM is added. Descriptors stay the caller's, who may close them when this
         returns; `None` is /dev/null, `extra` maps numbers in the program to descriptors. `umask` None is ours.
         `user` is for root; its groups are the user's own. `kill_at` is a deadline as for `Program.kill_at`, in force
-        from the first moment. What the program and its folder are called stands in the sentence of `NotStarted` where
+        from the first moment. `fence` is what the program and all it starts may touch; where it cannot be put up,
+        nothing is started. What the program and its folder are called stands in the sentence of `NotStarted` where
         their paths would stand otherwise: for owners who pass it on to others than their own people.
         """
         wanted = {0: stdin, 1: stdout, 2: stderr} | dict(extra or {})
@@ -159,6 +162,7 @@ class Warden:
             "user": user,
             "group": group,
             "deadline": checked(kill_at),
+            "fence": None if fence is None else _told(fence),
             "descriptors": list(places),
         }
         return await self._started(name, message, list(places.values()))
@@ -284,6 +288,19 @@ def _check(argv: Sequence[Name], places: Mapping[int, int]) -> None:
         raise NotStarted(errno.EMFILE, f"more than {DESCRIPTORS_AT_ONCE} descriptors for one program")
     if min(places, default=0) < 0:
         raise NotStarted(errno.EBADF, "a descriptor cannot have a number below 0")
+
+
+def _told(fence: Fence) -> Message:
+    for name in (*fence.read, *fence.write, *fence.devices):
+        if not name.startswith(b"/"):
+            raise NotStarted(errno.EINVAL, f"a fence needs names from the root on, and {name!r} is none")
+    return {
+        "kind": fence.kind,
+        "read": [_text(name) for name in fence.read],
+        "write": [_text(name) for name in fence.write],
+        "devices": [_text(name) for name in fence.devices],
+        "network": fence.network,
+    }
 
 
 def _text(name: Name) -> str:
