@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 
-from ffmesh_warden import kernel
+from ffmesh_warden import cgroup, kernel
 from ffmesh_warden.wire import as_bytes
 
 TYPE_CHECKING = False  # see wire.py
@@ -29,7 +29,22 @@ class Order:
     `called` is what a sentence calls program and folder; None is by their paths.
     """
 
-    __slots__ = ("argv", "called", "cwd", "descriptors", "env", "fence", "fenced", "group", "id", "nice", "umask", "user")
+    __slots__ = (
+        "argv",
+        "called",
+        "cgroup",
+        "cwd",
+        "descriptors",
+        "env",
+        "fence",
+        "fenced",
+        "group",
+        "id",
+        "ionice",
+        "nice",
+        "umask",
+        "user",
+    )
 
     def __init__(self, message: Message, descriptors: dict[int, int]) -> None:
         self.id: str = message["id"]
@@ -39,6 +54,8 @@ class Order:
         self.called: list[str | None] = message["called"]
         self.umask: int | None = message["umask"]
         self.nice: int | None = message["nice"]
+        self.ionice: str | None = message["ionice"]
+        self.cgroup = as_bytes(message["cgroup"]) if message["cgroup"] is not None else None
         self.user: str | int | None = message["user"]
         self.group: str | int | None = message["group"]
         self.descriptors = descriptors
@@ -66,6 +83,7 @@ def become(order: Order, report: int, warden: int) -> NoReturn:
     try:
         report = _out_of_the_way(report, order)
         os.setsid()
+        _enter_cgroup(order)
         _place_descriptors(order)
         _limit(order)
         _change_user(order)
@@ -107,6 +125,16 @@ def _place_descriptors(order: Order) -> None:
         os.dup2(source, place, inheritable=True)
 
 
+def _enter_cgroup(order: Order) -> None:
+    if order.cgroup is None:
+        return
+    try:
+        cgroup.enter(order.cgroup)
+    except OSError as error:
+        sentence = f"the cgroup of {_name(order)} cannot be entered: {error.strerror}"
+        raise _Refused(error.errno or errno.EIO, sentence) from None
+
+
 def _limit(order: Order) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if order.umask is not None:
@@ -116,6 +144,10 @@ def _limit(order: Order) -> None:
         # A session of its own is a scheduling group of its own (autogroup), between which the line above means nothing.
         with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write(str(order.nice))
+
+    if order.ionice is not None:
+        kind, _, level = order.ionice.partition(":")
+        kernel.set_io_priority(kind, int(level or kernel.IO_LEVEL))
 
 
 def _change_user(order: Order) -> None:

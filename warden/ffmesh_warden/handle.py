@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ffmesh_warden import cgroup as cgroups
 from ffmesh_warden import strays
 from ffmesh_warden.errors import NotStarted, WardenDied
 from ffmesh_warden.link import Link
@@ -72,6 +73,7 @@ class Warden:
         self._numbers = itertools.count(1)
         self._starting: dict[str, asyncio.Future[Program]] = {}
         self._records: dict[str, Record] = {}
+        self._cgroups: dict[str, bytes] = {}
         self._ready = asyncio.Event()
         self._gone = asyncio.Event()
         self._leaving = False
@@ -129,6 +131,8 @@ class Warden:
         extra: Mapping[int, int] | None = None,
         umask: int | None = None,
         nice: int | None = None,
+        ionice: str | None = None,
+        cgroup: Name | None = None,
         user: str | int | None = None,
         group: str | int | None = None,
         kill_at: float | None = None,
@@ -141,6 +145,8 @@ class Warden:
         A program without a slash is looked up in the PATH of `env`, a relative one in `cwd`. `env` is the whole
         environment; only FFMESH_PROGRAM is added. Descriptors stay the caller's, who may close them when this
         returns; `None` is /dev/null, `extra` maps numbers in the program to descriptors. `umask` None is ours.
+        `ionice` is `idle`, or `best-effort:0` to `best-effort:7`. `cgroup` is the folder of a cgroup of version 2 that
+        is this program's alone: the program runs in it, all that is in it ends with it, and then it is removed.
         `user` is for root; its groups are the user's own. `kill_at` is a deadline as for `Program.kill_at`, in force
         from the first moment. `fence` is what the program and all it starts may touch; where it cannot be put up,
         nothing is started. What the program and its folder are called stands in the sentence of `NotStarted` where
@@ -159,12 +165,16 @@ class Warden:
             "called": [program_called, folder_called],
             "umask": umask,
             "nice": nice,
+            "ionice": ionice,
+            "cgroup": _text(cgroup) if cgroup is not None else None,
             "user": user,
             "group": group,
             "deadline": checked(kill_at),
             "fence": None if fence is None else _told(fence),
             "descriptors": list(places),
         }
+        if cgroup is not None:
+            self._cgroups[name] = os.fsencode(cgroup)
         return await self._started(name, message, list(places.values()))
 
     async def _started(self, name: str, message: Message, descriptors: list[int]) -> Program:
@@ -173,6 +183,7 @@ class Warden:
         try:
             self._link.post(message, descriptors)
         except OSError as error:
+            self._cgroups.pop(name, None)
             raise NotStarted(
                 error.errno or errno.EBADF, f"a descriptor cannot be handed over: {error.strerror}"
             ) from None
@@ -229,8 +240,10 @@ class Warden:
                 record = self._records[message["id"]] = Record(message["pid"])
                 self._answer(message["id"], Program(self._link, message["id"], record))
             case "not_started":
+                self._cgroups.pop(message["id"], None)
                 self._answer(message["id"], NotStarted(message["errno"], message["sentence"]))
             case "ended":
+                self._cgroups.pop(message["id"], None)
                 end = Ended(message["exit_code"], message["signal"], message["by_deadline"])
                 self._records.pop(message["id"]).conclude(end)
             case verb:
@@ -253,7 +266,7 @@ class Warden:
         self._link.close()
         self._gone.set()
         self._ready.set()
-        if self._starting or self._records:
+        if self._starting or self._records or self._cgroups:
             self._kill_what_is_left()
         for name in list(self._starting):
             self._answer(name, WardenDied())
@@ -264,6 +277,8 @@ class Warden:
     def _kill_what_is_left(self) -> None:
         for record in self._records.values():
             record.kill_group()
+        for folder in self._cgroups.values():
+            cgroups.kill(folder)
         if self._mark:
             strays.kill_marked(self._mark)
 

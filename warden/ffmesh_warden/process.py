@@ -19,7 +19,7 @@ import socket
 import struct
 import sys
 
-from ffmesh_warden import child, kernel, strays
+from ffmesh_warden import cgroup, child, kernel, strays
 from ffmesh_warden.wire import BYTES_AT_ONCE, DESCRIPTORS_AT_ONCE, Frames, boottime, packed
 
 TYPE_CHECKING = False  # see wire.py
@@ -50,6 +50,7 @@ class _Program:
     def __init__(self, order: child.Order, pid: int, report: int, deadline: float | None) -> None:
         self.id = order.id
         self.pid = pid
+        self.cgroup = order.cgroup
         self.report: int | None = report  # open until we know whether it started
         self.refused = False
         self.deadline = deadline
@@ -66,6 +67,17 @@ class _Program:
         if self.runs and not _signal_group(self.pid, number):
             with contextlib.suppress(OSError):  # forked, and not yet in a session of its own
                 os.kill(self.pid, number)
+        if number == signal.SIGKILL:
+            self.kill_the_rest()
+
+    def kill_the_rest(self) -> None:
+        """Of its cgroup, if it has one."""
+        if self.cgroup is not None:
+            cgroup.kill(self.cgroup)
+
+    @property
+    def has_left_something(self) -> bool:
+        return _group_is_there(self.pid) or (self.cgroup is not None and cgroup.is_inhabited(self.cgroup))
 
 
 class Warden:
@@ -234,6 +246,7 @@ class Warden:
             if pid in by_pid:
                 by_pid[pid].status = status
                 by_pid[pid].ended_at = boottime()
+                by_pid[pid].kill_the_rest()
                 self._learn_whether_started(by_pid[pid])
 
     def _keep_deadlines(self) -> None:
@@ -274,11 +287,14 @@ class Warden:
 
     def _conclude(self, strays_of: set[str | None]) -> None:
         for program in [program for program in self._programs.values() if not program.runs]:
-            if program.id in strays_of or _group_is_there(program.pid):
+            if program.id in strays_of or program.has_left_something:
+                program.kill_the_rest()
                 continue
             if None in strays_of and boottime() < program.ended_at + UNKNOWN_SECONDS:
                 continue
             del self._programs[program.id]
+            if program.cgroup is not None:
+                cgroup.remove(program.cgroup)
             if not program.refused:
                 self._say_ended(program)
 

@@ -1,0 +1,126 @@
+"""What a cgroup adds: nothing that a program started outlives it, whatever it did to hide."""
+
+import os
+import signal
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from ffmesh_warden import cgroup
+from ffmesh_warden.handle import NotStarted, Warden, boottime
+from support.cgroups import cgroup_of_a_test, members
+from warden.living import PATH, gone, lives, until, written_pid
+
+
+@pytest.fixture
+def above() -> Generator[Path, None, None]:
+    with cgroup_of_a_test() as folder:
+        yield folder
+
+
+def _hidden(file: Path) -> str:
+    """A daemon in a session of its own, without a mark, that heeds no signal it may ignore."""
+    return (
+        f"env -i /usr/bin/setsid /bin/sh -c 'trap \"\" TERM HUP; echo $$ >{file}; while :; do /bin/sleep 1000; done' &"
+    )
+
+
+async def test_a_program_runs_in_its_cgroup_and_the_cgroup_goes_with_it(
+    warden: Warden, above: Path, tmp_path: Path
+) -> None:
+    group = above / "one"
+    group.mkdir()
+    program = await warden.start(
+        ["sh", "-c", f"cat /proc/self/cgroup >{tmp_path / 'in'}"], env=PATH, cwd="/", cgroup=group
+    )
+    assert (await program.ended()).exit_code == 0
+    assert any(line.endswith(f"{above.name}/one") for line in (tmp_path / "in").read_text().splitlines())
+    assert not group.exists()
+
+
+async def test_a_daemon_without_a_mark_ends_with_its_program_though_another_one_runs(
+    warden: Warden, above: Path, tmp_path: Path
+) -> None:
+    other = await warden.start(["sleep", "1000"], env=PATH, cwd="/")
+    group = above / "one"
+    group.mkdir()
+    program = await warden.start(
+        ["sh", "-c", f"{_hidden(tmp_path / 'pid')} while [ ! -s {tmp_path / 'pid'} ]; do :; done"],
+        env=PATH,
+        cwd="/",
+        cgroup=group,
+    )
+    daemon = await written_pid(tmp_path / "pid")
+    assert (await program.ended()).exit_code == 0
+    assert not lives(daemon)
+    assert not group.exists()
+    assert lives(other.pid)
+
+
+@pytest.mark.parametrize("how", ["killed", "deadline", "warden"])
+async def test_however_a_program_is_ended_its_whole_cgroup_is(how: str, above: Path, tmp_path: Path) -> None:
+    async with Warden.started() as warden:
+        group = above / "one"
+        (group / "of its own").mkdir(parents=True)
+        script = f"{_hidden(tmp_path / 'pid')} exec sleep 1000"
+        program = await warden.start(["sh", "-c", script], env=PATH, cwd="/", cgroup=group)
+        daemon = await written_pid(tmp_path / "pid")
+        (group / "of its own" / "cgroup.procs").write_text(str(daemon))
+        match how:
+            case "killed":
+                program.signal(signal.SIGKILL)
+            case "deadline":
+                program.kill_at(boottime())
+            case _:
+                os.kill(warden.pid, signal.SIGKILL)
+        ended = await program.ended()
+        assert (ended.signal, ended.by_deadline) == (signal.SIGKILL, how == "deadline")
+        await gone(daemon, program.pid)
+        assert group.exists() == (how == "warden")  # then its owner's next life removes it
+
+
+async def test_what_multiplies_faster_than_it_is_killed_is_killed_in_its_cgroup(warden: Warden, above: Path) -> None:
+    group = above / "one"
+    group.mkdir()
+    program = await warden.start(
+        ["sh", "-c", "bomb() { bomb & sleep 0.02; }; for i in 1 2 3 4; do bomb & done; exec sleep 1000"],
+        env=PATH,
+        cwd="/",
+        cgroup=group,
+    )
+    await until(lambda: len(members(group)) > 20)
+    program.signal(signal.SIGKILL)
+    await program.ended()
+    assert not group.exists()
+
+
+async def test_a_program_whose_cgroup_is_not_there_does_not_start_and_says_why(warden: Warden, above: Path) -> None:
+    with pytest.raises(NotStarted, match="the cgroup of sleep cannot be entered: No such file"):
+        await warden.start(["sleep", "1000"], env=PATH, cwd="/", cgroup=above / "none")
+
+
+async def test_a_program_that_does_not_start_leaves_no_cgroup(warden: Warden, above: Path) -> None:
+    group = above / "one"
+    group.mkdir()
+    with pytest.raises(NotStarted):
+        await warden.start(["no such program"], env=PATH, cwd="/", cgroup=group)
+    await until(lambda: not group.exists())
+
+
+def test_where_there_is_no_cgroup_nothing_is_killed_and_nothing_is_there(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path / "none")
+    cgroup.kill(name)
+    cgroup.remove(name)
+    assert not cgroup.is_inhabited(name)
+
+
+@pytest.mark.parametrize(("ionice", "said"), [("idle", "idle"), ("best-effort:7", "best-effort: prio 7")])
+async def test_the_order_in_which_the_disk_serves_a_program(
+    ionice: str, said: str, warden: Warden, tmp_path: Path
+) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        program = await warden.start(["ionice"], env=PATH, cwd="/", ionice=ionice, stdout=out.fileno())
+        if (await program.ended()).exit_code != 0:
+            pytest.skip("no ionice here to ask")
+    assert (tmp_path / "out").read_text().strip() == said
