@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ffmesh_agent.core.events import Event, ProgressRead
-from ffmesh_agent.ffmpeg.duration import DurationReader
+from ffmesh_agent.ffmpeg.command_line import Line
+from ffmesh_agent.ffmpeg.duration import NOTHING_SAID, DurationReader
 from ffmesh_agent.ffmpeg.last_words import LastWords
 from ffmesh_agent.ffmpeg.progress import ProgressReader
 from ffmesh_agent.shell.outlets import Outlet
@@ -78,7 +79,9 @@ class Reading:
         stderr: Outlet,
         tail: Tail,
         tell: Callable[[Event], None],
+        line: Line = NOTHING_SAID,
     ) -> None:
+        """`line` is what the program's arguments say of inputs and outputs."""
         self._stdout_bytes = 0
         self._stderr_bytes = 0
         self._attempt = attempt
@@ -88,7 +91,7 @@ class Reading:
         self._tail = tail
         self._tell = tell
         self._progress = ProgressReader()
-        self._duration = DurationReader()
+        self._duration = DurationReader(line)
         self._last_words = LastWords()
         self._began = time.monotonic()
         self._ended_at: float | None = None

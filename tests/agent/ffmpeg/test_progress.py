@@ -52,6 +52,23 @@ def test_out_time_is_read_from_microseconds_and_never_from_the_key_that_says_mil
     assert _block(out_time_us="83450000").out_time_s == 83.45
 
 
+def test_83450000_microseconds_of_two_minutes_are_69_54_percent_and_1_minute_23_45() -> None:
+    (first, _) = ProgressReader().feed(SAMPLE, 120.0)
+    assert first.percent == 69.54
+    assert first.out_time_s is not None
+    minutes, seconds = divmod(first.out_time_s, 60)
+    assert f"00:{minutes:02.0f}:{seconds:05.2f}" == "00:01:23.45"
+
+
+def test_lines_end_in_cr_or_lf_and_one_that_never_ends_is_cut_and_forgotten() -> None:
+    for end in (b"\r", b"\r\n"):
+        assert ProgressReader().feed(SAMPLE.replace(b"\n", end), 120.0) == [FIRST, SECOND]
+    reader = ProgressReader()
+    for _ in range(1000):
+        assert reader.feed(b"x" * 10_000) == []
+    assert reader.feed(b"\n" + SAMPLE, 120.0) == [FIRST, SECOND]
+
+
 def test_without_a_duration_there_is_neither_percentage_nor_time_left() -> None:
     (first, _) = ProgressReader().feed(SAMPLE)
     assert (first.percent, first.eta_s, first.out_time_s) == (None, None, 83.45)
