@@ -23,7 +23,8 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
     cpu = 2
 
     # What follows may be left out.
-    fence = "on"                    # around each program, by the kernel; "required": no fence, no work; "off"
+    fence = "on"                    # around each program, by the kernel, the best there is; "required": none, no work;
+                                    # "landlock", "bubblewrap": not this one, no work; "off"
     network = ["ffmpeg"]            # programs that may open network connections; none unless said
     reads = "roots"                 # all of the roots that a job names; "inputs": only the folders of its inputs
     readable = ["/opt/luts"]        # what every program may read besides
@@ -80,7 +81,7 @@ class AgentConfig(Strict, frozen=True):
     roots: dict[str, str | RootPlace] = msgspec.field(default_factory=dict[str, str | RootPlace])
     programs: dict[str, str] = msgspec.field(default_factory=_ffmpeg_and_ffprobe)
     slots: dict[str, Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]] = msgspec.field(default_factory=_one_at_a_time)
-    fence: Literal["on", "required", "off"] = "on"
+    fence: Literal["on", "required", "landlock", "bubblewrap", "off"] = "on"
     network: tuple[str, ...] = ()
     reads: Literal["roots", "inputs"] = "roots"
     readable: tuple[str, ...] = ()
@@ -145,6 +146,7 @@ def _check(config: AgentConfig) -> None:
         )
     for name, root in config.root_places.items():
         _check_root(name, root, config)
+    _check_chain_of_needs(config)
     for name, place in config.programs.items():
         if not name or "/" in name or "\0" in name or len(name) > WORD_CHARS:
             raise _Wrong(
@@ -167,6 +169,8 @@ def _check_root(name: str, place: RootPlace, config: AgentConfig) -> None:
     checked_name("root", name)
     if not place.path.startswith("/"):
         raise _Wrong(f"roots.{name}: “{place.path}” is not absolute; write the whole path of the folder")
+    if "\0" in place.path or "\0" in (place.sentinel or "") or place.recover[:1] == ("",):
+        raise _Wrong(f"roots.{name}: a path that cannot be; write those of a folder, a file and a program")
     for other in place.needs:
         if other not in config.roots:
             raise _Wrong(f"roots.{name}.needs: there is no root {other}")
@@ -174,3 +178,20 @@ def _check_root(name: str, place: RootPlace, config: AgentConfig) -> None:
         raise _Wrong(f"roots.{name}.sentinel: “{place.sentinel}” is not below the root; write its path from there")
     if place.scratch and config.scratch is None:
         raise _Wrong(f"roots.{name}.scratch: say with the key `scratch`, at the top, which folder to use")
+
+
+def _check_chain_of_needs(config: AgentConfig) -> None:
+    """A root that is there only when it is there never is."""
+    places = config.root_places
+
+    def follow(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = " needs ".join((*path[path.index(name) :], name))
+            raise _Wrong(
+                f"roots.{name}.needs: {circle}, so that none of them would ever be there; leave one of these out"
+            )
+        for other in places[name].needs:
+            follow(other, (*path, name))
+
+    for name in places:
+        follow(name, ())

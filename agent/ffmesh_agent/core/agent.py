@@ -39,6 +39,7 @@ from ffmesh_agent.core.events import (
     ProgressRead,
     Restored,
     ResultKept,
+    RootsLookedAt,
     StopAsked,
     TailRead,
     Thawed,
@@ -107,13 +108,15 @@ class Agent:
         boot: str,
         spool: str,
         version: str = VERSION,
+        unfit: str | None = None,
     ) -> None:
+        """`unfit`: why this machine takes no work at all, as long as it lives."""
         audiences = Audiences()
         self._post = Post(
             cluster=cluster, me=agent_principal(name), life=life, secret=secret, kid=kid, audiences=audiences
         )
         self._desk = Desk(name=name, life=life, post=self._post, audiences=audiences)
-        self._public = Public(self._desk)
+        self._public = Public(self._desk, unfit)
         self._leases = Leases(self._desk)
         self._bench = Bench(self._desk, self._public, self._leases)
         self._boot = boot
@@ -209,14 +212,16 @@ class Agent:
                 self._heard = max(self._heard, event.number)
             case CreditCame(credit=credit):
                 bench.credited(credit.attempt)
+            case RootsLookedAt(attempt=attempt):
+                bench.roots_looked_at(attempt)
             case ProgramStarted(attempt=attempt, reads_keys=reads_keys):
                 bench.program_started(attempt, reads_keys=reads_keys)
             case ProgramNotStarted():
                 bench.program_not_started(event)
             case ProgramEnded():
                 bench.program_ended(event)
-            case OutputSealed(attempt=attempt):
-                bench.output_sealed(attempt)
+            case OutputSealed(attempt=attempt, outputs=outputs):
+                bench.output_sealed(attempt, outputs)
             case OutputNotSealed():
                 bench.output_not_sealed(event)
             case OutputCommitted(attempt=attempt):
@@ -308,9 +313,9 @@ class Agent:
                 bench.stop(name, Stopped.TIMEOUT)
             case About.LEASE:
                 bench.lease_ends(name)
-            case About.KILL:
             case About.TERMINATE:
                 bench.terminate(name)
+            case About.KILL:
                 bench.kill(name)
             case About.STATUS:
                 self._public.say_everything()

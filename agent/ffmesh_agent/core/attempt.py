@@ -36,7 +36,7 @@ class Attempt:
 
     `lease_until` is the moment at which the coordinator may give the job to another. A granted one starts as
     soon as its client is here and its lease has time. `renaming`: the shell was asked to put the
-    output in place.
+    output in place, by `tried_until` at the latest.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Attempt:
     launched: bool = False
     reads_keys: bool = False
     renaming: bool = False
+    tried_until: float = float("-inf")
     stopping: Stopped | None = None
     result: Result | None = None
     kept: bool = False

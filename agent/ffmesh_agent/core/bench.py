@@ -25,9 +25,10 @@ from ffmesh_agent.core.effects import (
     KeepResult,
     Kill,
     Launch,
+    LookAtRoots,
     OpenStreams,
-    SealOutput,
     Quit,
+    SealOutput,
     Terminate,
 )
 from ffmesh_agent.core.events import OutputNotCommitted, OutputNotSealed, ProgramEnded, ProgramNotStarted, StagedOutput
@@ -36,7 +37,7 @@ from ffmesh_agent.core.public import Public
 from ffmesh_protocol import times
 from ffmesh_protocol.errors import Forged
 from ffmesh_protocol.keys import SealedFor
-from ffmesh_protocol.messages.jobs import JobKind, Progress
+from ffmesh_protocol.messages.jobs import JobKind, Progress, Written
 from ffmesh_protocol.messages.orders import Audience, Grant, Offer, Stop
 from ffmesh_protocol.messages.reports import (
     Claim,
@@ -57,11 +58,11 @@ from ffmesh_protocol.reasons import REASON_OF_STOP, SENTENCES, ReasonCode, Stopp
 WAITS_FOR_WORD: Final = frozenset({HeldPhase.STAGED, HeldPhase.COMMITTING})
 """No program runs; a leaving agent keeps what they have for its next life."""
 
-LEAVING_KILL = 1.0
 OF_AN_OPEN_ATTEMPT: Final = (
     *(About.RESERVATION, About.FIRST_CREDIT, About.TIMEOUT, About.TERMINATE, About.KILL, About.LEASE),
 )
 
+LEAVING_KILL = 1.0
 """A shutdown does not wait as long as a cancel for a program to end by itself."""
 
 
@@ -72,6 +73,8 @@ class Bench:
         self._leases = leases
         self._attempts: dict[str, Attempt] = {}
         self._settled: set[str] = set()
+        self._offered: dict[str, Offer] = {}
+        """Those whose roots are being looked at."""
 
     # --- what there is ------------------------------------------------------------------------------------------------
 
@@ -82,7 +85,9 @@ class Bench:
         return tuple(sorted(each.job for each in self._attempts.values() if each.phase is HeldPhase.RUNNING))
 
     def used(self, slot: str) -> int:
-        return sum(1 for each in self._attempts.values() if each.takes_slot and each.slot == slot)
+        """Or about to be."""
+        offered = sum(1 for each in self._offered.values() if each.needs.slot == slot)
+        return offered + sum(1 for each in self._attempts.values() if each.takes_slot and each.slot == slot)
 
     def is_idle(self) -> bool:
         """Nothing runs or is about to be renamed, and every result is on disk."""
@@ -122,38 +127,60 @@ class Bench:
     # --- offers and grants --------------------------------------------------------------------------------------------
 
     def offered(self, offers: Sequence[Offer]) -> None:
-        claimed: list[str] = []
-        declined: list[Declined] = []
-        for offer in offers:
-            if offer.attempt in self._attempts or offer.attempt in self._settled:
-                claimed.append(offer.attempt)
-                continue
-            no = self._unwilling(offer)
-            if no is not None:
-                declined.append(Declined(attempt=offer.attempt, code=no[0], reason=no[1]))
-                continue
-            reserved = self._attempts[offer.attempt] = Attempt.reserved(offer)
-            reserved.claimed_at = self._desk.now
-            self._desk.deadlines.set(About.RESERVATION, offer.attempt, self._desk.after(times.RESERVATION))
-            claimed.append(offer.attempt)
-        if claimed:
-            self._desk.tell(Claim(attempts=tuple(claimed)))
-        if declined:
-            self._desk.tell(Decline(declined=tuple(declined)))
+        """Claimed or declined; one that needs roots when they have been looked at once more."""
+        known = [each.attempt for each in offers if each.attempt in self._attempts or each.attempt in self._settled]
+        answers = [self._answer(each) for each in offers if each.attempt not in (*known, *self._offered)]
+        self._say(known, answers)
 
-    def _unwilling(self, offer: Offer) -> tuple[DeclineCode, str] | None:
+    def roots_looked_at(self, attempt_id: str) -> None:
+        """Those that it needs. Whether they are there is known as well as it can be."""
+        offer = self._offered.pop(attempt_id, None)
+        if offer is not None:
+            self._say([], [self._unwilling(offer) or self._reserved(offer)])
+
+    def _answer(self, offer: Offer) -> Declined | str | None:
+        """The attempt, if it is claimed; null: the answer takes a little longer."""
+        no = self._unwilling(offer)
+        if no is not None:
+            return no
+        if not offer.needs.roots:
+            return self._reserved(offer)
+        self._offered[offer.attempt] = offer
+        self._desk.order(LookAtRoots(attempt=offer.attempt, roots=offer.needs.roots))
+        return None
+
+    def _reserved(self, offer: Offer) -> str:
+        reserved = self._attempts[offer.attempt] = Attempt.reserved(offer)
+        reserved.claimed_at = self._desk.now
+        self._desk.deadlines.set(About.RESERVATION, offer.attempt, self._desk.after(times.RESERVATION))
+        return offer.attempt
+
+    def _say(self, known: Sequence[str], answers: Sequence[Declined | str | None]) -> None:
+        claimed = (*known, *(each for each in answers if isinstance(each, str)))
+        declined = tuple(each for each in answers if isinstance(each, Declined))
+        if claimed:
+            self._desk.tell(Claim(attempts=claimed))
+        if declined:
+            self._desk.tell(Decline(declined=declined))
+
+    def _unwilling(self, offer: Offer) -> Declined | None:
         """Why not: this machine knows itself best."""
+
+        def no(code: DeclineCode, reason: str) -> Declined:
+            return Declined(attempt=offer.attempt, code=code, reason=reason)
+
         if self._desk.draining or self._desk.leaving:
-            return DeclineCode.DRAINING, "it takes no new work"
+            return no(DeclineCode.DRAINING, "it takes no new work")
         cannot = self._public.cannot(offer.needs)
         if cannot is not None:
-            return cannot
+            return no(*cannot)
         total = self._public.slots(offer.needs.slot)
         if self.used(offer.needs.slot) >= total:
-            return DeclineCode.BUSY, f"{total} of {total} {offer.needs.slot} slots are used"
+            return no(DeclineCode.BUSY, f"{total} of {total} {offer.needs.slot} slots are used")
         return None
 
     def granted(self, grant: Grant) -> None:
+        self._offered.pop(grant.attempt, None)
         known = self._attempts.get(grant.attempt)
         if grant.attempt in self._settled or (known is not None and known.phase is not HeldPhase.RESERVED):
             if known is not None and known.kept:
@@ -243,6 +270,7 @@ class Bench:
 
     def withdrawn(self, attempt_id: str) -> None:
         """Our claim came too late, or its grant never did."""
+        self._offered.pop(attempt_id, None)
         attempt = self._attempts.get(attempt_id)
         if attempt is not None and attempt.phase is HeldPhase.RESERVED:
             del self._attempts[attempt_id]
@@ -255,6 +283,7 @@ class Bench:
         if attempt is None or attempt.phase is not HeldPhase.GRANTED:
             return
         attempt.phase = HeldPhase.RUNNING
+        attempt.reads_keys = reads_keys
         self._desk.tell(Started(attempts=(attempt_id,)))
         timeout = attempt.grant.timeout_seconds if attempt.grant is not None else None
         if timeout is not None:
@@ -281,12 +310,13 @@ class Bench:
             signal=ended.signal,
             stopped=stopped,
             reason_code=code,
-            reason=SENTENCES[code] if code is not None else None,
+            reason=SENTENCES[code] if code is not None else ended.reason,
             seconds=ended.seconds,
-        attempt.reads_keys = reads_keys
             lengths=ended.lengths,
             failure=ended.failure if stopped is None else None,
             progress=attempt.progress,
+            outputs=ended.outputs if stopped is None and ended.exit_code == 0 else (),
+            last_lines=ended.last_lines if stopped is not None or ended.exit_code != 0 or ended.half_written else (),
         )
         if attempt.kind is not JobKind.STAGED or stopped is not None or ended.exit_code != 0:
             self._ended(attempt, result)
@@ -342,12 +372,13 @@ class Bench:
 
     # --- outputs that take their places by permission -----------------------------------------------------------------
 
-    def output_sealed(self, attempt_id: str) -> None:
-        """Whole and on disk. If it was stopped meanwhile it is dropped, else it waits for permission."""
+    def output_sealed(self, attempt_id: str, outputs: tuple[Written, ...] = ()) -> None:
+        """Whole and on disk, this large. If it was stopped meanwhile it is dropped, else it waits for permission."""
         attempt = self._attempts.get(attempt_id)
         if attempt is None or attempt.result is None or attempt.phase is not HeldPhase.RUNNING:
             return
         attempt.phase = HeldPhase.STAGED
+        attempt.result = structs.replace(attempt.result, outputs=outputs)
         if attempt.stopping is not None:
             self._give_up(attempt, attempt.stopping)
         else:
@@ -370,10 +401,13 @@ class Bench:
                 self._report(attempt)
 
     def _rename_if_ready(self, attempt: Attempt) -> None:
-        """Within the lease only: after it the place may be another attempt's."""
+        """Within the lease only: after it the place may be another attempt's. What was tried within this lease, and found
+        it too short, waits for a longer one."""
         until = last_moment(attempt)
-        if attempt.phase is HeldPhase.COMMITTING and not attempt.renaming and self._desk.now < until:
+        may_begin = attempt.phase is HeldPhase.COMMITTING and not attempt.renaming
+        if may_begin and self._desk.now < until and attempt.tried_until < until:
             attempt.renaming = True
+            attempt.tried_until = until
             self._desk.order(CommitOutput(attempt=attempt.id, until=until))
 
     def output_committed(self, attempt_id: str) -> None:
@@ -447,6 +481,7 @@ class Bench:
 
     def told_to_stop(self, stop: Stop) -> None:
         """By the coordinator. Its grant may still be under way: then it must find an ended attempt."""
+        self._offered.pop(stop.attempt, None)
         if stop.attempt in self._settled:
             return
         if stop.attempt not in self._attempts:
@@ -484,7 +519,18 @@ class Bench:
                 self.withdrawn(attempt.id)
             elif attempt.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING):
                 self.stop(attempt.id, Stopped.SHUTDOWN)
+                if self._desk.deadlines.is_set(About.TERMINATE, attempt.id):
+                    self.terminate(attempt.id)
                 self._desk.deadlines.set(About.KILL, attempt.id, self._desk.after(LEAVING_KILL))
+
+    def terminate(self, attempt_id: str) -> None:
+        """It has read no `q`, or reads none."""
+        attempt = self._attempts.get(attempt_id)
+        self._desk.deadlines.lift(About.TERMINATE, attempt_id)
+        if attempt is not None and attempt.has_program:
+            patience = LEAVING_KILL if attempt.stopping is Stopped.SHUTDOWN else times.STOP_TERM
+            self._desk.order(Terminate(attempt=attempt_id))
+            self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(patience))
 
     def kill(self, attempt_id: str) -> None:
         """It did not end by itself. Asked again later, in case it had not been started when it was asked first."""
@@ -513,19 +559,8 @@ class Bench:
             self._not_started(attempt, ReasonCode.CLIENT_SILENT, sentence, failure=FailureKind.TRANSIENT)
 
     def client_lost(self, attempt_id: str, why: Stopped) -> None:
-                if self._desk.deadlines.is_set(About.TERMINATE, attempt.id):
-                    self.terminate(attempt.id)
         """Nobody reads its streams any more."""
         attempt = self._attempts.get(attempt_id)
-    def terminate(self, attempt_id: str) -> None:
-        """It has read no `q`, or reads none."""
-        attempt = self._attempts.get(attempt_id)
-        self._desk.deadlines.lift(About.TERMINATE, attempt_id)
-        if attempt is not None and attempt.has_program:
-            patience = LEAVING_KILL if attempt.stopping is Stopped.SHUTDOWN else times.STOP_TERM
-            self._desk.order(Terminate(attempt=attempt_id))
-            self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(patience))
-
         if attempt is not None and attempt.phase is not HeldPhase.ENDED:
             self.stop(attempt_id, why)
         self.close_streams(attempt_id)

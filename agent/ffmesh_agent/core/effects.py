@@ -41,6 +41,14 @@ class CloseStreams(Told, frozen=True):
     attempt: str
 
 
+class LookAtRoots(Told, frozen=True):
+    """An attempt was offered that needs these: look whether they are there now, tell what has changed by
+    `CapabilitySeen`, and say `RootsLookedAt` then. A root that hangs must not keep us from saying it soon."""
+
+    attempt: str
+    roots: tuple[str, ...]
+
+
 class Launch(Told, frozen=True):
     """Start the program; say `ProgramStarted` or `ProgramNotStarted`, and later `ProgramEnded`.
 
@@ -66,7 +74,8 @@ class SealOutput(Told, frozen=True):
 
 
 class CommitOutput(Told, frozen=True):
-    """Put the output in place, unless `until` has passed; say `OutputCommitted` or `OutputNotCommitted`."""
+    """Put the outputs in place, all or none, unless `until` has passed or is too near for as many; say
+    `OutputCommitted` or `OutputNotCommitted`."""
 
     attempt: str
     until: float
@@ -74,6 +83,12 @@ class CommitOutput(Told, frozen=True):
 
 class DropOutput(Told, frozen=True):
     """What is left aside of this attempt, and the note of it, can go."""
+
+    attempt: str
+
+
+class Quit(Told, frozen=True):
+    """`q` on the standard input of a program that reads keys."""
 
     attempt: str
 
@@ -86,12 +101,6 @@ class Terminate(Told, frozen=True):
 
 class Kill(Told, frozen=True):
     """SIGKILL to the program's group."""
-class Quit(Told, frozen=True):
-    """`q` on the standard input of a program that reads keys."""
-
-    attempt: str
-
-
 
     attempt: str
 
@@ -146,11 +155,13 @@ Effect: TypeAlias = (
     | Publish
     | OpenStreams
     | CloseStreams
+    | LookAtRoots
     | Launch
     | HoldUntil
     | SealOutput
     | CommitOutput
     | DropOutput
+    | Quit
     | Terminate
     | Kill
     | KeepResult
@@ -160,4 +171,3 @@ Effect: TypeAlias = (
     | Note
     | Leave
 )
-    | Quit

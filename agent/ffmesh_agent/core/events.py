@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load
-from ffmesh_protocol.messages.jobs import Progress
+from ffmesh_protocol.messages.jobs import Progress, Written
 from ffmesh_protocol.messages.orders import (
     Cancels,
     Commit,
@@ -122,25 +122,32 @@ class CreditCame(Told, frozen=True):
     credit: StreamCredit
 
 
-class ProgramStarted(Told, frozen=True):
+class RootsLookedAt(Told, frozen=True):
+    """Those that an offered attempt needs; what was seen has been told before."""
+
     attempt: str
+
+
+class ProgramStarted(Told, frozen=True):
+    """`reads_keys`: `q` on its standard input asks it to end."""
+
+    attempt: str
+    reads_keys: bool = False
 
 
 class ProgramNotStarted(Told, frozen=True):
     attempt: str
     reason_code: ReasonCode
-    """`reads_keys`: `q` on its standard input asks it to end."""
-
     sentence: str
-    reads_keys: bool = False
     failure: FailureKind
 
 
 class ProgramEnded(Told, frozen=True):
     """And both its streams have been read to their ends, which `lengths` says.
 
+    `outputs` are those that can be told already, `last_lines` of standard error.
     `by_deadline`: the warden killed it, because we did not stop it in time. `failure` is what its last words say of one
-    that failed.
+    that failed, or, with a `reason`, what was found out about the machine.
     """
 
     attempt: str
@@ -150,13 +157,17 @@ class ProgramEnded(Told, frozen=True):
     lengths: StreamLengths
     by_deadline: bool = False
     failure: FailureKind | None = None
+    reason: str | None = None
     half_written: bool = False
+    outputs: tuple[Written, ...] = ()
+    last_lines: tuple[str, ...] = ()
 
 
 class OutputSealed(Told, frozen=True):
     """What the program wrote aside is whole, and on disk together with the result that it will have."""
 
     attempt: str
+    outputs: tuple[Written, ...] = ()
 
 
 class OutputNotSealed(Told, frozen=True):
@@ -174,7 +185,8 @@ class OutputCommitted(Told, frozen=True):
 
 
 class OutputNotCommitted(Told, frozen=True):
-    """It could not take its place. `too_late`: the time was over before anything was tried."""
+    """It could not take its place. `too_late`: there was not time enough; what was begun has been undone, or will be
+    gone on with when there is."""
 
     attempt: str
     sentence: str
@@ -231,6 +243,7 @@ Event: TypeAlias = (
     | ClientStatusSeen
     | CoordinatorSpoke
     | CreditCame
+    | RootsLookedAt
     | ProgramStarted
     | ProgramNotStarted
     | ProgramEnded

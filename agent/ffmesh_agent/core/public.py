@@ -11,8 +11,10 @@ from ffmesh_protocol.topics import Family
 
 
 class Public:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, unfit: str | None = None) -> None:
+        """`unfit`: why this machine takes no work at all, as long as it lives."""
         self._desk = desk
+        self._unfit = unfit
         self._advert: Advert | None = None
         self._programs: AdvertPrograms | None = None
         self._progress_at: dict[str, float] = {}
@@ -69,6 +71,8 @@ class Public:
     def cannot(self, needs: Needs) -> tuple[DeclineCode, str] | None:
         """Why this machine cannot take a job with these needs, full or not."""
         advert = self._advert
+        if self._unfit is not None:
+            return DeclineCode.CANNOT, self._unfit
         if advert is None:
             return DeclineCode.CANNOT, "it does not know yet what it can do"
         if needs.program not in advert.programs:
@@ -76,8 +80,9 @@ class Public:
         for root in needs.roots:
             if root not in advert.roots:
                 return DeclineCode.ROOT_MISSING, f"it has no root {root}"
-            if not advert.roots[root].mounted:
-                return DeclineCode.ROOT_MISSING, f"root {root} is not mounted"
+            state = advert.roots[root]
+            if not state.mounted:
+                return DeclineCode.ROOT_MISSING, f"root {root} is not mounted" + (f": {state.why}" if state.why else "")
         if needs.on is not None and needs.on != self._desk.name:
             return DeclineCode.CANNOT, f"the job asks for agent {needs.on}"
         return None
