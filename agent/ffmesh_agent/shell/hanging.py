@@ -45,11 +45,8 @@ class Look(Generic[T]):
 
     async def answer(self, seconds: float) -> T | None:
         """None: no answer within this time."""
-        if self._answer is None:
-            self._answer = started(self._name, self._ask)
         asked = self._answer
+        if asked is None or asked.done():  # how it was when nobody waited any more is not how it is now
+            asked = self._answer = started(self._name, self._ask)
         done, _ = await asyncio.wait({asked}, timeout=seconds)
-        if not done:
-            return None
-        self._answer = None
-        return asked.result()
+        return asked.result() if done else None
