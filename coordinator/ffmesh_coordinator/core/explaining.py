@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ffmesh_coordinator.core.placement import has, lacks
+from ffmesh_coordinator.core.placement import because, has, lacks, takes_nothing
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import Needs
+from ffmesh_protocol.messages.capability import RootState
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.wire import Told
 
@@ -79,8 +80,16 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
             torn = next((agent for agent in here if not agent.wanted_draining and meets(agent)), None)
             if torn is not None:
                 return f"no agent online has all that it needs; {torn.name} has {wanted}, but {lacks(torn, wish)}"
-            return f"no agent online has {wanted}{_else_where(agents, working, meets, utc)}"
+            elsewhere = _else_where(agents, working, meets, utc)
+            for root in needs.roots:
+                if wanted == _mounted(root):
+                    return f"{_not_mounted(root, working)}{elsewhere}"
+            return f"no agent online has {wanted}{elsewhere}"
         working = left
+    for root in wish.writes:
+        if all(takes_nothing(agent, root) for agent in working):
+            first = working[0]
+            return f"no agent online takes anything new in root {root}; {first.name}: {takes_nothing(first, root)}"
     return "no agent can run it now"
 
 
@@ -106,7 +115,7 @@ def _requirements(wish: Wish) -> Iterator[tuple[str, Callable[[Agent], bool]]]:
     for root in needs.roots:
         yield f"root {root}", _knows_root(root)
     for root in needs.roots:
-        yield f"root {root} mounted", _has_mounted(root)
+        yield _mounted(root), _has_mounted(root)
     yield f"{needs.slot} slots", has_slots
     for capability in needs.capabilities:
         yield capability.replace("=", " ", 1), _can(capability)
@@ -118,6 +127,18 @@ def _knows_root(root: str) -> Callable[[Agent], bool]:
 
 def _has_mounted(root: str) -> Callable[[Agent], bool]:
     return lambda agent: agent.advert is not None and root in agent.advert.roots and agent.advert.roots[root].mounted
+
+
+def _mounted(root: str) -> str:
+    return f"root {root} mounted"
+
+
+def _not_mounted(root: str, agents: Sequence[Agent]) -> str:
+    """All of these know it, and none has it."""
+    first, *others = agents
+    state = first.advert.roots[root] if first.advert is not None else RootState(mounted=False)
+    also = f"; nor on {_listed([agent.name for agent in others])}" if others else ""
+    return f"root {root} is not mounted on {first.name}{because(state)}{also}"
 
 
 def _can(capability: str) -> Callable[[Agent], bool]:

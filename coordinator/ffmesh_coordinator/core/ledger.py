@@ -166,7 +166,8 @@ class Ledger:
 
     def _file_in_queue(self, job: Job) -> None:
         avoiding = self.avoiding.get(job.id, frozenset())
-        wish = Wish(kind=job.kind, needs=job.asked.needs, avoiding=avoiding, near=self.near.get(job.id))
+        near, asked = self.near.get(job.id), job.asked
+        wish = Wish(kind=job.kind, needs=asked.needs, avoiding=avoiding, near=near, writes=asked.writes)
         self.queue.add(job, wish)
 
     def _unfile(self, job: Job) -> None:

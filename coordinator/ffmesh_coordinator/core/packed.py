@@ -42,6 +42,8 @@ class PackedSubmit(Told, frozen=True, gc=False):
     title: str | None
     after: tuple[str, ...]
     max_attempts: int
+    writes: tuple[str, ...]
+    """The roots that its outputs are to lie in, as far as it says; only a staged one does."""
     packed: bytes
 
     @classmethod
@@ -63,6 +65,7 @@ class PackedSubmit(Told, frozen=True, gc=False):
             title=submit.labels.get(TITLE_LABEL),
             after=submit.after,
             max_attempts=submit.max_attempts,
+            writes=shared(tuple(sorted({output.root for output in submit.outputs}))),
             packed=zlib.compress(record, LEVEL) if len(record) >= WORTH_PACKING else record,
         )
 

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
+from ffmesh_protocol.messages.capability import RootState
 
 Preference: TypeAlias = tuple[bool, float, int, str]
 """Smaller is better; ties go to the first name."""
@@ -36,11 +37,25 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
         if root not in advert.roots:
             return f"has no root {root}"
         if not advert.roots[root].mounted:
-            return f"has root {root} not mounted"
+            return f"has root {root} not mounted{because(advert.roots[root])}"
+    for root in wish.writes:
+        if (why := takes_nothing(agent, root)) is not None:
+            return f"takes nothing new in root {root}: {why}"
     if needs.slot not in advert.slots or advert.slots[needs.slot].total == 0:
         return f"has no {needs.slot} slots"
     missing = [capability for capability in needs.capabilities if not has(agent, capability)]
     return f"has no {missing[0].replace('=', ' ', 1)}" if missing else None
+
+
+def because(state: RootState) -> str:
+    """The end of a sentence: why a root is not there, if its agent has said so."""
+    return f": {state.why}" if state.why is not None else ""
+
+
+def takes_nothing(agent: Agent, root: str) -> str | None:
+    """Why no new output may be written there, by what it said last: too little room, or no right to."""
+    state = agent.advert.roots.get(root) if agent.advert is not None else None
+    return state.why if state is not None and state.mounted else None
 
 
 def has(agent: Agent, capability: str) -> bool:

@@ -25,6 +25,8 @@ class Wish(Told, frozen=True):
     needs: Needs
     avoiding: frozenset[str] = frozenset()
     near: str | None = None
+    writes: tuple[str, ...] = ()
+    """Roots that must take something new."""
 
 
 class Rank(Told, frozen=True, order=True):

@@ -45,10 +45,11 @@ def verdict_on(job: Job, result: Result) -> Verdict:
         reason = result.reason or SENTENCES[ReasonCode.NOT_COMMITTED]
         return _failed(ReasonCode.NOT_COMMITTED, reason, result.failure)
     if result.signal is not None:
-        return _failed(ReasonCode.KILLED, f"{program} was ended by signal {result.signal}", result.failure)
+        reason = f"{program} was ended by signal {result.signal}" + (f"; {result.reason}" if result.reason else "")
+        return _failed(ReasonCode.KILLED, reason, result.failure)
     if result.exit_code == 0:
         return Verdict(state=AttemptState.SUCCEEDED)
-    said = SAID_OF_FAILURE.get(result.failure) if result.failure is not None else None
+    said = result.reason or (SAID_OF_FAILURE.get(result.failure) if result.failure is not None else None)
     reason = f"{program} ended with exit code {result.exit_code}" + (f"; {said}" if said else "")
     return _failed(ReasonCode.EXITED, reason, result.failure)
 

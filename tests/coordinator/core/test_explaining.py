@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from ffmesh_coordinator.core.explaining import why_not_placed
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
@@ -89,7 +91,37 @@ def test_an_agent_that_has_the_one_and_lacks_the_other_is_named_with_both() -> N
 def test_a_root_that_nobody_has_and_one_that_is_not_mounted_are_told_apart() -> None:
     assert why([agent("pi")], roots=("Music",)) == "no agent online has root Music"
     unmounted = agent("pi", roots={"Movies": RootState(mounted=False)})
-    assert why([unmounted], roots=("Movies",)) == "no agent online has root Movies mounted"
+    assert why([unmounted], roots=("Movies",)) == "root Movies is not mounted on pi"
+
+
+def test_why_a_root_is_not_mounted_is_said_and_where_else_it_is_not() -> None:
+    gone, silent = (RootState(mounted=False, why=why) for why in ("nothing is mounted there", "it does not answer"))
+    agents = [agent("pi", roots={"Movies": gone}), agent("nas", roots={"Movies": silent}), agent("pc", roots={})]
+    assert why(agents[:1], roots=("Movies",)) == "root Movies is not mounted on pi: nothing is mounted there"
+    assert why(agents, roots=("Movies",)) == "root Movies is not mounted on pi: nothing is mounted there; nor on nas"
+    assert why(agents, on="nas", roots=("Movies",)) == (
+        "it asks for agent nas, which has root Movies not mounted: it does not answer"
+    )
+
+
+def test_of_an_agent_that_has_one_root_and_not_the_other_both_are_named() -> None:
+    known = {"Movies": RootState(mounted=True), "Series": RootState(mounted=False, why="it does not answer")}
+    said = why([agent("pi", roots=known)], roots=("Movies", "Series"))
+    assert said == "root Series is not mounted on pi: it does not answer"
+
+
+def test_a_root_that_takes_nothing_new_keeps_only_those_that_write_there_and_says_why() -> None:
+    full = RootState(mounted=True, writable=True, why="it has 9.0 MB free, and no new job writes there below 1.0 GB")
+    agents = [agent("pi", roots={"Movies": full, "Music": RootState(mounted=True)})]
+    needs = Needs(program="ffmpeg", roots=("Movies", "Music"))
+    waiting = why_not_placed(Wish(kind=JobKind.STAGED, needs=needs, writes=("Movies",)), agents, NOW)
+    assert waiting is not None
+    assert waiting.why == f"no agent online takes anything new in root Movies; pi: {full.why}"
+    assert why_not_placed(Wish(kind=JobKind.STAGED, needs=needs, writes=("Music",)), agents, NOW) is None
+    on = msgspec.structs.replace(needs, on="pi")
+    waiting = why_not_placed(Wish(kind=JobKind.STAGED, needs=on, writes=("Movies",)), agents, NOW)
+    assert waiting is not None
+    assert waiting.why == f"it asks for agent pi, which takes nothing new in root Movies: {full.why}"
 
 
 def test_a_program_on_nobodys_list_is_named() -> None:

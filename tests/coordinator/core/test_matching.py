@@ -19,6 +19,7 @@ from support.coordinating import PI_LIFE, Story, advert, held, submit
 
 ATTEMPTS = [f"0A{number:024d}" for number in range(4)]
 NAMES = ["ash", "birch", "cedar"]
+OTHER_JOB = "0J" + "9" * 24
 
 WISHES = [
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg")),
@@ -29,6 +30,7 @@ WISHES = [
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", on="birch")),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg"), avoiding=frozenset({"ash", "birch"})),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg"), near="cedar"),
+    Wish(kind=JobKind.STAGED, needs=Needs(program="ffmpeg", roots=("Movies",)), writes=("Movies",)),
 ]
 
 
@@ -75,7 +77,8 @@ def change(roster: Roster, matching: Matching, what: str, name: str, number: int
         case "features":
             agent.advert = advert(PI_LIFE, 2, features=("direct", "staged") if yes else ("direct",))
         case "root":
-            agent.advert = advert(PI_LIFE, 2, roots={"Movies": RootState(mounted=yes)} if number else {})
+            state = RootState(mounted=yes, why="it is full" if number == 2 else None)
+            agent.advert = advert(PI_LIFE, 2, roots={"Movies": state} if number else {})
         case "encoder":
             agent.programs = AdvertPrograms(
                 life=PI_LIFE, encoders=("h264",) if yes else (), decoders=(), filters=(), unavailable={}, tried=True
@@ -193,3 +196,15 @@ def test_wishes_that_nobody_has_any_more_are_not_remembered_for_ever() -> None:
     best = matching.best_for(WISHES[0])
     assert best is not None
     assert (best[0].name, best[1]) == naive_best(roster, WISHES[0])
+
+
+def test_a_staged_job_waits_until_its_root_takes_something_new_and_others_do_not() -> None:
+    full = RootState(mounted=True, why="it has 1.0 MB free, and no new job writes there below 1.0 GB")
+    story = Story().agent_comes()
+    story.on(AdvertSeen(agent="pi", advert=advert(PI_LIFE, slots=2, roots={"Movies": full})))
+    story.client_says(submit(kind=JobKind.STAGED, roots=("Movies",)))
+    assert story.offered() == []
+    story.client_says(submit(OTHER_JOB, roots=("Movies",)))
+    assert len(story.offered()) == 1
+    story.on(AdvertSeen(agent="pi", advert=advert(PI_LIFE, slots=2)))
+    assert len(story.offered()) == 1
