@@ -136,9 +136,8 @@ def _where(place: Path) -> tuple[Path, Path]:
 
 def _bytes_in(place: Path | bytes) -> int:
     """What a file, or all in a folder, takes of its disk. Some of it may go while we look."""
-    place = os.fsdecode(place) if isinstance(place, bytes) else place
     taken = 0
-    for count, file in enumerate(_files(Path(place))):
+    for count, file in enumerate(_files(Path(os.fsdecode(place)))):
         if count == FILES_COUNTED:
             break
         try:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from agent.ffmpeg.wording import granted
 from ffmesh_agent.roots import RootPlace
-from ffmesh_agent.shell import beforehand
+from ffmesh_agent.shell import beforehand, inputs
 from ffmesh_agent.shell.beforehand import Beforehand
 from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_protocol.media import Argument, RootPath
@@ -119,7 +119,7 @@ async def test_a_root_that_does_not_answer_is_the_machines_fault_and_holds_up_no
     movies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
-    real = beforehand.sizes_of
+    real = inputs.sizes_of
     monkeypatch.setattr(beforehand, "sizes_of", lambda files: answers.wait() and real(files))
     monkeypatch.setattr(beforehand, "ANSWER_SECONDS", 0.05)
     grant = job("-i", path("a.mkv"), path("out.mkv"))
