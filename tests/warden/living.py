@@ -65,9 +65,14 @@ class Owner:
 
 @contextmanager
 def owner_of(
-    argv: list[str], *, source: Path = SOURCE, deadline_in: float | None = None, user: str | None = None
+    argv: list[str],
+    *,
+    source: Path = SOURCE,
+    deadline_in: float | None = None,
+    user: str | None = None,
+    fence: str | None = None,
 ) -> Generator[Owner, None, None]:
-    wanted = json.dumps({"argv": argv, "deadline_in": deadline_in, "user": user})
+    wanted = json.dumps({"argv": argv, "deadline_in": deadline_in, "user": user, "fence": fence})
     with subprocess.Popen(
         [sys.executable, Path(__file__).with_name("owner.py"), wanted],
         env=PATH | {"PYTHONPATH": str(source.parent)},

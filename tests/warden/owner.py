@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+from ffmesh_warden.fence import Fence
 from ffmesh_warden.handle import Warden
 from ffmesh_warden.wire import boottime
 
@@ -18,6 +19,7 @@ async def main() -> None:
             env={"PATH": os.environ["PATH"]},
             cwd="/",
             user=wanted["user"],
+            fence=wanted.get("fence") and Fence(wanted["fence"], (b"/usr", b"/lib", b"/lib64", b"/bin"), ()),
             kill_at=None if seconds is None else boottime() + seconds,
         )
         print(json.dumps({"owner": os.getpid(), "warden": warden.pid, "program": program.pid}), flush=True)

@@ -215,11 +215,11 @@ def _put_up_fence(order: Order, warden: int) -> None:
         return
     try:
         from ffmesh_warden import enclosing
-
-        enclosing.enclose(order.fence)
     except ImportError as error:
         sentence = f"{_name(order)} gets no fence: this Python cannot call the kernel ({error})"
         raise _Refused(errno.ENOSYS, sentence) from None
+    try:
+        enclosing.enclose(order.fence)
     except enclosing.CannotEnclose as refusal:
         raise _Refused(refusal.errno, f"{_name(order)} gets no fence: {refusal.sentence}") from None
     order.fenced = True
