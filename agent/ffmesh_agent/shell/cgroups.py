@@ -90,7 +90,7 @@ def prepared(home: Path, spool: str, limits: Limits) -> tuple[Groups | None, lis
     remembered = home / "cgroup"
     with contextlib.suppress(OSError):
         Groups(Path(remembered.read_text().strip()), prefix).end_all()
-    settings = _settings(limits)
+    settings = settings_of(limits)
     try:
         groups = _groups(own(), prefix)
         written_whole(remembered, f"{groups.folder}\n".encode())
@@ -183,7 +183,7 @@ def _enable(folder: Path, controllers: set[str]) -> None:
     (folder / "cgroup.subtree_control").write_text(" ".join(f"+{each}" for each in sorted(controllers)))
 
 
-def _settings(limits: Limits) -> dict[str, str]:
+def settings_of(limits: Limits) -> dict[str, str]:
     settings: dict[str, str] = {}
     if limits.memory is not None:
         # Without the second it would be swapped out instead; the third lets it die whole.

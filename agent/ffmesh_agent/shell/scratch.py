@@ -1,9 +1,18 @@
-"""A private folder for each attempt, gone after its end, and swept at the start if an earlier life could not."""
+"""A private folder for each attempt, gone after its end, and swept at the start if an earlier life could not.
+
+It lies in the agent's home, which is the agent's alone. A program that runs as somebody else could not enter it there:
+such a one has its folder where temporary files are, in a folder of ours that everybody may pass through and nobody but
+us may change.
+"""
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
+import stat
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from ffmesh_agent.shell.disk import Disk
@@ -12,26 +21,59 @@ log = logging.getLogger(__name__)
 
 
 class Scratch:
-    def __init__(self, folder: Path, disk: Disk) -> None:
+    """`name` is one that no other home has."""
+
+    def __init__(self, folder: Path, disk: Disk, name: str | None = None) -> None:
         self._folder = folder
         self._disk = disk
+        self._elsewhere = Path(tempfile.gettempdir(), f"ffmesh-{name}") if name is not None else None
 
     def left(self) -> list[Path]:
         """What is there now. At the start of a life all of it is an earlier one's."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return list(self._folder.iterdir())
+        left = list(self._folder.iterdir())
+        if self._elsewhere is not None and _is_ours(self._elsewhere):
+            left += self._elsewhere.iterdir()
+        return left
 
     async def sweep(self, left: list[Path]) -> None:
         for place in left:
             await self._disk.did(removed, place)
 
-    def made(self, attempt: str) -> Path:
-        folder = self._folder / attempt
+    def made(self, attempt: str, give: Callable[[Path], None] | None = None) -> Path:
+        """`give` hands it over to somebody else; it is theirs then, and where they can reach it."""
+        folder = (self._folder if give is None else self._passage()) / attempt
         folder.mkdir(mode=0o700)
+        if give is not None:
+            try:
+                give(folder)
+            except OSError:
+                folder.rmdir()
+                raise
         return folder
+
+    def _passage(self) -> Path:
+        place = self._elsewhere or self._folder
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(mode=0o711)
+            place.chmod(0o711)  # whatever our umask is
+        if not _is_ours(place):
+            raise PermissionError(errno.EPERM, f"{place} is somebody else's")
+        return place
 
     async def remove(self, folder: Path) -> None:
         await self._disk.did(removed, folder)
+        if folder.parent == self._elsewhere:
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()  # the last one
+
+
+def _is_ours(place: Path) -> bool:
+    try:
+        status = place.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def removed(place: Path) -> None:
@@ -41,7 +83,17 @@ def removed(place: Path) -> None:
     with contextlib.suppress(OSError):
         place.rmdir()  # most programs leave nothing there
         return
-    # A program may have taken our rights to its own folders away. Each is opened before the walk goes into it.
+    if os.geteuid() != 0:
+        _open_up(place)
+    shutil.rmtree(place, ignore_errors=True)
+    if place.exists():
+        log.warning("%s could not be removed", place)
+
+
+def _open_up(place: Path) -> None:
+    """A program may have taken our rights to its own folders away. Each is opened before the walk goes into it.
+
+    Not as root, who needs none, and whom somebody else could lead astray by a link."""
     with contextlib.suppress(OSError):
         place.chmod(0o700)
     for parent, names, _ in os.walk(place):
@@ -49,6 +101,3 @@ def removed(place: Path) -> None:
             with contextlib.suppress(OSError):
                 if not folder.is_symlink():
                     folder.chmod(0o700)
-    shutil.rmtree(place, ignore_errors=True)
-    if place.exists():
-        log.warning("%s could not be removed", place)
