@@ -53,7 +53,6 @@ _NO_FILES: Final = frozenset(
 _FILE: Final = "file:"
 _protocol = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*[:,]")
 _pattern = re.compile(r"%[0-9]*d|\*")
-_time_in_name = re.compile(r"%")
 
 
 class File(Told, frozen=True):
@@ -146,7 +145,7 @@ def _file(
 
 def _is_several(named: Named, file: File, *, is_input: bool) -> bool:
     if not is_input:
-        return _time_in_name.search(named.shown) is not None  # %d, %v, or the time of day
+        return b"%" in named.place or "%" in named.shown  # %d, %v, or the time of day
     return file.has("pattern_type") or _pattern.search(named.shown) is not None
 
 

@@ -151,7 +151,7 @@ def number(text: str) -> float | None:
     if found is None:
         return None
     digits, prefix, binary, octets = found.groups()
-    return float(digits) * (1024 if binary else 1000) ** _POWER[prefix] * (8 if octets else 1)
+    return float(digits) * (1024.0 if binary else 1000.0) ** _POWER[prefix] * (8 if octets else 1)
 
 
 def seconds(text: str) -> float | None:

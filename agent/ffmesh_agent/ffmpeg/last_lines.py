@@ -21,7 +21,7 @@ def last_lines(lines: Sequence[str], roots: Mapping[str, str], private: Sequence
     """`private` are folders that nobody else need know of. Of progress lines in a row only the last one is told."""
     told = [
         line
-        for line, after in zip(lines, (*lines[1:], ""), strict=True)
+        for line, after in zip(lines, (*lines[1:], ""), strict=False)  # of none there is one more
         if line.strip() and not (_progress.match(line) and _progress.match(after))
     ]
     names = _names(roots, private)

@@ -30,15 +30,15 @@ class Beforehand:
         self._room = Room(roots)
         self._looking: dict[str, asyncio.Future[None]] = {}
 
-    async def look(self, grant: Grant, as_started: Grant) -> None:
+    async def look(self, grant: Grant, as_started: Grant, roots: Mapping[str, str] | None = None) -> None:
         """Returns when its program may start; what it is expected to write is then promised to it until `over`.
 
-        `as_started` is what the grant has become here: the outputs of a staged one are written aside. Whoever is
-        attached to a job hears all of this from its program.
+        `as_started` is what the grant has become here, and `roots` what its paths begin with: the outputs of a staged
+        one are written aside. Whoever is attached to a job hears all of this from its program.
         """
         if grant.kind is JobKind.INTERACTIVE:
             return
-        line = files_in(as_started, self._paths)
+        line = files_in(as_started, self._paths if roots is None else roots)
         targets = self._targets(grant)
         if not targets and not any(file.named for file in (*line.inputs, *line.outputs)):
             return
@@ -52,8 +52,8 @@ class Beforehand:
         if given_up.done():
             raise NotReady("it was stopped before it began", FailureKind.TRANSIENT)
         if not look.done():
-            roots = sorted({file.named.root for file in (*line.inputs, *line.outputs) if file.named is not None})
-            shown = " or ".join(f"${root}" for root in roots or sorted({each.root for each in targets}))
+            asked = sorted({file.named.root for file in (*line.inputs, *line.outputs) if file.named is not None})
+            shown = " or ".join(f"${root}" for root in asked or sorted({each.root for each in targets}))
             raise NotReady(f"{shown} does not answer", FailureKind.NODE)
         self._room.promise(grant.attempt, look.result())
 

@@ -24,9 +24,15 @@ FILES_COUNTED: Final = 10_000
 """Of a folder that is written: more are not looked at, and count as not written yet."""
 
 
+_NO_ROOT: Final = RootPlace(path="/")
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An output: `place` is where it is written, `root` whose rules hold there, `expected` null where nobody knows."""
+    """An output: `place` is where it is written, `root` whose rules hold there, `expected` null where nobody knows.
+
+    What is no root, the agent's scratch, has the rules that a root has unless it says otherwise.
+    """
 
     root: str
     place: bytes
@@ -87,12 +93,13 @@ class Room:
         if first.total == 0:
             return  # a file system that does not say
         promised = sum(self._outstanding(attempt, device, first) for attempt in self._promises)
-        kept = max(kept_free(self._roots[each.wish.root], each.total) for each in sights)
+        kept = max(kept_free(self._roots.get(each.wish.root, _NO_ROOT), each.total) for each in sights)
         expected = [each.wish.expected for each in sights if each.wish.expected is not None]
         needs = sum(max(0, (each.wish.expected or 0) - each.written) for each in sights)
         if first.free - promised - kept >= needs:
             return
-        sentence = f"${first.wish.root} has {size_shown(first.free)} free, of which {size_shown(kept)} is kept free"
+        where = f"${first.wish.root}" if first.wish.root in self._roots else first.wish.root
+        sentence = f"{where} has {size_shown(first.free)} free, of which {size_shown(kept)} is kept free"
         if promised:
             sentence += f" and {size_shown(promised)} is promised to jobs that run"
         if expected:

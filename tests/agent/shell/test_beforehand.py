@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from agent.ffmpeg.wording import granted
+from ffmesh_agent.ffmpeg.aside import SCRATCH
 from ffmesh_agent.roots import RootPlace
 from ffmesh_agent.shell import beforehand, inputs
 from ffmesh_agent.shell.beforehand import Beforehand
@@ -235,3 +236,14 @@ async def test_what_is_made_elsewhere_needs_room_there_and_where_it_is_to_lie(mo
     look = of(movies, disk)
     with pytest.raises(NotReady, match=r"^\$Out has .* needs about 80\.0 MB$"):
         await look.look(grant, elsewhere)
+
+
+async def test_the_agents_scratch_is_called_by_that_name(movies: Path, disk: Path) -> None:
+    film(movies, "large.mkv", 80 * MB)
+    output = RootPath(root="Movies", path="out.mkv")
+    grant = structs.replace(
+        job("-i", path("large.mkv"), "-c", "copy", path("out.mkv"), kind=JobKind.STAGED), outputs=(output,)
+    )
+    made = structs.replace(grant, args=(*grant.args[:-1], path("made.mkv", SCRATCH)))
+    with pytest.raises(NotReady, match=r"^the agent's scratch has .* needs about 80\.0 MB$"):
+        await of(movies).look(grant, made, {"Movies": str(movies), SCRATCH: str(disk)})
