@@ -4,7 +4,7 @@ The agent looks for itself, however genuine the coordinator's message is. `PathR
 that leads out of one, an absolute path that is no piece, a program that is not on our list.
 
 ffmpeg is asked for its progress on a pipe of its own, unless the caller asks for it already or would see that we did:
-at the log level `debug` ffmpeg tells how it reads each of its options.
+from the log level `verbose` on ffmpeg tells what it has written to that pipe, and how it reads each of its options.
 
 Not there yet: what hides inside an argument (URLs, filters, patterns) is not looked at, links below a root are not
 resolved, and no fence of the kernel stands around the program.
@@ -26,8 +26,8 @@ _OURS: Final = (b"-progress", f"pipe:{PROGRESS_DESCRIPTOR}".encode())
 _ASKED_ALREADY: Final = frozenset({b"-progress", b"-/progress", b"-report"})
 _DESCRIPTOR_TAKEN: Final = (f"pipe:{PROGRESS_DESCRIPTOR}".encode(), f"/dev/fd/{PROGRESS_DESCRIPTOR}".encode())
 _LEVEL_OPTIONS: Final = frozenset({b"-v", b"-loglevel"})
-_TELLING_LEVELS: Final = (b"debug", b"trace")
-_DEBUG: Final = 48
+_TELLING_LEVELS: Final = (b"verbose", b"debug", b"trace")
+_VERBOSE: Final = 40
 
 
 class Command(Told, frozen=True):
@@ -65,4 +65,4 @@ def _would_not_notice(arguments: Sequence[bytes]) -> bool:
 def _tells_options(level: bytes) -> bool:
     """Flags may stand before it: `repeat+level+debug`, `+48`."""
     plain = level.rpartition(b"+")[2]
-    return plain.endswith(_TELLING_LEVELS) or (plain.isdigit() and int(plain) >= _DEBUG)
+    return plain.endswith(_TELLING_LEVELS) or (plain.isdigit() and int(plain) >= _VERBOSE)

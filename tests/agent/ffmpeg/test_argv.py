@@ -52,6 +52,8 @@ def test_the_working_folder_is_the_roots_and_without_one_it_is_private() -> None
     [
         ("-progress", "pipe:2"),
         ("-report",),
+        ("-v", "verbose"),
+        ("-v", "40"),
         ("-v", "debug"),
         ("-loglevel", "repeat+level+trace"),
         ("-v", "48"),
@@ -65,7 +67,7 @@ def test_no_progress_is_asked_for_where_the_caller_does_or_would_see_it(argument
     assert _argv(*arguments)[1:] == tuple(argument.encode() for argument in arguments)
 
 
-@pytest.mark.parametrize("arguments", [(), ("-version",), ("-v", "verbose"), ("-loglevel", "+40"), ("-v",), ("debug",)])
+@pytest.mark.parametrize("arguments", [(), ("-version",), ("-v", "info"), ("-loglevel", "+39"), ("-v",), ("debug",)])
 def test_progress_is_asked_for_of_every_other_ffmpeg(arguments: tuple[str, ...]) -> None:
     wanted = command(_grant(*arguments), PROGRAMS, ROOTS)
     assert wanted.reports_progress
