@@ -1,0 +1,70 @@
+"""A last look at the words of a job before its program starts, so that what its fence would stop has a sentence.
+
+The agent looks for itself, however genuine the coordinator's message is. `PathRefused`: an absolute path or a URL that
+is none of ours, a path that leads out of its root, by its letters or through a link. `Unprepared`: a root that does not
+answer. The look is a courtesy: what changes after it, the fence holds.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from functools import partial
+
+from ffmesh_agent.config import AgentConfig
+from ffmesh_agent.ffmpeg.argv import Command, command
+from ffmesh_agent.ffmpeg.aside import SCRATCH
+from ffmesh_agent.ffmpeg.reach import places
+from ffmesh_agent.ffmpeg.strangers import refuse_strangers
+from ffmesh_agent.shell import hanging
+from ffmesh_agent.shell.below import LeadsOut, found
+from ffmesh_agent.shell.fencing import ANSWER_SECONDS, Unprepared
+from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.messages.orders import Grant
+
+
+class Checks:
+    def __init__(
+        self,
+        programs: Mapping[str, str],
+        roots: Mapping[str, str],
+        *,
+        network: tuple[str, ...] = (),
+        readable: tuple[str, ...] = (),
+    ) -> None:
+        self._programs = programs
+        self._roots = roots
+        self._network = network
+        self._readable = readable
+
+    @classmethod
+    def of(cls, config: AgentConfig) -> "Checks":
+        places = {SCRATCH: config.scratch} if config.scratch is not None else {}
+        return cls(config.programs, config.root_paths | places, network=config.network, readable=config.readable)
+
+    def command(self, grant: Grant, roots: Mapping[str, str] | None = None) -> Command:
+        """`roots`: with those that only the agent's own redirections name."""
+        refuse_strangers(grant, network=grant.program in self._network, readable=self._readable)
+        return command(grant, self._programs, roots or self._roots)
+
+    async def look(self, grant: Grant) -> None:
+        """At the links below the roots."""
+        if not (named := places(grant)):
+            return
+        looked = hanging.started(f"links of {grant.attempt}", partial(self._look, grant))
+        done, _ = await asyncio.wait({looked}, timeout=ANSWER_SECONDS)
+        if not done:
+            roots = ", ".join(sorted({f"${place.root}" for place in named}))
+            raise Unprepared(f"{roots} did not answer within {ANSWER_SECONDS:.0f} s")
+        looked.result()
+
+    def _look(self, grant: Grant) -> None:
+        for place in places(grant):
+            root = self._roots.get(place.root)
+            if root is None:
+                continue  # refused already, or of a word that is no path
+            try:
+                found(os.fsencode(root), place.path)
+            except LeadsOut:
+                raise PathRefused(f"{place.shown[:200]} leads out of ${place.root} through a link") from None
+            except OSError:
+                continue  # the program may say it in its own words

@@ -1,0 +1,161 @@
+"""The plan of a fence for each program: what it may read and write on this machine, and whether it may use the network.
+
+    read     the roots that its job names (or only the folders that it names, as configured), what every program needs,
+             what its owner has opened to all of them, and what it may write
+    write    a private folder; of a staged job the places where its outputs are made; of any other job of ffmpeg the
+             folders of its outputs and its working folder; of programs that we do not understand all of its roots;
+             nothing of a root that is read-only
+    network  none, but for the programs that are configured to have it
+
+Names below a root are resolved from the root's own descriptor, and what leads out of it is left out of the plan. What
+the words of a job hide (a playlist, a filter, a hostile file) changes nothing: the kernel asks the fence.
+
+A plan is made in a thread, because a root may never answer: then its job does not start, and nobody else waits.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ffmesh_agent.config import AgentConfig
+from ffmesh_agent.ffmpeg.reach import UNDERSTOOD, folders, places, roots_of
+from ffmesh_agent.ffmpeg.reach import Place as Named
+from ffmesh_agent.shell import hanging, installed
+from ffmesh_agent.shell.below import LeadsOut, found
+from ffmesh_agent.shell.in_force import InForce
+from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.orders import Grant
+from ffmesh_warden.fence import Fence, Kind
+
+ANSWER_SECONDS: Final = 20.0
+"""A root that does not say within this time what is in it is not there for a job either."""
+
+
+class Unprepared(Exception):
+    """It cannot be started here, for a reason that lies with this machine; the sentence names no place of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    name: bytes
+    """Without links below its root, which its owner may have reached through some."""
+    place: bytes | None = None
+    """Where that leads, if others could make it lead elsewhere before the fence stands: by a name without any link."""
+
+
+class Fencing:
+    def __init__(self, config: AgentConfig, force: InForce, search: str) -> None:
+        """`search`: the PATH in which programs are looked up."""
+        self._config = config
+        self._force = force
+        self._search = search
+        self._roots = config.root_paths
+        self._read_only = {name for name, place in config.root_places.items() if place.read_only}
+
+    async def fence(self, grant: Grant, program: bytes, private: Path, aside: Iterable[bytes] = ()) -> Fence | None:
+        """`aside`: the places where the outputs of a staged job are made. `Unprepared`, or `PathRefused`.
+
+        None: there is none here, and nobody demands one.
+        """
+        if self._force.refusal is not None:
+            raise Unprepared(self._force.refusal)
+        if self._force.kind is None:
+            return None
+        work = partial(self._planned, self._force.kind, grant, os.fsdecode(program), private, tuple(aside))
+        planned = hanging.started(f"fence of {grant.attempt}", work)
+        done, _ = await asyncio.wait({planned}, timeout=ANSWER_SECONDS)
+        if not done:
+            raise Unprepared(f"{_listed(roots_of(grant))} did not answer within {ANSWER_SECONDS:.0f} s")
+        return planned.result()
+
+    def _planned(self, kind: Kind, grant: Grant, program: str, private: Path, aside: Sequence[bytes]) -> Fence:
+        network = grant.program in self._config.network
+        made_in, read, written = list(self._made_in(aside)), list(self._read(grant)), list(self._written(grant))
+        of_machine = map(os.fsencode, self._of_machine(program, network=network))
+        return Fence(
+            kind=kind,
+            read=_names(read, of_machine),
+            write=_names([*made_in, *written], [os.fsencode(private)]),
+            devices=tuple(map(os.fsencode, installed.devices())),
+            network=network,
+            leads=tuple((each.name, each.place) for each in dict.fromkeys([*made_in, *read, *written]) if each.place),
+        )
+
+    def _of_machine(self, program: str, *, network: bool) -> Iterator[str]:
+        yield from installed.readable(network=network)
+        yield from installed.of_program(program, self._search)
+        yield from self._config.readable
+
+    def _read(self, grant: Grant) -> Iterator[_Folder]:
+        if self._config.reads == "inputs":
+            yield from self._folders(places(grant), self._roots)
+        else:
+            yield from (
+                _Folder(os.fsencode(self._roots[name])) for name in sorted(roots_of(grant) & self._roots.keys())
+            )
+
+    def _written(self, grant: Grant) -> Iterator[_Folder]:
+        if grant.kind is JobKind.STAGED:
+            return
+        roots = {name: place for name, place in self._roots.items() if name not in self._read_only}
+        if grant.program in UNDERSTOOD:
+            written = list(self._folders((place for place in places(grant) if place.is_written), roots))
+        else:
+            written = [_Folder(os.fsencode(roots[name])) for name in sorted(roots_of(grant) & roots.keys())]
+        yield from (folder for folder in written if not self._is_read_only(folder.name))
+
+    def _made_in(self, aside: Iterable[bytes]) -> Iterator[_Folder]:
+        """Below a root they are found anew: what somebody else may change there meanwhile could be a way out."""
+        roots = [os.fsencode(root).rstrip(b"/") for root in self._roots.values()]
+        for place in aside:
+            root = next((root for root in roots if place.startswith(root + b"/")), None)
+            folder = _Folder(place) if root is None else _folder(root or b"/", place[len(root) + 1 :])
+            if folder is not None:
+                yield folder
+
+    def _folders(self, named: Iterable[Named], roots: Mapping[str, str]) -> Iterator[_Folder]:
+        for place in named:
+            if place.root in roots and (folder := _folder(os.fsencode(roots[place.root]), place.path)) is not None:
+                yield folder
+
+    def _is_read_only(self, place: bytes) -> bool:
+        """Whether it lies in a root that is. `PathRefused`: such a root lies in it, and a fence has no holes."""
+        if not self._read_only:
+            return False
+        real = Path(os.fsdecode(os.path.realpath(place)))
+        for name in sorted(self._read_only):
+            root = Path(os.path.realpath(self._roots[name]))
+            if real.is_relative_to(root):
+                return True
+            if root.is_relative_to(real):
+                raise PathRefused(f"root {name}, where nothing may be written, lies in a folder that it would write to")
+        return False
+
+
+def _folder(root: bytes, path: bytes) -> _Folder | None:
+    """The folder that is meant, by a name without links below its root. None: there is none, or not in this root."""
+    for candidate in folders(path):
+        try:
+            place = found(root, candidate)
+        except (LeadsOut, OSError):
+            continue
+        if place.is_whole and place.is_folder:
+            return _Folder(_below(root, place.name), _below(os.path.realpath(root), place.name))
+    return None
+
+
+def _below(root: bytes, name: bytes) -> bytes:
+    return b"/".join((root.rstrip(b"/"), name)) if name else root
+
+
+def _names(folders: Iterable[_Folder], others: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(dict.fromkeys([*(folder.name for folder in folders), *others]))
+
+
+def _listed(roots: Iterable[str]) -> str:
+    return ", ".join(f"${name}" for name in sorted(roots)) or "this machine's disk"

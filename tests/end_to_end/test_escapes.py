@@ -1,0 +1,125 @@
+"""Ways out of the roots, each tried four times: with nothing in its way, with all there is, and with each fence alone.
+
+An escape that does not touch the outside even when nothing is in its way proves nothing, so it has to.
+"""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Final, Literal
+
+import pytest
+
+from agent.shell.stage import PROGRAMS, Stage, granted, stage
+from end_to_end.escapes import ESCAPES, Escape
+from end_to_end.yard import ROOT, SECRET, Unchecked, Yard, film_made
+from ffmesh_agent.config import AgentConfig, BrokerPlace
+from ffmesh_agent.core.events import ProgramEnded, ProgramNotStarted
+from ffmesh_agent.shell.fencing import Fencing
+from ffmesh_agent.shell.in_force import InForce
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_warden import fences
+from ffmesh_warden.fence import Kind
+from ffmesh_warden.handle import Warden
+
+FOUND: Final = fences.found()
+MORE_THAN_ENOUGH: Final = 40
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    film_made(folder)
+    return folder
+
+
+@pytest.fixture
+async def warden() -> AsyncGenerator[Warden, None]:
+    async with Warden.started() as warden:
+        yield warden
+
+
+def fencing(yard: Yard, kind: Kind | None, reads: Literal["roots", "inputs"] = "roots") -> Fencing:
+    config = AgentConfig(
+        cluster="home",
+        name="pi",
+        secret=bytes(32),
+        broker=BrokerPlace(host="127.0.0.1", port=1),
+        roots={ROOT: str(yard.root)},
+        programs=PROGRAMS,
+        reads=reads,
+    )
+    return Fencing(config, InForce(kind), "/usr/local/bin:/usr/bin:/bin")
+
+
+class Attempt:
+    """One try to get out, and what came of it."""
+
+    def __init__(self, yard: Yard, escape: Escape) -> None:
+        self.yard = yard
+        self.escape = escape
+        self.not_started: ProgramNotStarted | None = None
+        self.said = ""
+
+    async def made(self, warden: Warden, kind: Kind | None, *, checked: bool) -> "Attempt":
+        yard, escape = self.yard, self.escape
+        escape.makes(yard)
+        grant = granted(escape.program, *escape.says(yard), kind=JobKind.INTERACTIVE, cwd=escape.cwd, env=escape.env)
+        roots = {ROOT: str(yard.root)}
+        checks = None if checked else Unchecked(PROGRAMS, roots)
+        home = yard.folder / "home"
+        async with stage(warden, home, roots, checks=checks, fencing=fencing(yard, kind)) as here:
+            here.launch(grant)
+            self.not_started = await _ended(here)
+        self.said = "".join(file.read_text(errors="replace") for file in (home / "logs").rglob("*") if file.is_file())
+        return self
+
+    @property
+    def secret_is_out(self) -> bool:
+        return self.yard.secret_is_out(self.yard.folder / "home")
+
+
+async def _ended(here: Stage) -> ProgramNotStarted | None:
+    while True:
+        match await here.heard(object):
+            case ProgramEnded():
+                return None
+            case ProgramNotStarted() as refusal:
+                return refusal
+            case _:
+                continue
+
+
+def escapes() -> list[object]:
+    return [pytest.param(escape, id=escape.name) for escape in ESCAPES]
+
+
+@pytest.mark.parametrize("escape", escapes())
+async def test_a_way_out_that_is_open_without_a_fence_is_closed_by_each(
+    escape: Escape, warden: Warden, films: Path, tmp_path: Path
+) -> None:
+    with Yard.made(tmp_path / "open", films) as yard:
+        attempt = await Attempt(yard, escape).made(warden, None, checked=False)
+        touched = yard.touched()
+    if not touched and any(word in attempt.said for word in escape.unheard_of):
+        pytest.skip(f"this ffmpeg knows nothing of it: {attempt.said[-200:]}")
+    assert bool(touched) == escape.bites, attempt.said
+
+    with Yard.made(tmp_path / "checked", films) as yard:
+        attempt = await Attempt(yard, escape).made(warden, FOUND.kinds[0] if FOUND.kinds else None, checked=True)
+        if escape.refused:
+            assert attempt.not_started is not None, attempt.said
+            assert attempt.not_started.reason_code is ReasonCode.REFUSED_BY_AGENT
+        if escape.refused or FOUND.kinds:
+            assert (yard.touched(), attempt.secret_is_out) == ([], False)
+
+    for kind in FOUND.kinds:
+        with Yard.made(tmp_path / kind, films) as yard:
+            attempt = await Attempt(yard, escape).made(warden, kind, checked=False)
+            assert attempt.not_started is None or attempt.not_started.reason_code is ReasonCode.NOT_STARTED
+            assert (yard.touched(), attempt.secret_is_out) == ([], False), (kind, attempt.said)
+
+
+def test_the_list_is_long_and_names_each_way_once() -> None:
+    assert len({escape.name for escape in ESCAPES}) == len(ESCAPES) >= MORE_THAN_ENOUGH
+    assert SECRET
