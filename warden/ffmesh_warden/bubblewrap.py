@@ -18,12 +18,12 @@ import json
 import os
 
 from ffmesh_warden import libc
-from ffmesh_warden.landlock import HARMLESS
+from ffmesh_warden.landlock import HARMLESS, NOWHERE, chosen, leads_to
 from ffmesh_warden.wire import as_bytes
 
 TYPE_CHECKING = False  # see wire.py
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ffmesh_warden.wire import Message
 
@@ -56,9 +56,38 @@ def enter(fence: Message) -> None:
     """The calling process is in the room when this returns, in its topmost folder, with all powers over it."""
     program = _bwrap()
     room = ["user", "ipc", "mnt"] if fence["network"] else ["user", "ipc", "net", "mnt"]
-    for namespace in _built(program, fence, room):
+    held = _held(fence)
+    for namespace in _built(program, fence, room, held):
         libc.enter_namespace(namespace)
         os.close(namespace)
+    for place, descriptor in held.items():
+        if not _is_the_same(place, descriptor):
+            raise NoRoom("a folder in it was swapped for another while the room was built")
+        os.close(descriptor)
+
+
+def _held(fence: Message) -> dict[bytes, int]:
+    """The places that its names were chosen for, open: bwrap asks for them by name, and might be led elsewhere."""
+    held: dict[bytes, int] = {}
+    for name, place in chosen(fence).items():
+        if place in held or _real(name, {}) != place:
+            continue
+        try:
+            held[place] = os.open(place, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue
+        if not leads_to(held[place], place):
+            os.close(held.pop(place))
+    return held
+
+
+def _is_the_same(place: bytes, descriptor: int) -> bool:
+    try:
+        there = os.stat(place)  # noqa: PTH116  # bytes
+    except OSError:
+        return False
+    here = os.fstat(descriptor)
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
 
 def _bwrap() -> bytes:
@@ -69,7 +98,7 @@ def _bwrap() -> bytes:
     raise NoRoom("bwrap is not installed (the package is called bubblewrap)")
 
 
-def _built(program: bytes, fence: Message, room: list[str]) -> list[int]:
+def _built(program: bytes, fence: Message, room: list[str], held: Collection[bytes]) -> list[int]:
     """Descriptors of the namespaces, the user's first: it is what gives the right to enter the others."""
     status, tells = os.pipe()
     waits, go = os.pipe()
@@ -78,7 +107,7 @@ def _built(program: bytes, fence: Message, room: list[str]) -> list[int]:
         os.set_inheritable(descriptor, True)
     own = [b"--unshare-user", b"--unshare-ipc", *([] if fence["network"] else [b"--unshare-net"]), b"--die-with-parent"]
     talk = [b"--json-status-fd", b"%d" % tells, b"--block-fd", b"%d" % waits]
-    arguments = [b"bwrap", *own, *talk, *_furniture(fence), b"--", _NOT_THERE]
+    arguments = [b"bwrap", *own, *talk, *_furniture(fence, held), b"--", _NOT_THERE]
     pid = os.posix_spawn(program, arguments, {}, file_actions=[(os.POSIX_SPAWN_DUP2, complains, 2)])
     for descriptor in (tells, waits, complains):
         os.close(descriptor)
@@ -121,12 +150,13 @@ def _why_not(last: str) -> str:
     return f"bwrap cannot build a room: {said}"
 
 
-def _furniture(fence: Message) -> Iterator[bytes]:
+def _furniture(fence: Message, held: Collection[bytes]) -> Iterator[bytes]:
     """What is in the room, each at its real place, and the links by which other names lead there."""
     links: dict[bytes, bytes] = {}
-    places = dict(_real_places(map(as_bytes, fence["read"]), _READ, links))
+    leads = {name: place if place in held else b"" for name, place in chosen(fence).items()}
+    places = dict(_real_places(map(as_bytes, fence["read"]), _READ, links, leads))
     places |= _real_places(_ALWAYS, _READ, links)
-    places |= _real_places(map(as_bytes, fence["write"]), _WRITE, links)
+    places |= _real_places(map(as_bytes, fence["write"]), _WRITE, links, leads)
     places |= _real_places((*HARMLESS, *map(as_bytes, fence["devices"])), _DEVICE, links)
     links |= _LINKS | _links_at_the_top()
     within: list[bytes] = []
@@ -143,10 +173,12 @@ def _furniture(fence: Message) -> Iterator[bytes]:
         yield from (b"--remount-ro", b"/")
 
 
-def _real_places(names: Iterable[bytes], how: bytes, links: dict[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
+def _real_places(
+    names: Iterable[bytes], how: bytes, links: dict[bytes, bytes], leads: Mapping[bytes, bytes] = NOWHERE
+) -> Iterator[tuple[bytes, bytes]]:
     for name in names:
         place = _real(name, links)
-        if place is not None:
+        if place is not None and leads.get(name, place) == place:
             yield place, how
 
 

@@ -22,3 +22,6 @@ class Fence:
     devices: tuple[bytes, ...] = ()
     """Device nodes that it may open both ways."""
     network: bool = False
+    leads: tuple[tuple[bytes, bytes], ...] = ()
+    """Names of `read` and `write`, each with the place, by a name without links, that it led to when it was chosen. One
+    that leads elsewhere when the fence is put up is left out: somebody has swapped a folder for a link meanwhile."""

@@ -315,6 +315,7 @@ def _told(fence: Fence) -> Message:
         "write": [_text(name) for name in fence.write],
         "devices": [_text(name) for name in fence.devices],
         "network": fence.network,
+        "leads": {_text(name): _text(place) for name, place in fence.leads},
     }
 
 

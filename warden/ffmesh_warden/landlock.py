@@ -20,7 +20,7 @@ from ffmesh_warden.wire import as_bytes
 
 TYPE_CHECKING = False  # see wire.py
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ffmesh_warden.wire import Message
 
@@ -48,6 +48,8 @@ _OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE
 HARMLESS = (b"/dev/null", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom")
 """Every fence has these. What is read from or written to them is nobody's."""
 
+NOWHERE: Mapping[bytes, bytes] = {}
+
 _OUR_OWN_TROUBLE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -69,8 +71,9 @@ def put_up(fence: Message) -> None:
     handled = _RULESET.pack(files, tcp, _SCOPES if known >= _SCOPES_SINCE else 0)
     ruleset = libc.called(_CREATE_RULESET, handled, len(handled), 0)
     try:
-        _allow(ruleset, map(as_bytes, fence["read"]), _READ & files)
-        _allow(ruleset, map(as_bytes, fence["write"]), _WRITE & files)
+        leads = chosen(fence)
+        _allow(ruleset, map(as_bytes, fence["read"]), _READ & files, leads)
+        _allow(ruleset, map(as_bytes, fence["write"]), _WRITE & files, leads)
         _allow(ruleset, map(as_bytes, fence["devices"]), _DEVICE & files)
         _allow(ruleset, HARMLESS, _DEVICE & ~_IOCTL_DEVICE)
         libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
@@ -79,7 +82,17 @@ def put_up(fence: Message) -> None:
         os.close(ruleset)
 
 
-def _allow(ruleset: int, names: Iterable[bytes], rights: int) -> None:
+def chosen(fence: Message) -> dict[bytes, bytes]:
+    """Where some of its names led when they were chosen."""
+    return {as_bytes(name): as_bytes(place) for name, place in fence.get("leads", {}).items()}
+
+
+def leads_to(descriptor: int, place: bytes) -> bool:
+    """Whether what is open is still what this name, free of links, was chosen for."""
+    return os.readlink(b"/proc/self/fd/%d" % descriptor) == place  # noqa: PTH115  # bytes
+
+
+def _allow(ruleset: int, names: Iterable[bytes], rights: int, leads: Mapping[bytes, bytes] = NOWHERE) -> None:
     for name in names:
         try:
             place = os.open(name, os.O_PATH | os.O_CLOEXEC)
@@ -88,6 +101,8 @@ def _allow(ruleset: int, names: Iterable[bytes], rights: int) -> None:
                 raise
             continue
         try:
+            if name in leads and not leads_to(place, leads[name]):
+                continue
             # The kernel refuses a right to what folders hold for what is none.
             is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
             rule = _BENEATH.pack(rights if is_folder else rights & _OF_A_FILE, place)
