@@ -51,7 +51,10 @@ Timeout = Annotated[float, msgspec.Meta(gt=0, le=SECONDS_MAX)]
 
 
 class RootPath(Told, frozen=True, tag_field="kind", tag="path"):
-    """A place under a root; "" is the root itself. `quoting` names where it stands: `none`, later `filter` too."""
+    """A place under a root; "" is the root itself. `quoting` names where it stands: `none`, later `filter` too.
+
+    Of an output it says how its name is written: `none`, or `pattern` for a set of names.
+    """
 
     root: Name
     path: RelativePath
@@ -71,13 +74,23 @@ Argument: TypeAlias = Annotated[tuple[Piece, ...], msgspec.Meta(max_length=PIECE
 Arguments: TypeAlias = Annotated[tuple[Argument, ...], msgspec.Meta(max_length=ARGUMENTS)]
 
 QUOTING_NONE: Final = "none"
+QUOTING_PATTERN: Final = "pattern"
 
 _NO_FILE_OF_OURS: Final = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
 _descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
 
 
 Outputs: TypeAlias = Annotated[tuple[RootPath, ...], msgspec.Meta(max_length=OUTPUTS)]
-"""What a staged job writes: files, and folders (their paths end in `/`)."""
+"""What a staged job writes: files, folders (their paths end in `/`), and sets of names, as ffmpeg writes them down:
+`%d` and `%0Nd` for numbers, `%v` for variants. Files and folders must be there in the end; a set may be empty."""
+
+MANY_OUTPUTS: Final = "many-outputs"
+"""The feature of who understands more than one output, and sets."""
+
+
+def are_many(outputs: Sequence[RootPath]) -> bool:
+    """Whether it takes the feature `many-outputs` to understand them."""
+    return len(outputs) > 1 or any(output.quoting != QUOTING_NONE for output in outputs)
 
 
 class Needs(Told, frozen=True):

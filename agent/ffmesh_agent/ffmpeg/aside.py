@@ -1,85 +1,202 @@
-"""Where a staged attempt writes instead of the place that its output is to take: pure decisions about paths.
+"""Where a staged attempt writes instead of the places that its outputs are to take: pure decisions about paths.
 
 `$Root/dir/name.mkv` is written as `$Root/dir/.ffmesh-<attempt>/name.mkv`. The folder is hidden, so that no media server
-looks into it; beside the destination, so that both are on one file system and a rename is enough; and of this attempt
-alone. The name stays: muxers are chosen by it. An output that is a folder, `$Root/dir/name/`, is
-`$Root/dir/.ffmesh-<attempt>/name/`.
+looks into it; below its root, so that a rename is enough; and of this attempt alone. The names stay: muxers are chosen
+by them. An output that is a folder, `$Root/dir/name/`, is `$Root/dir/.ffmesh-<attempt>/name/`.
 
-Wherever the arguments name the output, or something in a folder that is the output, the hidden place is written. What
-follows ffmpeg's `-i` is read and not written, and stays: a file may be replaced by what was made of it. A job whose
-arguments nowhere name its output is refused, for it would write to the destination itself.
+Several outputs have one such folder in each root, in the nearest folder that holds them all, and lie in it as they will
+lie there: `$Root/show/%v/seg_%05d.ts` and `$Root/show/%v.m3u8` are `$Root/show/.ffmesh-<attempt>/%v/seg_%05d.ts` and
+`…/%v.m3u8`. So what one of them says of another, a playlist of its segments, is the same here and there. For a root
+whose outputs are made in local scratch, the same tree stands in the agent's scratch folder.
+
+Wherever the arguments name an output, or something in a folder that is one, the hidden place is written. What follows
+ffmpeg's `-i` is read and not written, and stays: a file may be replaced by what was made of it. What follows an option
+whose file ffmpeg puts beside a playlist by itself stays too: it is no path. A job whose arguments nowhere name an
+output is refused, for it would write to the destination itself; so is an ffmpeg that is told to write its segments
+where no output is.
 
 Not there yet: outputs that hide in filters, URLs and patterns with other prefixes than `file:`.
 """
 
 import base64
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from enum import StrEnum
 from typing import Final
 
 from msgspec import structs
 
 from ffmesh_agent.ffmpeg.argv import FFMPEG
+from ffmesh_agent.ffmpeg.names import Names, fixed_folder
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
-from ffmesh_protocol.media import Argument, Piece, RawBytes, RootPath
+from ffmesh_protocol.media import QUOTING_NONE, QUOTING_PATTERN, Argument, Piece, RawBytes, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
 
-_HIDDEN: Final = ".ffmesh-"
+HIDDEN: Final = ".ffmesh-"
+
+SCRATCH: Final = "the agent's scratch"
+"""Stands for a root in redirected arguments. No root has such a name."""
+
 _FILE: Final = "file:"
+
+_BESIDE_A_PLAYLIST: Final = frozenset(
+    {
+        *("-hls_fmp4_init_filename", "-master_pl_name"),
+        *("-init_seg_name", "-media_seg_name", "-single_file_name", "-hls_master_name"),
+    }
+)
+_WRITES: Final = frozenset({"-hls_segment_filename", "-segment_list"})
+
+
+class Kind(StrEnum):
+    FILE = "file"
+    FOLDER = "folder"
+    SET = "set"
+
+
+class Target(Told, frozen=True):
+    """One output. `path` is relative to its root, plain, without a slash at its end."""
+
+    path: str
+    kind: Kind
+
+    @property
+    def folder(self) -> str:
+        """That must be there for it, as far as its name is known."""
+        return fixed_folder(self.path) if self.kind is Kind.SET else posixpath.dirname(self.path)
+
+    def has(self, path: str) -> bool:
+        """Whether this plain path of the same root is the target's, or in it."""
+        match self.kind:
+            case Kind.FILE:
+                return path == self.path
+            case Kind.FOLDER:
+                return path == self.path or path.startswith(f"{self.path}/")
+            case Kind.SET:
+                return path in Names(self.path)
+
+    @property
+    def shown_path(self) -> str:
+        return f"{self.path}/" if self.kind is Kind.FOLDER else self.path
+
+
+class Place(Told, frozen=True):
+    """The outputs of one attempt in one root, and where they are made."""
+
+    root: str
+    base: str
+    """The nearest folder that holds them all, relative; "" is the root."""
+    hidden: str
+    """Below `base`; there they lie before they take their places."""
+    targets: tuple[Target, ...]
+    made_root: str
+    made: str
+    """Where the program writes: `hidden`, or a folder in the scratch place."""
+
+    def moved(self, path: str) -> str | None:
+        """Where this path is while the outputs are aside; None: where it was."""
+        plain = _plain(path)
+        if not any(target.has(plain) for target in self.targets):
+            return None
+        below = plain.removeprefix(f"{self.base}/") if self.base else plain
+        return posixpath.join(self.made, below) + ("/" if path.endswith("/") else "")
+
+    def shown(self, path: str) -> str:
+        """As people and scripts see it."""
+        return f"${self.root}/{path}" if path else f"${self.root}"
 
 
 class Aside(Told, frozen=True):
-    """The output of one attempt: the place that it is to take, and the one where it is made. Both lie in its root."""
+    """All outputs of one attempt."""
 
-    root: str
-    output: str
-    """Relative, plain, without a slash at its end."""
-    hidden: str
-    is_folder: bool
-
-    @property
-    def staged(self) -> str:
-        return posixpath.join(self.hidden, posixpath.basename(self.output))
+    places: tuple[Place, ...]
 
     @property
     def shown(self) -> str:
-        """As people and scripts see it."""
-        return f"${self.root}/{self.output}{'/' if self.is_folder else ''}"
+        first = self.places[0]
+        shown = first.shown(first.targets[0].shown_path)
+        others = sum(len(place.targets) for place in self.places) - 1
+        return f"{shown} and {others} more" if others else shown
 
     @property
     def folder_shown(self) -> str:
-        """Where it is to lie."""
-        parent = posixpath.dirname(self.output)
-        return f"${self.root}/{parent}" if parent else f"${self.root}"
+        """Where they are to lie."""
+        return self.places[0].shown(self.places[0].base)
 
 
-def aside(grant: Grant) -> Aside | None:
-    """Of a staged job; `PathRefused` if its output cannot be put aside. None: it says no output."""
-    outputs = list(grant.outputs) if grant.kind is JobKind.STAGED else []
-    if not outputs:
+def aside(grant: Grant, in_scratch: Collection[str] = ()) -> Aside | None:
+    """Of a staged job; `PathRefused` if an output cannot be put aside. None: it says no output."""
+    if grant.kind is not JobKind.STAGED or not grant.outputs:
         return None
-    if len(outputs) > 1:
-        raise PathRefused("a staged job has one output, a file or a folder; this one has more")
-    output = outputs[0]
+    by_root: dict[str, list[Target]] = {}
+    for output in grant.outputs:
+        by_root.setdefault(output.root, []).append(_target(output))
+    return Aside(
+        places=tuple(
+            _place(root, targets, grant.attempt, in_scratch=root in in_scratch) for root, targets in by_root.items()
+        )
+    )
+
+
+def _target(output: RootPath) -> Target:
     plain = _plain(output.path)
-    if plain == "." or plain.startswith("/") or ".." in output.path.split("/") or "\0" in plain:
-        raise PathRefused(f"{media.printable(media.shown(grant.outputs)[:200])} cannot be an output of a staged job")
-    hidden = posixpath.join(posixpath.dirname(plain), f"{_HIDDEN}{grant.attempt}")
-    return Aside(root=output.root, output=plain, hidden=hidden, is_folder=output.path.endswith("/"))
+    names = output.path.split("/")
+    is_one = output.quoting in (QUOTING_NONE, QUOTING_PATTERN)
+    if plain in ("", ".") or plain.startswith("/") or ".." in names or "\0" in plain or not is_one:
+        raise PathRefused(f"{media.printable(media.shown((output,))[:200])} cannot be an output of a staged job")
+    if any(name.startswith(HIDDEN) for name in names):
+        raise PathRefused(f"{media.printable(media.shown((output,))[:200])} is a name that agents use for themselves")
+    if output.quoting == QUOTING_PATTERN:
+        return Target(path=plain, kind=Kind.SET)
+    return Target(path=plain, kind=Kind.FOLDER if output.path.endswith("/") else Kind.FILE)
+
+
+def _place(root: str, targets: Sequence[Target], attempt: str, *, in_scratch: bool) -> Place:
+    """A target in a folder that is one too is part of that."""
+    folders = [target for target in targets if target.kind is Kind.FOLDER]
+    whole = tuple(
+        target
+        for at, target in enumerate(targets)
+        if target not in targets[:at] and not any(target != folder and folder.has(target.path) for folder in folders)
+    )
+    base = _common([target.folder for target in whole])
+    hidden = posixpath.join(base, f"{HIDDEN}{attempt}")
+    return Place(
+        root=root,
+        base=base,
+        hidden=hidden,
+        targets=whole,
+        made_root=SCRATCH if in_scratch else root,
+        made=posixpath.join(f"{HIDDEN}{attempt}", root) if in_scratch else hidden,
+    )
+
+
+def _common(folders: Sequence[str]) -> str:
+    split = [folder.split("/") if folder else [] for folder in folders]
+    common = []
+    for names in zip(*split, strict=False):
+        if len(set(names)) > 1:
+            break
+        common.append(names[0])
+    return "/".join(common)
 
 
 def redirected(grant: Grant, place: Aside) -> Grant:
-    """The grant with the hidden place for the output; `PathRefused` if it is named nowhere."""
+    """The grant with hidden places for its outputs; `PathRefused` if they are named nowhere."""
     args = tuple(
-        argument if _is_read(grant, at) else _redirected(argument, place, grant.cwd)
+        argument if _is_read(grant, at) else _redirected(argument, place, grant.cwd, option=_option(grant, at))
         for at, argument in enumerate(grant.args)
     )
     cwd = _moved_folder(grant.cwd, place)
     if args == grant.args and cwd == grant.cwd:
         raise PathRefused(f"its arguments nowhere name its output {media.printable(place.shown)}")
+    for at, argument in enumerate(args):
+        if _option(grant, at) in _WRITES and argument == grant.args[at] and _is_below(argument, grant.cwd):
+            shown = media.printable(media.shown(argument)[:200])
+            raise PathRefused(f"{_option(grant, at)} names {shown}, which is none of its outputs; name it as one")
     return structs.replace(grant, args=args, cwd=cwd)
 
 
@@ -89,24 +206,43 @@ def may_replace(grant: Grant) -> bool:
 
 
 def _is_read(grant: Grant, at: int) -> bool:
-    return grant.program == FFMPEG and at > 0 and grant.args[at - 1] == ("-i",)
+    return _option(grant, at) == "-i"
+
+
+def _option(grant: Grant, at: int) -> str | None:
+    """ffmpeg's, of which this argument is the value."""
+    before = grant.args[at - 1] if grant.program == FFMPEG and at > 0 else ()
+    return before[0] if len(before) == 1 and isinstance(before[0], str) else None
+
+
+def _is_below(argument: Argument, cwd: RootPath | None) -> bool:
+    """Whether it names a place in a root. In a private folder it may write what it likes."""
+    return cwd is not None or any(isinstance(piece, RootPath) for piece in argument)
+
+
+def _moved(root: str, path: str, place: Aside) -> tuple[str, str] | None:
+    """The root and the path where it is while the outputs are aside."""
+    for each in place.places:
+        if each.root == root and (moved := each.moved(path)) is not None:
+            return each.made_root, moved
+    return None
 
 
 def _moved_folder(cwd: RootPath | None, place: Aside) -> RootPath | None:
-    """A program that starts in the folder that is its output starts in the hidden one."""
-    moved = _moved(cwd.path, place) if cwd is not None and cwd.root == place.root and place.is_folder else None
-    return RootPath(root=place.root, path=moved) if moved is not None else cwd
+    """A program that starts in a folder that is an output starts in the hidden one."""
+    moved = _moved(cwd.root, cwd.path, place) if cwd is not None else None
+    return RootPath(root=moved[0], path=moved[1]) if moved is not None else cwd
 
 
-def _redirected(argument: Argument, place: Aside, cwd: RootPath | None) -> Argument:
+def _redirected(argument: Argument, place: Aside, cwd: RootPath | None, *, option: str | None) -> Argument:
     if len(argument) == 1 and isinstance(argument[0], str):
-        return _redirected_text(argument[0], place, cwd)
+        return argument if option in _BESIDE_A_PLAYLIST else _redirected_text(argument[0], place, cwd)
     pieces: list[Piece] = []
     rest: Sequence[Piece] = argument
     while rest:
         first, tail = rest[0], _until_a_root(rest[1:])
         rest = rest[1 + len(tail) :]
-        if isinstance(first, RootPath) and first.root == place.root:
+        if isinstance(first, RootPath):
             pieces += _redirected_path(first, tail, place)
         else:
             pieces += [first, *tail]
@@ -114,47 +250,37 @@ def _redirected(argument: Argument, place: Aside, cwd: RootPath | None) -> Argum
 
 
 def _redirected_text(text: str, place: Aside, cwd: RootPath | None) -> Argument:
-    """A relative path is one from the working folder; no other text can be the output's name."""
+    """A relative path is one from the working folder; no other text can be an output's name."""
     prefix, name = (_FILE, text.removeprefix(_FILE)) if text.startswith(_FILE) else ("", text)
-    if cwd is None or cwd.root != place.root or not name or name.startswith(("/", "-")):
+    if cwd is None or not name or name.startswith(("/", "-")):
         return (text,)
-    if _moved(cwd.path, place) is not None:
+    if _moved(cwd.root, cwd.path, place) is not None:
         return (text,)  # the working folder is moved, and every relative path with it
-    moved = _moved(posixpath.join(cwd.path, name), place)
+    moved = _moved(cwd.root, posixpath.join(cwd.path, name), place)
     if moved is None:
         return (text,)
-    path = RootPath(root=place.root, path=moved)
+    path = RootPath(root=moved[0], path=moved[1])
     return (prefix, path) if prefix else (path,)
 
 
 def _redirected_path(first: RootPath, tail: Sequence[Piece], place: Aside) -> list[Piece]:
     """What follows a path continues its name: bytes that are no UTF-8 stand there, or what another syntax needs."""
     whole = first.path.encode() + b"".join(_bytes(piece) for piece in tail)
-    moved = _moved(whole.decode(errors="surrogateescape"), place)
+    moved = _moved(first.root, whole.decode(errors="surrogateescape"), place)
     if moved is not None:
-        return list(_as_pieces(moved, first))
-    moved = _moved(first.path, place)
-    return [RootPath(root=first.root, path=moved, quoting=first.quoting) if moved is not None else first, *tail]
+        return list(_as_pieces(*moved, first.quoting))
+    moved = _moved(first.root, first.path, place)
+    return [RootPath(root=moved[0], path=moved[1], quoting=first.quoting) if moved is not None else first, *tail]
 
 
-def _as_pieces(path: str, like: RootPath) -> Iterator[Piece]:
+def _as_pieces(root: str, path: str, quoting: str) -> Iterator[Piece]:
     try:
         path.encode()
     except UnicodeEncodeError:
-        yield RootPath(root=like.root, path="", quoting=like.quoting)
+        yield RootPath(root=root, path="", quoting=quoting)
         yield RawBytes(base64=base64.b64encode(path.encode(errors="surrogateescape")).decode())
     else:
-        yield RootPath(root=like.root, path=path, quoting=like.quoting)
-
-
-def _moved(path: str, place: Aside) -> str | None:
-    """Where this path is while the output is aside; None: where it was."""
-    plain = _plain(path)
-    if plain == place.output:
-        return place.staged + ("/" if path.endswith("/") else "")
-    if place.is_folder and plain.startswith(place.output + "/"):
-        return place.staged + plain[len(place.output) :] + ("/" if path.endswith("/") else "")
-    return None
+        yield RootPath(root=root, path=path, quoting=quoting)
 
 
 def _plain(path: str) -> str:

@@ -1,5 +1,6 @@
 """Two places of one file system change what they hold, at one moment: Linux's renameat2(RENAME_EXCHANGE)."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Final
@@ -14,8 +15,6 @@ class CannotExchange(Exception):
 
 def exchanged(one: Path, other: Path) -> None:
     """`OSError` as of `os.rename`, or `CannotExchange`."""
-    import errno
-
     try:
         import ctypes
 
@@ -30,3 +29,22 @@ def exchanged(one: Path, other: Path) -> None:
     if number in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
         raise CannotExchange
     raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
+def probed(folder: Path) -> tuple[bool, bool]:
+    """Whether this file system exchanges, and whether its files keep their numbers when they are renamed: by these one
+    knows what was exchanged."""
+    one, other = folder / "one", folder / "other"
+    one.touch()
+    other.touch()
+    numbers = one.stat().st_ino, other.stat().st_ino
+    try:
+        exchanged(one, other)
+        last = (other.stat().st_ino, one.stat().st_ino) == numbers
+        return last, last
+    except CannotExchange:
+        one.replace(other)
+        return False, other.stat().st_ino == numbers[0]
+    finally:
+        one.unlink(missing_ok=True)
+        other.unlink(missing_ok=True)

@@ -2,9 +2,10 @@ import base64
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from ffmesh_agent.ffmpeg.argv import command
-from ffmesh_agent.ffmpeg.aside import Aside, aside, may_replace, redirected
+from ffmesh_agent.ffmpeg.aside import SCRATCH, Aside, aside, may_replace, redirected
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import Argument, Needs, RawBytes, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
@@ -32,6 +33,14 @@ def grant(
     return Grant(program=program, args=pieces, cwd=cwd, kind=kind, outputs=outputs, **values)
 
 
+def pattern(relative: str) -> RootPath:
+    return RootPath(root="R", path=relative, quoting="pattern")
+
+
+def several(outputs: tuple[RootPath, ...], *args: str | RootPath | Argument, cwd: RootPath | None = None) -> Grant:
+    return structs.replace(grant(None, *args, cwd=cwd), outputs=outputs)
+
+
 def place_of(given: Grant) -> Aside:
     place = aside(given)
     assert place is not None
@@ -50,13 +59,66 @@ def raw(content: bytes) -> RawBytes:
 
 
 def test_an_output_is_made_in_a_hidden_folder_of_the_attempt_beside_its_place() -> None:
-    place = place_of(grant("a b/c.mkv"))
-    assert (place.hidden, place.staged) == (f"a b/.ffmesh-{ULID}", f"a b/.ffmesh-{ULID}/c.mkv")
-    assert (place.shown, place.folder_shown, place.is_folder) == ("$R/a b/c.mkv", "$R/a b", False)
+    (place,) = place_of(grant("a b/c.mkv")).places
+    assert (place.hidden, place.moved("a b/c.mkv")) == (f"a b/.ffmesh-{ULID}", f"a b/.ffmesh-{ULID}/c.mkv")
+    whole = place_of(grant("a b/c.mkv"))
+    assert (whole.shown, whole.folder_shown) == ("$R/a b/c.mkv", "$R/a b")
     at_the_top = place_of(grant("c.mkv"))
-    assert (at_the_top.staged, at_the_top.folder_shown) == (f".ffmesh-{ULID}/c.mkv", "$R")
+    assert (at_the_top.places[0].moved("c.mkv"), at_the_top.folder_shown) == (f".ffmesh-{ULID}/c.mkv", "$R")
     folder = place_of(grant("a b//parts/"))
-    assert (folder.staged, folder.shown, folder.is_folder) == (f"a b/.ffmesh-{ULID}/parts", "$R/a b/parts/", True)
+    assert (folder.places[0].moved("a b/parts"), folder.shown) == (f"a b/.ffmesh-{ULID}/parts", "$R/a b/parts/")
+
+
+def test_several_outputs_lie_in_one_hidden_folder_of_each_root_as_they_will_lie_there() -> None:
+    outputs = (
+        *(path("show/hls/master.m3u8"), pattern("show/hls/%v.m3u8"), pattern("show/hls/%v/seg_%05d.ts")),
+        *(path("show/thumbs/"), path("poster.jpg", "S")),
+    )
+    given = several(
+        outputs,
+        *("-i", path("show/in.mkv"), "-hls_segment_filename", path("show/hls/%v/seg_%05d.ts")),
+        *(
+            "-master_pl_name",
+            "master.m3u8",
+            path("show/hls/%v.m3u8"),
+            path("show/thumbs/%d.jpg"),
+            path("poster.jpg", "S"),
+        ),
+    )
+    hidden = f"/media/show/.ffmesh-{ULID}"
+    assert arguments(given) == [
+        *("-i", "/media/show/in.mkv", "-hls_segment_filename", f"{hidden}/hls/%v/seg_%05d.ts"),
+        *("-master_pl_name", "master.m3u8", f"{hidden}/hls/%v.m3u8", f"{hidden}/thumbs/%d.jpg"),
+        f"/srv/.ffmesh-{ULID}/poster.jpg",
+    ]
+    assert place_of(given).shown == "$R/show/hls/master.m3u8 and 4 more"
+
+
+def test_an_output_in_a_folder_that_is_one_too_is_part_of_it() -> None:
+    (place,) = place_of(several((path("a/p/"), path("a/p/x.m3u8"), path("a/p/")))).places
+    assert [target.path for target in place.targets] == ["a/p"]
+
+
+def test_what_ffmpeg_itself_puts_beside_a_playlist_is_no_path_from_the_working_folder() -> None:
+    outputs = (path("hls/x.m3u8"), path("hls/init.mp4"), pattern("hls/x%d.m4s"))
+    given = several(outputs, "-hls_fmp4_init_filename", "init.mp4", "x.m3u8", cwd=path("hls"))
+    assert arguments(given) == ["-hls_fmp4_init_filename", "init.mp4", f"/media/hls/.ffmesh-{ULID}/x.m3u8"]
+
+
+def test_segments_that_would_be_written_where_no_output_is_are_refused() -> None:
+    given = several((path("hls/x.m3u8"),), "-hls_segment_filename", path("other/%d.ts"), path("hls/x.m3u8"))
+    with pytest.raises(PathRefused, match=r"-hls_segment_filename names \$R/other/%d.ts, which is none of its outputs"):
+        redirected(given, place_of(given))
+
+
+def test_what_is_made_in_scratch_is_the_same_tree_in_another_place() -> None:
+    given = several((path("a/x.m3u8"), path("b/y.mkv")), path("a/x.m3u8"), path("b/y.mkv"))
+    place = aside(given, {"R"})
+    assert place is not None
+    wanted = command(redirected(given, place), {"ffmpeg": ""}, {"R": "/media", SCRATCH: "/var/fast"})
+    made = f"/var/fast/.ffmesh-{ULID}/R"
+    assert [argument.decode() for argument in wanted.argv[-2:]] == [f"{made}/a/x.m3u8", f"{made}/b/y.mkv"]
+    assert place.places[0].hidden == f".ffmesh-{ULID}"
 
 
 @pytest.mark.parametrize("given", [grant(None), grant("a", kind=JobKind.DIRECT), grant("a", kind=JobKind.INTERACTIVE)])

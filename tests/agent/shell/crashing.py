@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ffmesh_agent.shell import staging
+from ffmesh_agent.ffmpeg.aside import Kind
+from ffmesh_agent.shell import exchange, staging
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.disk import Disk
-from ffmesh_agent.shell.journal import Journal, Output, StagedNote
+from ffmesh_agent.shell.journal import Journal, Landing, Place, StagedNote, Target
 from ffmesh_agent.shell.spool import Spool
 from ffmesh_protocol.messages.reports import Result, StreamLengths
 
@@ -47,16 +48,22 @@ def result_of(attempt: str) -> Result:
 
 
 def note_of(journal: Journal, root: Path, *, is_folder: bool = False) -> StagedNote:
-    return journal.fresh(
-        ATTEMPT,
-        Output(
-            destination=os.fsencode(root / "out"),
-            hidden=os.fsencode(root / HIDDEN),
-            staged=os.fsencode(root / HIDDEN / "out"),
-            is_folder=is_folder,
-            shown="$R/out/" if is_folder else "$R/out",
-            folder_shown="$R",
+    kind = Kind.FOLDER if is_folder else Kind.FILE
+    return journal.fresh(ATTEMPT, (place_of(root, {"out": kind}),))
+
+
+def place_of(root: Path, targets: dict[str, Kind], made: Path | None = None) -> Place:
+    """Outputs below `root`; made there too, unless said."""
+    return Place(
+        root=os.fsencode(root),
+        base=b"",
+        made=os.fsencode(made or root / HIDDEN),
+        targets=tuple(
+            Target(name=name.encode(), kind=kind, shown=f"$R/{name}/" if kind is Kind.FOLDER else f"$R/{name}")
+            for name, kind in targets.items()
         ),
+        landings=(Landing(base=os.fsencode(root), hidden=os.fsencode(root / HIDDEN)),),
+        folder_shown="$R",
     )
 
 
@@ -67,6 +74,49 @@ def _staged(folder: Path, say: Say, *, is_folder: bool) -> None:
     names = ["out/a", "out/b"] if is_folder else ["out"]
     for name in names:
         (root / HIDDEN / name).write_text("new")
+    note = staging.seal(journal, note, result_of(ATTEMPT))
+    say("sealed")
+    note = staging.commit(journal, note, boottime() + 1000)
+    say("committed")
+    staging.drop(journal, note)
+    say("dropped")
+
+
+def ladder_of(journal: Journal, root: Path, made: Path | None = None) -> StagedNote:
+    """A master playlist, one for each variant, and their segments in folders of their own."""
+    sets = dict.fromkeys(("%v.m3u8", "%v/s%d.ts"), Kind.SET)
+    return journal.fresh(ATTEMPT, (place_of(root, {"master.m3u8": Kind.FILE, **sets}, made),))
+
+
+def write_ladder(folder: Path, variants: dict[str, int], content: str) -> None:
+    """So many segments of each variant."""
+    for variant, segments in variants.items():
+        (folder / variant).mkdir(exist_ok=True)
+        names = [f"s{number}.ts" for number in range(segments)]
+        for name in names:
+            (folder / variant / name).write_text(content)
+        (folder / f"{variant}.m3u8").write_text("\n".join(["#EXTM3U", f"#{content}", *names]))
+    lines = [line for variant in variants for line in ("#EXT-X-STREAM-INF:BANDWIDTH=1", f"{variant}.m3u8")]
+    (folder / "master.m3u8").write_text("\n".join(["#EXTM3U", f"#{content}", *lines]))
+
+
+OLD_LADDER: Final = {"0": 2, "1": 1, "2": 1}
+NEW_LADDER: Final = {"0": 1, "1": 2, "3": 2}
+
+
+def _knows_no_exchange(folder: Path) -> tuple[bool, bool]:
+    del folder
+    return False, True
+
+
+def _laddered(folder: Path, say: Say, *, exchanges: bool, elsewhere: bool = False) -> None:
+    if not exchanges:
+        exchange.probed = _knows_no_exchange
+    journal, root = Journal(folder / "staged", SPOOL), folder / "root"
+    made = Path.cwd() / f"{HIDDEN}-{folder.name}" / "R" if elsewhere else None
+    note = staging.begin(journal, ladder_of(journal, root, made), umask=None, may_replace=True)
+    say("begun")
+    write_ladder(made or root / HIDDEN, NEW_LADDER, "new")
     note = staging.seal(journal, note, result_of(ATTEMPT))
     say("sealed")
     note = staging.commit(journal, note, boottime() + 1000)
@@ -98,6 +148,9 @@ def _spooled(folder: Path, say: Say) -> None:
 WORKS: Final[dict[str, Callable[[Path, Say], None]]] = {
     "file": partial(_staged, is_folder=False),
     "folder": partial(_staged, is_folder=True),
+    "ladder": partial(_laddered, exchanges=True),
+    "linked ladder": partial(_laddered, exchanges=False),
+    "ladder from elsewhere": partial(_laddered, exchanges=True, elsewhere=True),
     "spool": _spooled,
 }
 
@@ -110,6 +163,9 @@ def _prepared(folder: Path, old: str) -> None:
     if old == "folder":
         (folder / "root" / "out").mkdir()
         (folder / "root" / "out" / "a").write_text("old")
+    if old == "ladder":
+        write_ladder(folder / "root", OLD_LADDER, "old")
+        (folder / "root" / "0" / "poster.jpg").write_text("stays")
 
 
 def _dies_before(step: int) -> None:
@@ -123,7 +179,12 @@ def _dies_before(step: int) -> None:
             if left == -1:  # and once only: this is an event too
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def exchanged(one: Path, other: Path) -> None:
+        sys.audit("os.exchange")  # the kernel is asked past Python's own functions
+        really(one, other)
+
     sys.addaudithook(count)
+    really, exchange.exchanged = exchange.exchanged, exchanged
 
 
 def main(work: str, old: str, base: Path) -> None:

@@ -4,12 +4,22 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from agent.shell.crashing import ATTEMPT, ATTEMPTS, SPOOL, result_of
+from agent.shell.crashing import (
+    ATTEMPT,
+    ATTEMPTS,
+    NEW_LADDER,
+    OLD_LADDER,
+    SPOOL,
+    result_of,
+    write_ladder,
+)
 from ffmesh_agent.core.effects import CommitOutput, DropOutput
 from ffmesh_agent.core.events import Event, OutputCommitted
 from ffmesh_agent.shell.clock import boottime
@@ -18,13 +28,27 @@ from ffmesh_agent.shell.journal import Journal
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.spool import Spool
 
+SHARED_MEMORY = Path("/dev/shm")
+"""Another file system, and one that syncs in no time."""
 
-def _crashed(work: str, old: str, folder: Path) -> Iterator[tuple[Path, list[str]]]:
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Path]:
+    """A folder where hundreds of lives can be lived."""
+    if not SHARED_MEMORY.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        yield Path(folder)
+
+
+def _crashed(work: str, old: str, folder: Path, elsewhere: Path | None = None) -> Iterator[tuple[Path, list[str]]]:
     """The folder of each life that was killed, and what it had said; at last of one that was not."""
     tests = Path(__file__).parents[2]
     subprocess.run(
         [sys.executable, Path(__file__).with_name("crashing.py"), work, old, folder],
         env=os.environ | {"PYTHONPATH": f"{tests}:{':'.join(sys.path)}"},
+        cwd=elsewhere,
         check=True,
         timeout=100,
     )
@@ -44,12 +68,12 @@ def _content(place: Path) -> dict[str, str] | str | None:
     ("work", "old"), [("file", "none"), ("file", "file"), ("folder", "none"), ("folder", "folder")]
 )
 async def test_a_staged_output_is_whole_aside_or_whole_in_place_whenever_its_agent_is_killed(
-    work: str, old: str, permitted: bool, tmp_path: Path
+    work: str, old: str, permitted: bool, quick: Path
 ) -> None:
     before = {"none": None, "file": "old", "folder": {"a": "old"}}[old]
     after = {"a": "new", "b": "new"} if work == "folder" else "new"
     found: set[str] = set()
-    for life, said in _crashed(work, old, tmp_path):
+    for life, said in _crashed(work, old, quick):
         root, events = life / "root", asyncio.Queue[Event]()
         place = root / "out"
         assert _content(place) in (before, after)
@@ -57,7 +81,7 @@ async def test_a_staged_output_is_whole_aside_or_whole_in_place_whenever_its_age
             outputs = Outputs(Journal(life / "staged", SPOOL), {"R": str(root)}, tasks, events.put_nowait)
             staged = await outputs.restored()
             for output in staged:
-                assert output.result == result_of(ATTEMPT)
+                assert structs.replace(output.result, outputs=()) == result_of(ATTEMPT)
                 assert _content(place) == (after if output.committed else before)
                 if permitted and not output.committed:
                     outputs.carry_out(CommitOutput(attempt=ATTEMPT, until=boottime() + 1000))
@@ -73,8 +97,64 @@ async def test_a_staged_output_is_whole_aside_or_whole_in_place_whenever_its_age
     assert found == {"sealed", "committed"}
 
 
-def test_a_result_that_was_said_to_be_kept_is_found_whenever_its_agent_was_killed(tmp_path: Path) -> None:
-    lives = list(_crashed("spool", "none", tmp_path))
+def _files(root: Path) -> dict[str, str]:
+    """What a media server sees."""
+    return {
+        str(file.relative_to(root)): file.read_text()
+        for file in root.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(root).parts)
+    }
+
+
+@pytest.mark.parametrize("work", ["ladder", "linked ladder", "ladder from elsewhere"])
+async def test_a_ladder_is_the_old_one_or_the_new_one_after_the_restart_whenever_its_agent_is_killed(
+    work: str, quick: Path, tmp_path: Path
+) -> None:
+    if "elsewhere" in work and quick == tmp_path:
+        pytest.skip("there is no /dev/shm, which is another file system")
+    before, after = (_written(tmp_path / name, name) for name in ("old", "new"))
+    made = tmp_path / "made"
+    made.mkdir()
+    found: set[str] = set()
+    mixtures = 0
+    for number, (life, said) in enumerate(_crashed(work, "ladder", quick, made)):
+        permitted = number % 2 == 0
+        root, events = life / "root", asyncio.Queue[Event]()
+        mixtures += _files(root) not in (before, after)
+        async with asyncio.TaskGroup() as tasks:
+            outputs = Outputs(Journal(life / "staged", SPOOL), {"R": str(root)}, tasks, events.put_nowait)
+            staged = await outputs.restored()
+            assert _files(root) in (before, after)
+            for output in staged:
+                assert _files(root) == (after if output.committed else before)
+                if permitted and not output.committed:
+                    outputs.carry_out(CommitOutput(attempt=ATTEMPT, until=boottime() + 1000))
+                    assert await events.get() == OutputCommitted(attempt=ATTEMPT)
+                    assert _files(root) == after
+                found.add("committed" if output.committed else "sealed")
+                outputs.carry_out(DropOutput(attempt=ATTEMPT))
+            is_new = permitted or any(output.committed for output in staged)
+        if staged:
+            assert _files(root) == (after if is_new else before)
+        else:
+            assert "sealed" not in said or "committed" in said
+            assert _files(root) == (after if "committed" in said else before)
+        assert sorted(each.name for each in root.iterdir()) == sorted({name.partition("/")[0] for name in _files(root)})
+        assert list((life / "staged").iterdir()) == []
+    assert found == {"sealed", "committed"}
+    assert mixtures > 0, "or the moments were badly chosen"
+    assert list(made.iterdir()) == []
+
+
+def _written(folder: Path, content: str) -> dict[str, str]:
+    """The ladder alone."""
+    folder.mkdir()
+    write_ladder(folder, OLD_LADDER if content == "old" else NEW_LADDER, content)
+    return {**_files(folder), "0/poster.jpg": "stays"}
+
+
+def test_a_result_that_was_said_to_be_kept_is_found_whenever_its_agent_was_killed(quick: Path) -> None:
+    lives = list(_crashed("spool", "none", quick))
     assert len(lives) > 10
     for life, said in lives:
         restored = {result.attempt: result for result in Spool(life / "spool", Disk("unused")).opened()[1]}

@@ -8,11 +8,12 @@ from typing import NoReturn
 import pytest
 
 from agent.shell.crashing import ATTEMPT, HIDDEN, SPOOL, note_of, result_of
-from ffmesh_agent.shell import staging
+from ffmesh_agent.shell import exchange, staging
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.exchange import CannotExchange
 from ffmesh_agent.shell.journal import Journal, Stage, StagedNote
-from ffmesh_agent.shell.staging import NotStaged, TooLate
+from ffmesh_agent.shell.staging import TooLate
+from ffmesh_agent.shell.steps import NotStaged, planned
 from ffmesh_protocol.messages.reports import FailureKind
 
 LATER = boottime() + 100_000
@@ -149,7 +150,8 @@ def test_a_program_that_ended_well_without_its_output_has_failed_for_good(place:
     place.begun()
     for name in ("out", "0.ts", "1.ts"):
         (place.hidden / name).touch()
-    assert refusal(is_folder=False) == "beside $R/out it wrote '0.ts' and 1 more; name their folder as its output"
+    sentence = "beside $R/out it wrote '0.ts' and 1 more; name them as its output too, or their folder"
+    assert refusal(is_folder=False) == sentence
 
 
 def test_everything_of_an_output_is_synced_before_it_counts_as_sealed(
@@ -234,7 +236,7 @@ def test_where_folders_cannot_be_exchanged_the_old_one_stays_and_the_sentence_sa
     place.out.mkdir()
     (place.out / "a").write_text("old")
     note = place.sealed(is_folder=True)
-    monkeypatch.setattr(staging, "exchanged", refuse)
+    monkeypatch.setattr(exchange, "exchanged", refuse)
     with pytest.raises(NotStaged, match=r"\$R/out/ holds something, and .* cannot exchange two folders; empty it"):
         staging.commit(place.journal, note, LATER)
     assert (place.out / "a").read_text() == "old"
@@ -253,7 +255,8 @@ def test_a_root_that_is_broken_when_an_earlier_rename_is_looked_for_is_said_to_b
     def refuse(_: Path) -> NoReturn:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    note = place.journal.moved(place.sealed(), Stage.COMMITTING)
+    sealed = place.sealed()
+    note = place.journal.moved(sealed, Stage.COMMITTING, planned(sealed).steps)
     monkeypatch.setattr(Path, "lstat", refuse)
     with pytest.raises(NotStaged, match=r"\$R/out could not be looked at: Input/output error") as refused:
         staging.commit(place.journal, note, LATER)
@@ -269,7 +272,7 @@ def test_dropping_takes_away_what_a_program_had_locked_and_can_be_done_twice(pla
 
 
 def test_a_staged_attempt_without_an_output_waits_for_permission_all_the_same(place: Place) -> None:
-    note = staging.begin(place.journal, place.journal.fresh(ATTEMPT, None), umask=None, may_replace=True)
+    note = staging.begin(place.journal, place.journal.fresh(ATTEMPT, ()), umask=None, may_replace=True)
     note = staging.seal(place.journal, note, result_of(ATTEMPT))
     assert place.noted.result == result_of(ATTEMPT)
     with pytest.raises(TooLate):

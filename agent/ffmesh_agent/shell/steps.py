@@ -1,0 +1,361 @@
+"""The renames by which what stands aside takes its places: which there are, each of them done, and each undone.
+
+What is not there yet takes its place by one rename, a folder with all that is in it too. What overwrites something
+changes places with it, where the file system can do that and its files keep their numbers; elsewhere what is
+overwritten first gets another name aside (a second link, or a copy), and is then renamed over. Either way it is kept
+until the last step is done. A folder that is an output by itself changes places as a whole, or not at all. What an
+earlier run left of the same set, and this one has not made again, is put aside last.
+
+Whether a step is done is seen on the disk alone. Who undoes one looks first whether what is in place is still what it
+had put there: another attempt may have come since, and its work stays.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from enum import Enum, auto
+from pathlib import Path
+from typing import Final
+
+from msgspec import structs
+
+from ffmesh_agent.ffmpeg import playlists
+from ffmesh_agent.ffmpeg.aside import Kind
+from ffmesh_agent.ffmpeg.names import Names
+from ffmesh_agent.shell import exchange, tree
+from ffmesh_agent.shell.journal import Place, StagedNote, Step, Target, Way
+from ffmesh_protocol.messages.reports import FailureKind
+
+KEPT: Final = ".ffmesh-kept"
+"""In a hidden folder: what was overwritten there, under other names."""
+
+
+class NotStaged(Exception):
+    """With a sentence that names no place of this machine."""
+
+    def __init__(self, sentence: str, failure: FailureKind) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.failure = failure
+
+
+class State(Enum):
+    WAITS = auto()
+    DONE = auto()
+    ANOTHERS = auto()
+    """Something is in place, and it is neither what was there before nor ours."""
+    LOST = auto()
+    """Nothing is, and nothing stands aside either."""
+
+
+def path(name: bytes) -> Path:
+    return Path(os.fsdecode(name))
+
+
+class Move:
+    """One step, with the places that it is about on this machine."""
+
+    def __init__(self, note: StagedNote, number: int) -> None:
+        self.step = note.steps[number]
+        self.place = note.places[self.step.place]
+        landing = self.place.landings[self.step.landing]
+        name = os.fsdecode(self.step.name)
+        self.staged = path(landing.hidden) / name
+        self.destination = path(landing.base) / name
+        self.kept = path(landing.hidden) / KEPT / str(number)
+
+    def state(self) -> State:
+        staged, there = tree.status(self.staged), tree.status(self.destination)
+        match self.step.way:
+            case Way.LEAVE:
+                return State.DONE if tree.status(self.kept) is not None else State.WAITS
+            case Way.EXCHANGE:
+                if staged is not None and staged.st_ino == self.step.inode:
+                    return State.WAITS
+            case Way.TAKE:
+                half_undone = self.step.kept and self._is_ours(there) and tree.status(self.kept) is not None
+                if staged is not None and not half_undone:
+                    return State.WAITS
+        if self._is_ours(there):
+            return State.DONE
+        return State.LOST if there is None else State.ANOTHERS
+
+    def _is_ours(self, there: os.stat_result | None) -> bool:
+        return there is not None and self.step.inode in (0, there.st_ino)
+
+    def keep(self) -> None:
+        """Another name for what is going to be overwritten. Where there are no links, a copy."""
+        self.kept.unlink(missing_ok=True)
+        try:
+            os.link(self.destination, self.kept, follow_symlinks=False)
+        except (OSError, NotImplementedError):
+            shutil.copy2(self.destination, self.kept, follow_symlinks=False)
+            if not self.kept.is_symlink():
+                tree.sync(self.kept)
+
+    def do(self) -> None:
+        match self.step.way:
+            case Way.TAKE:
+                self.staged.replace(self.destination)
+            case Way.EXCHANGE:
+                exchange.exchanged(self.staged, self.destination)
+            case Way.LEAVE:
+                with contextlib.suppress(FileNotFoundError):
+                    self.destination.replace(self.kept)
+
+    def undo(self) -> None:
+        """Only of one that is done; what came between our look and our hand is put back."""
+        match self.step.way:
+            case Way.TAKE:
+                self._give_back()
+            case Way.EXCHANGE:
+                exchange.exchanged(self.staged, self.destination)
+                if self.staged.lstat().st_ino != self.step.inode:
+                    exchange.exchanged(self.staged, self.destination)
+            case Way.LEAVE:
+                if tree.status(self.destination) is None:
+                    self.kept.replace(self.destination)
+
+    def _give_back(self) -> None:
+        if tree.status(self.staged) is None and not (self.step.kept and self._is_linked()):
+            self.destination.replace(self.staged)
+        if not self._is_ours(self.staged.lstat()):
+            self.staged.replace(self.destination)
+        elif self.step.kept:
+            self.kept.replace(self.destination)
+        elif self.step.was_folder:
+            self.destination.mkdir(exist_ok=True)
+
+    def _is_linked(self) -> bool:
+        """So that there is no moment without anything in place."""
+        try:
+            os.link(self.destination, self.staged, follow_symlinks=False)
+        except (OSError, NotImplementedError):
+            return False
+        return True
+
+
+def moves(note: StagedNote) -> list[Move]:
+    return [Move(note, number) for number in range(len(note.steps))]
+
+
+# Which there are
+
+
+def planned(note: StagedNote) -> StagedNote:
+    """With the steps that put in place what stands aside now. What they overwrite has no other name yet."""
+    taking: list[tuple[int, Step]] = []
+    for number, place in enumerate(note.places):
+        taking += sorted(_taking(number, place), key=lambda each: each[0])
+    ordered = [step for _, step in sorted(taking, key=lambda each: each[0])]
+    leaving = [step for number, place in enumerate(note.places) for step in _leaving(number, place, ordered)]
+    steps = (*ordered, *leaving)
+    return structs.replace(note, steps=steps if len(steps) > 1 else tuple(_alone(note, step) for step in steps))
+
+
+def _alone(note: StagedNote, step: Step) -> Step:
+    """One rename is done or not: the file that it overwrites need not be kept."""
+    made = path(note.places[step.place].landings[step.landing].hidden) / os.fsdecode(step.name)
+    if made.is_dir():
+        return step
+    return structs.replace(step, way=Way.TAKE, kept=False)
+
+
+def _taking(number: int, place: Place) -> Iterator[tuple[int, Step]]:
+    for at in range(len(place.landings)):
+        if tree.status(path(place.landings[at].hidden)) is not None:
+            yield from _Plan(number, place, at).steps("")
+
+
+class _Plan:
+    """Of one landing: what lies in its hidden folder, beside what lies there already."""
+
+    def __init__(self, number: int, place: Place, landing: int) -> None:
+        self._number = number
+        self._place = place
+        self._landing = landing
+        self._hidden = path(place.landings[landing].hidden)
+        self._base = path(place.landings[landing].base)
+        self._below_root = below_root(place, landing)
+        self._folders = {os.fsdecode(each.name): each for each in place.targets if each.kind is Kind.FOLDER}
+        self._exchanges, self._numbers_last = exchange.probed(self._kept_folder())
+
+    def steps(self, below: str) -> Iterator[tuple[int, Step]]:
+        for name in tree.names_in(self._hidden / below):
+            if name == KEPT and not below:
+                continue
+            there = f"{below}/{name}" if below else name
+            yield from self._of(there)
+
+    def _of(self, name: str) -> Iterator[tuple[int, Step]]:
+        made = (self._hidden / name).lstat()
+        whole = self._folders.get(joined(self._below_root, name))
+        if not stat.S_ISDIR(made.st_mode):
+            yield self._of_file(name, made)
+        elif whole is not None:
+            yield self._of_folder(name, made, whole)
+        elif not tree.has_file(self._hidden / name):
+            return
+        elif tree.status(self._base / name) is None:
+            yield self._rank(name), self._step(name, Way.TAKE, made)
+        elif (self._base / name).is_dir():
+            yield from self.steps(name)
+        else:
+            raise NotStaged(f"{self._shown(name)}/ is no folder already", FailureKind.PERMANENT)
+
+    def _of_file(self, name: str, made: os.stat_result) -> tuple[int, Step]:
+        there = tree.status(self._base / name)
+        if there is not None and stat.S_ISDIR(there.st_mode):
+            raise NotStaged(f"its output {self._shown(name)} is a folder already", FailureKind.PERMANENT)
+        if there is None:
+            return self._rank(name), self._step(name, Way.TAKE, made)
+        if self._exchanges:
+            return self._rank(name), self._step(name, Way.EXCHANGE, made)
+        return self._rank(name), self._step(name, Way.TAKE, made, kept=True)
+
+    def _of_folder(self, name: str, made: os.stat_result, target: Target) -> tuple[int, Step]:
+        there = tree.status(self._base / name)
+        if there is None:
+            return self._rank(name), self._step(name, Way.TAKE, made)
+        if stat.S_ISDIR(there.st_mode):
+            if not tree.names_in(self._base / name):
+                return self._rank(name), self._step(name, Way.TAKE, made, was_folder=True)
+        elif not stat.S_ISLNK(there.st_mode):
+            raise NotStaged(f"its output {target.shown} is no folder already", FailureKind.PERMANENT)
+        if not self._exchanges:
+            sentence = f"{target.shown} holds something, and the file system there cannot exchange two folders"
+            raise NotStaged(f"{sentence}; empty it, or name a new one", FailureKind.NODE)
+        return self._rank(name), self._step(name, Way.EXCHANGE, made)
+
+    def _step(self, name: str, way: Way, made: os.stat_result, *, kept: bool = False, was_folder: bool = False) -> Step:
+        return Step(
+            place=self._number,
+            landing=self._landing,
+            name=os.fsencode(name),
+            way=way,
+            inode=made.st_ino if self._numbers_last else 0,
+            kept=kept,
+            was_folder=was_folder,
+        )
+
+    def _kept_folder(self) -> Path:
+        folder = self._hidden / KEPT
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def _rank(self, name: str) -> int:
+        made = self._hidden / name
+        if not made.is_dir() or made.is_symlink():
+            return _rank_of(made)
+        return max((_rank_of(made / each) for each, _ in tree.entries(made)), default=0)
+
+    def _shown(self, name: str) -> str:
+        root = self._place.targets[0].shown.partition("/")[0]
+        return f"{root}/{joined(self._below_root, name)}"
+
+
+def _rank_of(file: Path) -> int:
+    return playlists.rank(file.name, _content(file)) if playlists.is_list(file.name) else 0
+
+
+def _content(file: Path) -> bytes:
+    if not file.is_file():
+        return b""
+    with file.open("rb") as opened:
+        return opened.read(playlists.LIST_BYTES)
+
+
+# What an earlier run left of the same sets
+
+
+def _leaving(number: int, place: Place, taking: Sequence[Step]) -> Iterator[Step]:
+    """Old files of a set that the job has not made again: those that a playlist names which it replaces, and what these
+    name; where it makes no playlist, those whose numbers follow on the last of the new ones without a gap."""
+    sets = [Names(os.fsdecode(target.name)) for target in place.targets if target.kind is Kind.SET]
+    if not sets:
+        return
+    made = set(_made(number, place, taking))
+    old = {name for each in sets for name in there_of(place, each)} - made
+    listed = [name for name in made if playlists.names_all(name)]
+    root = path(place.root)
+    gone = _named_by(root, listed, old) if listed else {name for each in sets for name in each.going_on(made, old)}
+    for name in sorted(gone):
+        at = landing_of(place, name)
+        below = name.removeprefix(f"{below_root(place, at)}/") if below_root(place, at) else name
+        there = tree.status(root / name)
+        if there is not None:
+            yield Step(place=number, landing=at, name=os.fsencode(below), way=Way.LEAVE, inode=there.st_ino)
+
+
+def _named_by(root: Path, lists: Sequence[str], old: set[str]) -> set[str]:
+    gone: set[str] = set()
+    waiting = list(lists)
+    while waiting:
+        names = playlists.named_in(_content(root / waiting.pop()))
+        found = {name for name in old - gone if name.rpartition("/")[2] in names}
+        gone |= found
+        waiting += [name for name in found if playlists.names_all(name)]
+    return gone
+
+
+def _made(number: int, place: Place, taking: Sequence[Step]) -> Iterator[str]:
+    """All that takes its place, relative to the root."""
+    for step in taking:
+        if step.place == number:
+            landing = place.landings[step.landing]
+            name = os.fsdecode(step.name)
+            staged = path(landing.hidden) / name
+            whole = joined(below_root(place, step.landing), name)
+            if staged.is_dir() and not staged.is_symlink():
+                yield from (f"{whole}/{each}" for each, _ in tree.entries(staged))
+            else:
+                yield whole
+
+
+def there_of(place: Place, names: Names) -> Iterator[str]:
+    """What is there of a set, relative to the root."""
+    yield from _matching(path(place.root), names, "", 0)
+
+
+def _matching(root: Path, names: Names, below: str, depth: int) -> Iterator[str]:
+    try:
+        found = tree.names_in(root / below)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in found:
+        if not names.has_part(depth, name):
+            continue
+        there = joined(below, name)
+        if depth + 1 < names.depth:
+            yield from _matching(root, names, there, depth + 1)
+        elif there in names and not (root / there).is_dir():
+            yield there
+
+
+# Places
+
+
+def joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def below_root(place: Place, landing: int) -> str:
+    """Where the landing is, relative to the root."""
+    root, base = os.fsdecode(place.root), os.fsdecode(place.landings[landing].base)
+    return "" if base == root else base[len(root.rstrip("/")) + 1 :]
+
+
+def landing_of(place: Place, name: str) -> int:
+    """Of what has this name, relative to the root: the deepest one above it."""
+    folder = name.rpartition("/")[0]
+    return max(
+        (at for at in range(len(place.landings)) if _is_in(folder, below_root(place, at))),
+        key=lambda at: len(place.landings[at].base),
+        default=0,
+    )
+
+
+def _is_in(folder: str, base: str) -> bool:
+    return not base or folder == base or folder.startswith(f"{base}/")
