@@ -13,6 +13,7 @@ from typing import Final
 
 from ffmesh_agent.ffmpeg.command_line import File
 from ffmesh_protocol.messages.reports import FailureKind
+from ffmesh_protocol.reasons import ReasonCode
 
 _NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _ASKED_WRONGLY: Final = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
@@ -20,12 +21,16 @@ _AS_WE_ARE: Final = os.access in os.supports_effective_ids
 
 
 class NotReady(Exception):
-    """With a sentence that names no place of this machine."""
+    """With a sentence that names no place of this machine.
 
-    def __init__(self, sentence: str, failure: FailureKind) -> None:
+    `code` is `REFUSED_BY_AGENT` where the machine knows itself best and nothing is wrong with it.
+    """
+
+    def __init__(self, sentence: str, failure: FailureKind, code: ReasonCode = ReasonCode.NOT_STARTED) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.failure = failure
+        self.code = code
 
 
 def sizes_of(inputs: Iterable[File]) -> tuple[int | None, ...]:

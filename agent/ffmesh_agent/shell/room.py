@@ -18,6 +18,7 @@ from typing import Final
 from ffmesh_agent.roots import RootPlace, kept_free
 from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_protocol.messages.reports import FailureKind
+from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.sizes import size_shown
 
 FILES_COUNTED: Final = 10_000
@@ -104,7 +105,7 @@ class Room:
             sentence += f" and {size_shown(promised)} is promised to jobs that run"
         if expected:
             sentence += f"; this job needs about {size_shown(sum(expected))}"
-        raise NotReady(sentence, FailureKind.NODE)
+        raise NotReady(sentence, FailureKind.NODE, ReasonCode.REFUSED_BY_AGENT)
 
     def _outstanding(self, attempt: str, device: int, seen_by: Sight) -> int:
         if attempt in seen_by.kept_promises:

@@ -43,7 +43,8 @@ STEP_OF_END: Final = {
 
 
 BLAMED: Final = frozenset({FailureKind.TRANSIENT, FailureKind.NODE})
-"""A program that was not started for one of these lies with the agent; for any other, with the job."""
+"""A program that was not started for one of these lies with the agent; for any other, with the job. What the agent
+itself refused lies with neither: it may take another one."""
 
 
 class Jobs:
@@ -238,7 +239,7 @@ class Jobs:
             reason=verdict.reason,
             failure=verdict.failure,
         )
-        self._credit(job, ended)
+        self._credit(job, ended, verdict)
         # What stays of the job if it ends with this.
         job = msgspec.structs.replace(
             job,
@@ -398,15 +399,18 @@ class Jobs:
         leases.end(self._desk.deadlines, attempt)
         self._desk.unbook(attempt.agent, attempt.id)
 
-    def _credit(self, job: Job, ended: Attempt) -> None:
-        """Whom a job failed on that another could do has to answer for it."""
+    def _credit(self, job: Job, ended: Attempt, verdict: Verdict) -> None:
+        """Whom a job failed on that another could do has to answer for it; whoever could not start it, at once."""
         roster = self._desk.roster
         agent = roster.get(ended.agent)
         if ended.state is AttemptState.SUCCEEDED:
             if agent is not None:
                 agent.failures = agent.rests = 0
-            blamed = {each.agent for each in job.tries if each.state is AttemptState.FAILED} - {ended.agent}
-        elif ended.state is AttemptState.FAILED and ended.started_at is None and ended.failure in BLAMED:
+            ran = {
+                each.agent for each in job.tries if each.state is AttemptState.FAILED and each.started_at is not None
+            }
+            blamed = ran - {ended.agent}
+        elif verdict.code is not ReasonCode.REFUSED_BY_AGENT and _could_not_start(ended):
             blamed = {ended.agent}
         else:
             return
@@ -427,6 +431,10 @@ class Jobs:
         desk.deadlines.set(About.PATIENCE, name, desk.after(seconds))
         desk.matching.changed(agent)
         desk.warn(f"agent {name} rests for {seconds:.0f} s: {agent.resting}")
+
+
+def _could_not_start(ended: Attempt) -> bool:
+    return ended.state is AttemptState.FAILED and ended.started_at is None and ended.failure in BLAMED
 
 
 def _what_follows(job: Job, ended: Attempt, verdict: Verdict, *, ran: bool) -> retries.What:

@@ -21,7 +21,7 @@ from ffmesh_protocol.messages.reports import (
 from ffmesh_protocol.messages.requests import Cancel
 from ffmesh_protocol.names import COORDINATOR, agent
 from ffmesh_protocol.packet import Packet
-from ffmesh_protocol.reasons import Stopped
+from ffmesh_protocol.reasons import ReasonCode, Stopped
 from ffmesh_protocol.signing import Stamp, signed, stamp_of
 from ffmesh_protocol.topics import Topics, Verb
 from support.coordinating import (
@@ -47,13 +47,15 @@ def job(number: int) -> str:
 # --- an agent that fails again and again ------------------------------------------------------------------------------
 
 
-def starts_nothing(story: Story, times_over: int, failure: FailureKind | None = FailureKind.NODE) -> None:
+def starts_nothing(
+    story: Story, times_over: int, failure: FailureKind | None = FailureKind.NODE, code: ReasonCode | None = None
+) -> None:
     """So many jobs, one after the other, that the agent cannot even start."""
     first = len(story.disk)
     for number in range(times_over):
         story.client_says(submit(job(first + number)))
         attempt = story.is_granted()
-        story.ends(attempt, job=job(first + number), started=False, failure=failure)
+        story.ends(attempt, job=job(first + number), started=False, failure=failure, reason_code=code)
 
 
 def rests(story: Story, probe: str = job(900)) -> float:
@@ -103,6 +105,26 @@ def test_each_rest_is_twice_as_long_as_the_one_before_until_it_is_at_its_longest
 def test_jobs_that_no_agent_could_have_started_are_not_laid_to_its_charge(failure: FailureKind) -> None:
     story = Story().agent_comes()
     starts_nothing(story, 3 * times.COOL_DOWN_AFTER, failure)
+    assert rests(story) == 0
+
+
+def test_jobs_that_it_refused_itself_are_not_laid_to_its_charge() -> None:
+    story = Story().agent_comes()
+    starts_nothing(story, 3 * times.COOL_DOWN_AFTER, FailureKind.NODE, ReasonCode.REFUSED_BY_AGENT)
+    assert rests(story) == 0
+
+
+def test_a_job_that_could_not_be_started_counts_once_also_when_another_agent_does_it() -> None:
+    story = Story().agent_comes()
+    for number in range(times.COOL_DOWN_AFTER - 1):
+        story.agent_says(hello())
+        story.client_says(submit(job(number), max_attempts=2))
+        attempt = story.is_granted()
+        story.agent_comes(NAS, NAS_LIFE)
+        story.ends(attempt, job=job(number), started=False, failure=FailureKind.NODE)
+        second = story.is_taken(who=NAS, life=NAS_LIFE)
+        story.ends(second, who=NAS, life=NAS_LIFE, job=job(number))
+        story.agent_is_gone(NAS, NAS_LIFE)
     assert rests(story) == 0
 
 
