@@ -93,9 +93,12 @@ async def test_a_deadline_ends_a_fenced_program(place: Place) -> None:
 
 
 @each_kind
-async def test_a_fenced_program_dies_with_its_warden(tmp_path: Path, kind: Kind) -> None:
+@pytest.mark.parametrize("user", [None, "nobody"])
+async def test_a_fenced_program_dies_with_its_warden(kind: Kind, user: str | None) -> None:
     needs(kind)
-    with owner_of(["sleep", "1000"], fence=kind) as owner:
+    if user is not None and os.geteuid() != 0:
+        pytest.skip("only root may change the user")
+    with owner_of(["sleep", "1000"], fence=kind, user=user) as owner:
         os.kill(owner.pid, signal.SIGSTOP)  # so that it is the kernel's doing, and not the owner's
         os.kill(owner.warden, signal.SIGKILL)
         await gone(owner.program)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 
 from ffmesh_warden import bubblewrap, landlock, powers, sockets
 
@@ -20,6 +21,8 @@ class CannotEnclose(Exception):  # it is turned into a sentence, in the child's 
 
 def enclose(fence: Message) -> None:
     """Returns when the fence stands. If it raises, part of it may: the process is then good for nothing."""
+    if sys.platform != "linux":
+        raise CannotEnclose(errno.ENOSYS, "this is not Linux")
     match fence["kind"]:
         case "landlock":
             _by_landlock(fence)

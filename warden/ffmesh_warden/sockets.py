@@ -33,7 +33,10 @@ _LOAD, _AND, _RETURN, _IF_EQUAL, _IF_AT_LEAST = 0x20, 0x54, 0x06, 0x15, 0x35
 _CALL, _PROCESSOR, _ARGUMENTS = 0, 4, 16
 """Where these stand in what a filter is shown. An argument takes eight bytes, the lower half first on all of these."""
 
-_FILTER_MODE = 2
+_SET_FILTER = 1
+_SPECULATION_AS_EVER = 4
+"""Else a kernel before 5.16 slows down all that is filtered, by mitigations meant for browsers' scripts."""
+
 _ALLOWED, _ENDS, _FAILS = 0x7FFF0000, 0x80000000, 0x00050000
 
 _UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
@@ -103,11 +106,21 @@ def _i386(*, network: bool) -> Code:
     return [_load(_CALL), *_when(_SOCKETCALL, old), *_calls(359, 360, network=network)]
 
 
+_X86, _ARM = {"x86_64", "i686", "i586", "i386"}, {"aarch64", "armv8l", "armv7l", "armv6l"}
+
+_SECCOMP = {("x86", 8): 317, ("x86", 4): 354, ("arm", 8): 277, ("arm", 4): 383}
+"""The call that sets a filter, in the language of this very Python: there are those of 32 bits on 64."""
+
+
+def _family(machine: str) -> str | None:
+    return "x86" if machine in _X86 else "arm" if machine in _ARM else None
+
+
 def _filter(machine: str, *, network: bool) -> Code | None:
-    match machine:
-        case "x86_64" | "i686" | "i586" | "i386":
+    match _family(machine):
+        case "x86":
             languages = {0xC000003E: _x86_64(network=network), 0x40000003: _i386(network=network)}
-        case "aarch64" | "armv8l" | "armv7l" | "armv6l":
+        case "arm":
             languages = {0xC00000B7: _calls(198, 199, network=network), 0x40000028: _calls(281, 288, network=network)}
         case _:
             return None
@@ -131,5 +144,6 @@ def close(*, network: bool) -> None:
         raise OSError(errno.ENOSYS, f"there is no filter for {MACHINE} processors")
     instructions = b"".join(code)
     program = struct.pack("@HP", len(code), libc.address(instructions))
+    call = _SECCOMP[_family(MACHINE) or "", struct.calcsize("P")]
     libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
-    libc.prctl(libc.PR_SET_SECCOMP, _FILTER_MODE, program)
+    libc.called(call, _SET_FILTER, _SPECULATION_AS_EVER, program)
