@@ -8,7 +8,7 @@ ends it when it is to end. Its streams are read as blocks from beginning to end,
 The moment at which a program's lease ends is the warden's from the program's first moment: it kills it then, also when
 we are frozen.
 
-Not there yet: the caller's standard input, the kernel's fence, owner and group of new files.
+Not there yet: the caller's standard input.
 """
 
 import asyncio
@@ -17,21 +17,32 @@ import logging
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted, ProgramStarted
-from ffmesh_agent.ffmpeg.argv import PROGRESS_DESCRIPTOR, Command, command
-from ffmesh_agent.ffmpeg.aside import aside, redirected
+from ffmesh_agent.ffmpeg.argv import PROGRESS_DESCRIPTOR, Command
+from ffmesh_agent.ffmpeg.aside import redirected
+from ffmesh_agent.ffmpeg.command_line import files_in
 from ffmesh_agent.ffmpeg.failure import failure_kind, left_half_written
 from ffmesh_agent.ffmpeg.keys import QUIT, reads_keys
+from ffmesh_agent.roots import RootPlace
+from ffmesh_agent.shell.beforehand import Beforehand
+from ffmesh_agent.shell.cgroups import NoCgroup
+from ffmesh_agent.shell.checks import Checks
 from ffmesh_agent.shell.environment import environment, of_this_machine
+from ffmesh_agent.shell.fencing import Fencing, Unprepared
+from ffmesh_agent.shell.inputs import NotReady
+from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
 from ffmesh_agent.shell.outputs import Outputs
+from ffmesh_agent.shell.owners import NewFiles, given, new_files
 from ffmesh_agent.shell.pipes import Keys
 from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
-from ffmesh_agent.shell.staging import NotStaged
+from ffmesh_agent.shell.steps import NotStaged
 from ffmesh_agent.shell.streaming import Streaming
+from ffmesh_agent.shell.summary import Summary
 from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
@@ -42,6 +53,7 @@ from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.topics import Verb
 from ffmesh_warden.errors import NotStarted, WardenDied
+from ffmesh_warden.fence import Fence
 from ffmesh_warden.handle import Warden
 from ffmesh_warden.program import Program
 
@@ -63,17 +75,28 @@ class Programs:
         tails: Tails,
         streaming: Streaming,
         outputs: Outputs,
+        beforehand: Beforehand,
+        summary: Summary,
         tell: Callable[[Event], None],
+        checks: Checks | None = None,
+        fencing: Fencing | None = None,
+        limits: KeptLimits = NO_LIMITS,
+        places: Mapping[str, RootPlace] | None = None,
     ) -> None:
+        """`fencing` None: no fence around any of them."""
         self._warden = warden
         self._tasks = tasks
-        self._programs = programs
-        self._roots = roots
+        self._checks = checks or Checks(programs, roots)
+        self._fencing = fencing
         self._scratch = scratch
         self._tails = tails
         self._streaming = streaming
         self._outputs = outputs
+        self._beforehand = beforehand
+        self._summary = summary
         self._tell = tell
+        self._limits = limits
+        self._places = places or {}
         self._environment = of_this_machine()
         self._running: dict[str, _Running] = {}
 
@@ -93,6 +116,7 @@ class Programs:
         self._signal(attempt, signal.SIGTERM)
 
     def kill(self, attempt: str) -> None:
+        self._beforehand.give_up(attempt)
         self._outputs.give_up(attempt)
         self._signal(attempt, signal.SIGKILL)
 
@@ -103,9 +127,14 @@ class Programs:
     async def _run(self, grant: Grant, running: "_Running") -> None:
         try:
             wanted = await self._prepared(grant)
-            folder = self._scratch.made(grant.attempt)
+            new = new_files(grant, self._places)
+            folder = self._scratch.made(grant.attempt, partial(given, new=new) if new.somebody_elses else None)
         except PathRefused as refusal:
             self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal), FailureKind.PERMANENT)
+        except Unprepared as refusal:
+            self._not_started(grant, ReasonCode.NOT_STARTED, str(refusal), FailureKind.NODE)
+        except NotReady as refusal:
+            self._not_started(grant, refusal.code, refusal.sentence, refusal.failure)
         except NotStaged as refusal:
             self._not_started(grant, ReasonCode.NOT_STARTED, refusal.sentence, refusal.failure)
         except OSError as error:
@@ -114,31 +143,45 @@ class Programs:
             )
         else:
             try:
-                await self._run_in(folder, grant, wanted, running)
+                await self._run_in(folder, grant, wanted, new, running)
             finally:
                 await self._scratch.remove(folder)
+                self._limits.remove(grant.attempt)
         finally:
+            self._beforehand.over(grant.attempt)
             del self._running[grant.attempt]
 
     async def _prepared(self, grant: Grant) -> Command:
         """What is to be started; for a staged attempt, the place that it writes to is there by then."""
         if grant.kind is not JobKind.STAGED:
-            return command(grant, self._programs, self._roots)
-        place = aside(grant)
-        wanted = command(redirected(grant, place) if place is not None else grant, self._programs, self._roots)
+            wanted = self._checks.command(grant)
+            await self._checks.look(grant)
+            await self._beforehand.look(grant, grant)
+            return wanted
+        place = self._outputs.aside(grant)
+        as_started = redirected(grant, place) if place is not None else grant
+        wanted = self._checks.command(as_started, self._outputs.roots)
+        await self._checks.look(grant)
+        await self._beforehand.look(grant, as_started, self._outputs.roots)
         await self._outputs.begin(grant, place)
         return wanted
 
-    async def _run_in(self, private: Path, grant: Grant, wanted: Command, running: "_Running") -> None:
+    async def _run_in(self, private: Path, grant: Grant, wanted: Command, new: NewFiles, running: "_Running") -> None:
         with ExitStack() as pipes:
             try:
                 keys = reads_keys(grant.program, wanted.argv)
                 streams = Streams.made(pipes, progress=wanted.reports_progress, keys=keys)
                 program = await self._warden.start(
                     wanted.argv,
+                    fence=await self._fence(private, grant, wanted),
                     env=environment(self._environment, grant.env, private),
                     cwd=wanted.folder or private,
-                    umask=grant.umask,
+                    umask=new.umask(grant.umask),
+                    user=new.user,
+                    group=new.group,
+                    nice=self._limits.nice,
+                    ionice=self._limits.ionice,
+                    cgroup=self._limits.cgroup(grant.attempt),
                     stdin=streams.keys.reads if streams.keys else None,
                     stdout=streams.stdout.writes,
                     stderr=streams.stderr.writes,
@@ -147,6 +190,10 @@ class Programs:
                     program_called=media.printable(grant.program),
                     folder_called=media.printable(media.shown((grant.cwd,))) if grant.cwd else "of its own",
                 )
+            except PathRefused as refusal:
+                self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal), FailureKind.PERMANENT)
+            except (Unprepared, NoCgroup) as refusal:
+                self._not_started(grant, ReasonCode.NOT_STARTED, str(refusal), FailureKind.NODE)
             except NotStarted as error:
                 log.warning("%s: %r in %r: %s", grant.attempt, wanted.argv[0], wanted.folder, error.sentence)
                 kind = FailureKind.PERMANENT if error.errno in _THE_SAME_EVERYWHERE else FailureKind.NODE
@@ -161,6 +208,11 @@ class Programs:
                 self._tell(ProgramStarted(attempt=grant.attempt, reads_keys=keys))
                 await self._attend(grant, program, streams)
 
+    async def _fence(self, private: Path, grant: Grant, wanted: Command) -> Fence | None:
+        if self._fencing is None:
+            return None
+        return await self._fencing.fence(grant, wanted.argv[0], private, self._outputs.made_in(grant.attempt))
+
     async def _attend(self, grant: Grant, program: Program, streams: Streams) -> None:
         reading = Reading(
             attempt=grant.attempt,
@@ -169,6 +221,7 @@ class Programs:
             stderr=self._streaming.outlet(grant.attempt, Verb.STDERR),
             tail=self._tails.begin(grant.attempt),
             tell=self._tell,
+            line=files_in(grant, {}),
         )
         try:
             ended = await reading.until_ended(program)
@@ -186,6 +239,8 @@ class Programs:
                 by_deadline=ended.by_deadline,
                 failure=failure_kind(grant.program, ended.exit_code, ended.signal, reading.last_lines()),
                 half_written=left_half_written(grant.program, reading.last_lines()),
+                outputs=await self._summary.outputs(grant) if ended.exit_code == 0 else (),
+                last_lines=self._summary.last_lines(reading.last_lines()),
             )
         )
 

@@ -27,12 +27,13 @@ from ffmesh_agent.core.effects import (
     Kill,
     Launch,
     Leave,
+    LookAtRoots,
     Note,
     NoteLevel,
     OpenStreams,
     Publish,
-    ReadTail,
     Quit,
+    ReadTail,
     SealOutput,
     Tell,
     Terminate,
@@ -44,24 +45,32 @@ from ffmesh_agent.core.events import (
     LoadSampled,
     Restored,
     ResultKept,
+    RootsLookedAt,
     StopAsked,
     TailRead,
     Thawed,
     Woken,
 )
+from ffmesh_agent.shell.beforehand import Beforehand
+from ffmesh_agent.shell.blame import Blame
 from ffmesh_agent.shell.capability import Capability
 from ffmesh_agent.shell.capture import Asker
+from ffmesh_agent.shell.checks import Checks
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.connection import AgentSpeaker, Voice
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.environment import environment, of_this_machine
+from ffmesh_agent.shell.fencing import Fencing
+from ffmesh_agent.shell.in_force import UNFENCED, InForce
 from ffmesh_agent.shell.journal import Journal
+from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.sensors import Sensors
 from ffmesh_agent.shell.spool import Spool
 from ffmesh_agent.shell.streaming import Streaming
+from ffmesh_agent.shell.summary import Summary
 from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol.bus import BrokerAddress
 from ffmesh_protocol.keys import broker_password, client_id_tag
@@ -111,6 +120,9 @@ class Runtime:
         restored: tuple[Result, ...],
         journal: Journal,
         disk: Disk,
+        force: InForce = UNFENCED,
+        limits: KeptLimits = NO_LIMITS,
+        spool_id: str | None = None,
     ) -> None:
         self._config = config
         self._core = core
@@ -119,12 +131,15 @@ class Runtime:
         self._inbox: asyncio.Queue[Event | Packet] = asyncio.Queue()
         self._restored = restored
         self._journal = journal
-        self._scratch = Scratch(home / "scratch", disk)
+        self._limits = limits
+        self._scratch = Scratch(home / "scratch", disk, spool_id)
+        self._private_folders = [home, *([Path(config.scratch)] if config.scratch else [])]
         self._tails = Tails(home / "logs", disk)
         self._streaming = Streaming(core.chunk)
         self._sensors = Sensors()
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
-        self._capability = Capability(config, life, home, self._asker)
+        self._fencing = Fencing(config, force, of_this_machine()["PATH"])
+        self._capability = Capability(config, life, home, self._asker, force)
         speaker = AgentSpeaker(
             client_id=_client_id(config, life), voice=core, streaming=self._streaming, tell=self._tell
         )
@@ -154,7 +169,15 @@ class Runtime:
         await self._tails.prepare()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            self._outputs = Outputs(self._journal, self._config.root_paths, tasks, self._tell)
+            self._blame = Blame(self._capability, tasks, self._tell)
+            self._outputs = Outputs(
+                self._journal,
+                self._config.root_paths,
+                tasks,
+                self._blame.tell,
+                places=self._config.root_places,
+                scratch=self._config.scratch,
+            )
             self._tell(Restored(results=self._restored, staged=await self._outputs.restored()))
             self._programs = Programs(
                 warden=self._warden,
@@ -165,7 +188,13 @@ class Runtime:
                 tails=self._tails,
                 streaming=self._streaming,
                 outputs=self._outputs,
-                tell=self._tell,
+                beforehand=Beforehand(self._config.root_places),
+                summary=Summary(self._config.root_paths, self._private_folders),
+                tell=self._blame.tell,
+                checks=Checks.of(self._config),
+                fencing=self._fencing,
+                limits=self._limits,
+                places=self._config.root_places,
             )
             tasks.create_task(self._consume(), name="inbox")
             tasks.create_task(self._heed_signals(), name="signals")
@@ -205,6 +234,10 @@ class Runtime:
     async def _stay_connected(self) -> None:
         await self._line.run()
         raise _Left(self._exit_code)
+
+    async def _look_at_roots(self, wanted: LookAtRoots) -> None:
+        await self._capability.look(wanted.roots)
+        self._tell(RootsLookedAt(attempt=wanted.attempt))
 
     async def _read_tail(self, wanted: ReadTail) -> None:
         part = await self._tails.read(wanted.attempt, after=wanted.after)
@@ -250,25 +283,29 @@ class Runtime:
                 self._streaming.open(attempt)
             case CloseStreams(attempt=attempt):
                 self._streaming.close(attempt)
+            case LookAtRoots():
+                self._tasks.create_task(self._look_at_roots(effect), name=f"roots of {effect.attempt}")
             case Launch(grant=grant, kill_at=kill_at):
+                self._blame.launched(grant)
                 self._programs.launch(grant, kill_at)
             case HoldUntil(attempt=attempt, kill_at=kill_at):
                 self._programs.hold_until(attempt, kill_at)
             case SealOutput() | CommitOutput() | DropOutput():
                 self._outputs.carry_out(effect)
+            case Quit(attempt=attempt):
+                self._programs.quit(attempt)
             case Terminate(attempt=attempt):
                 self._programs.terminate(attempt)
             case Kill(attempt=attempt):
                 self._programs.kill(attempt)
             case KeepResult(result=result):
+                self._blame.over(result.attempt)
                 self._spool.keep(result)
             case DropResult(attempt=attempt):
                 self._spool.drop(attempt)
             case ReadTail():
                 self._tasks.create_task(self._read_tail(effect), name=f"tail of {effect.attempt}")
             case WakeAt(elapsed=elapsed):
-            case Quit(attempt=attempt):
-                self._programs.quit(attempt)
                 self._wake_at(elapsed)
             case Note(level=level, text=text):
                 log.log(logging.WARNING if level is NoteLevel.WARNING else logging.INFO, "%s", text)

@@ -10,13 +10,19 @@ from typing import TypeVar
 from ulid import ULID
 
 from ffmesh_agent.core.events import Event, ProgramEnded, ProgramNotStarted
+from ffmesh_agent.roots import RootPlace
+from ffmesh_agent.shell.beforehand import Beforehand
+from ffmesh_agent.shell.checks import Checks
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.disk import Disk
+from ffmesh_agent.shell.fencing import Fencing
 from ffmesh_agent.shell.journal import Journal
+from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.streaming import Streaming
+from ffmesh_agent.shell.summary import Summary
 from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol.media import Argument, Needs, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
@@ -84,17 +90,21 @@ class Stage:
         disk: Disk,
         roots: dict[str, str],
         programs: Mapping[str, str] = PROGRAMS,
+        checks: Checks | None = None,
+        fencing: Fencing | None = None,
+        limits: KeptLimits = NO_LIMITS,
+        places: Mapping[str, RootPlace] | None = None,
     ) -> None:
         self.home = home
         self.scratch = home / "scratch"
         self.tails = Tails(home / "logs", disk)
         self.streaming = Streaming(packet_of_chunk)
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        scratch = Scratch(self.scratch, disk)
+        scratch = Scratch(self.scratch, disk, fresh_id())
         scratch.left()
         self.journal = Journal(home / "staged", "the spool")
         list(self.journal.found())
-        self.outputs = Outputs(self.journal, roots, tasks, self._events.put_nowait)
+        self.outputs = Outputs(self.journal, roots, tasks, self._events.put_nowait, places=places)
         self.programs = Programs(
             warden=warden,
             tasks=tasks,
@@ -104,8 +114,17 @@ class Stage:
             tails=self.tails,
             streaming=self.streaming,
             outputs=self.outputs,
+            beforehand=Beforehand({name: RootPlace(path=path) for name, path in roots.items()}),
+            summary=Summary(roots, [home]),
             tell=self._events.put_nowait,
+            checks=checks,
+            fencing=fencing,
+            limits=limits,
+            places=places,
         )
+
+    async def next_event(self) -> Event:
+        return await self._events.get()
 
     async def heard(self, kind: type[E]) -> E:
         """The next event of this kind; what comes before it is passed over."""
@@ -132,12 +151,20 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    warden: Warden, home: Path, roots: dict[str, str] | None = None, *, programs: Mapping[str, str] = PROGRAMS
+    warden: Warden,
+    home: Path,
+    roots: dict[str, str] | None = None,
+    *,
+    programs: Mapping[str, str] = PROGRAMS,
+    checks: Checks | None = None,
+    fencing: Fencing | None = None,
+    limits: KeptLimits = NO_LIMITS,
+    places: Mapping[str, RootPlace] | None = None,
 ) -> AsyncGenerator[Stage, None]:
     disk = Disk("disk")
     try:
         async with asyncio.TaskGroup() as tasks:
-            here = Stage(warden, tasks, home, disk, roots or {}, programs)
+            here = Stage(warden, tasks, home, disk, roots or {}, programs, checks, fencing, limits, places)
             await here.tails.prepare()
             sending = tasks.create_task(here.streaming.run(), name="streams")
             yield here
