@@ -95,12 +95,12 @@ class _Word:
 
     def check(self) -> None:
         text = self._text
-        if _PROTOCOL.match(text) and (names := list(_unwrapped(text))) != [text]:
-            for name in names:
-                self._check_name(name)
         self._check_protocol(text)
         if _is_url(text):
             return  # of a server's, whatever stands in it
+        if _PROTOCOL.match(text) and (names := list(_unwrapped(text))) != [text]:
+            for name in names:
+                self._check_name(name)
         for found in _ABSOLUTE_VALUE.finditer(text):
             self._check_absolute(found[1].replace("\\", ""))
         for found in _URL_VALUE.finditer(text):
@@ -138,7 +138,7 @@ class _Word:
 
 def _is_url(text: str) -> bool:
     found = _PROTOCOL.match(text)
-    return found is not None and found[1].lower() in _NETWORK
+    return found is not None and not _NETWORK.isdisjoint(found[1].lower().split("+"))
 
 
 def _unwrapped(name: str) -> Iterator[str]:
