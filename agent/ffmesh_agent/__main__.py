@@ -14,10 +14,14 @@ from typing import Final, NoReturn
 
 from ffmesh_agent.config import AgentConfig, loaded
 from ffmesh_agent.core.agent import Agent
+from ffmesh_agent.shell.cgroups import Groups, prepared
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.host import boot
+from ffmesh_agent.shell.in_force import in_force
 from ffmesh_agent.shell.journal import Journal
 from ffmesh_agent.shell.life import fresh_life
+from ffmesh_agent.shell.limits import kept
+from ffmesh_agent.shell.owners import unheeded
 from ffmesh_agent.shell.runtime import Runtime
 from ffmesh_agent.shell.spool import Spool, owned
 from ffmesh_agent.shell.wardens import Wardens
@@ -28,6 +32,8 @@ from ffmesh_warden.handle import Warden
 
 PROGRAM: Final = "ffmesh-agent"
 WRONG_USAGE: Final = 2
+
+log = logging.getLogger(__name__)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,14 +74,32 @@ def _run(file: Path) -> int:
         spool_id, restored = spool.opened()
         wardens = Wardens(home / "wardens.json", spool_id, boot())
         wardens.end_all()
-        return asyncio.run(_work(config, home, spool, spool_id, restored, wardens))
+        groups, unkept = prepared(home, spool_id, config.limits)
+        _warn(unkept)
+        return asyncio.run(_work(config, home, spool, spool_id, restored, wardens, groups))
+
+
+def _warn(sentences: list[str]) -> None:
+    for sentence in sentences:
+        log.warning("%s", sentence)
 
 
 async def _work(
-    config: AgentConfig, home: Path, spool: Spool, spool_id: str, restored: tuple[Result, ...], wardens: Wardens
+    config: AgentConfig,
+    home: Path,
+    spool: Spool,
+    spool_id: str,
+    restored: tuple[Result, ...],
+    wardens: Wardens,
+    groups: Groups | None,
 ) -> int:
+    force = in_force(config)
+    if force.kind is None:
+        log.warning("no fence stands around the programs of jobs: %s", force.why_none)
     async with Warden.started() as warden:
         wardens.remember(warden)
+        limits, unkept = await kept(config.limits, groups, warden)
+        _warn([*unkept, *unheeded(config.root_places)])
         life = fresh_life()
         core = Agent(
             name=config.name,
@@ -85,6 +109,7 @@ async def _work(
             kid=config.kid,
             boot=boot(),
             spool=spool_id,
+            unfit=force.refusal,
         )
         return await Runtime(
             config=config,
@@ -96,6 +121,9 @@ async def _work(
             restored=restored,
             journal=Journal(home / "staged", spool_id),
             disk=Disk("disk"),
+            force=force,
+            limits=limits,
+            spool_id=spool_id,
         ).run()
 
 
