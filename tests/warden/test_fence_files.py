@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ffmesh_warden import landlock
 from ffmesh_warden.fence import Kind
 from ffmesh_warden.handle import Warden
 from warden.fenced import KINDS, Place, all_of, each_kind
-from warden.living import PATH
+from warden.living import PATH, SOURCE
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes device nodes and mounts")
 
@@ -314,3 +315,45 @@ async def test_a_fence_stands_around_a_program_of_another_user(warden: Warden, k
         await program.ended()
         assert all_of(read) == b"65534\nreadable"
         assert (place.writable / "new").stat().st_uid == 65534
+
+
+_OF_AN_AGE = """
+sys.path.append({source!r})
+from ffmesh_warden import enclosing, landlock
+landlock.abi = lambda: {abi}
+names = {{"read": {read!r}, "write": {write!r}, "devices": []}}
+enclosing.enclose({{"kind": "landlock", **names, "network": False}})
+"""
+_OPENAT2 = """
+import ctypes
+how = (ctypes.c_uint64 * 3)(os.O_TRUNC)
+made = ctypes.CDLL(None, use_errno=True).syscall(437, -100, b"{file}", how, 24)
+if made < 0: raise OSError(ctypes.get_errno(), "openat2")
+"""
+
+
+@pytest.mark.parametrize("abi", range(1, 8))
+async def test_each_age_of_landlock_keeps_what_is_outside_whole(warden: Warden, tmp_path: Path, abi: int) -> None:
+    place = Place.made(warden, tmp_path, "landlock")
+    if landlock.abi() < abi:
+        pytest.skip("this kernel's Landlock is older")
+    read, write = ([os.fsdecode(name) for name in names] for names in (place.fence.read, place.fence.write))
+    outside, readable = place.outside / "file", place.readable / "file"
+    tried = await place.tried(
+        {
+            "fenced": _OF_AN_AGE.format(source=str(SOURCE.parent), abi=abi, read=read, write=write),
+            "read": f"open('{readable}')",
+            "its own cut off": f"open('{place.writable}/file', 'r+').truncate(0)",
+            "read outside": f"open('{outside}')",
+            "written outside": f"open('{outside}', 'a')",
+            "cut off": f"os.truncate('{outside}', 0)",
+            "emptied, opened to be read": f"os.open('{readable}', os.O_RDONLY | os.O_TRUNC)",
+            "emptied, opened for nothing": f"os.open('{outside}', 3 | os.O_TRUNC)",
+            "emptied by the newest call": _OPENAT2.format(file=readable),
+        },
+        free=True,
+    )
+    assert {name for name, came in tried.items() if came == "done"} == {"fenced", "read", "its own cut off"}
+    assert set(tried.values()) <= {"done", "EACCES", "ENOSYS"}
+    assert place.is_untouched(place.outside)
+    assert place.is_untouched(place.readable)

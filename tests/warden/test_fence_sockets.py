@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ffmesh_warden import landlock, sockets
+from ffmesh_warden import calls, landlock
 from ffmesh_warden.errors import NotStarted
 from ffmesh_warden.handle import Warden
 from warden.fenced import KINDS, Place
 
-pytestmark = pytest.mark.skipif(not sockets.can_be_closed(), reason="there is no filter for this processor")
+pytestmark = pytest.mark.skipif(not calls.can_be_limited(), reason="there is no filter for this processor")
 
 x86_64 = pytest.mark.skipif(os.uname().machine != "x86_64", reason="the 32-bit calls of x86-64 are tried")
 

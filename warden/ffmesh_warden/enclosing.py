@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 
-from ffmesh_warden import bubblewrap, landlock, powers, sockets
+from ffmesh_warden import bubblewrap, calls, landlock, powers
 
 TYPE_CHECKING = False  # see wire.py
 if TYPE_CHECKING:
@@ -23,16 +23,17 @@ def enclose(fence: Message) -> None:
     """Returns when the fence stands. If it raises, part of it may: the process is then good for nothing."""
     if sys.platform != "linux":
         raise CannotEnclose(errno.ENOSYS, "this is not Linux")
+    cuts_are_fenced = True
     match fence["kind"]:
         case "landlock":
-            _by_landlock(fence)
+            cuts_are_fenced = _by_landlock(fence)
         case "bubblewrap":
             _by_bubblewrap(fence)
         case kind:
             raise CannotEnclose(errno.EINVAL, f"there is no fence called {kind}")
     try:
-        if sockets.can_be_closed():
-            sockets.close(network=fence["network"])
+        if calls.can_be_limited():
+            calls.limit(network=fence["network"], cuts=cuts_are_fenced)
         powers.give_up()
     except OSError as error:
         raise CannotEnclose(
@@ -40,11 +41,12 @@ def enclose(fence: Message) -> None:
         ) from None
 
 
-def _by_landlock(fence: Message) -> None:
-    if not sockets.can_be_closed():
-        raise CannotEnclose(errno.ENOSYS, f"there is no filter of sockets for {sockets.MACHINE} processors yet")
+def _by_landlock(fence: Message) -> bool:
+    """Whether it sees to it, too, that nothing outside is cut off."""
+    if not calls.can_be_limited():
+        raise CannotEnclose(errno.ENOSYS, f"there is no filter of sockets for {calls.MACHINE} processors yet")
     try:
-        landlock.put_up(fence)
+        return landlock.put_up(fence) >= landlock.CUTS_SINCE
     except OSError as error:
         match error.errno:
             case errno.ENOSYS:

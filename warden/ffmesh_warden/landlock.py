@@ -2,7 +2,7 @@
 
 Promises: after `put_up` the calling process, and all that it starts, can open, list, execute, make, rename and remove
 only what the fence names, until they end. Nobody can take it down, and a second one inside only narrows it. Sockets
-and powers, of which Landlock knows little, are `sockets` and `powers`.
+and powers, of which Landlock knows little, are the business of `calls` and `powers`.
 
 Refuses device nodes of the program's own making: what may make them could open any disk by a name inside its fence.
 Names that lead nowhere, or to what we may not reach ourselves, are left out: a fence less wide is still a fence.
@@ -37,6 +37,9 @@ _REFER, _TRUNCATE, _IOCTL_DEVICE = 1 << 13, 1 << 14, 1 << 15
 _FILES_BY_ABI = ((1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1, (1 << 15) - 1, (1 << 16) - 1)
 """Which rights to files a kernel knows: REFER came second, TRUNCATE third, IOCTL_DEV fifth."""
 _TCP_SINCE, _TCP = 4, 3
+CUTS_SINCE = 3
+"""Before, `truncate` is nothing to Landlock: calls.py closes it."""
+
 _SCOPES_SINCE, _SCOPES = 6, 3
 """Abstract unix sockets and signals: none to whom is outside. Inside, a program signals its children as ever."""
 
@@ -62,8 +65,8 @@ def abi() -> int:
     return libc.called(_CREATE_RULESET, None, 0, _VERSION)
 
 
-def put_up(fence: Message) -> None:
-    """Raises OSError if the kernel refuses; then nothing is fenced, and nothing should be started."""
+def put_up(fence: Message) -> int:
+    """Returns which Landlock it is. Raises OSError if the kernel refuses; then nothing is fenced."""
     known = abi()
     files = _FILES_BY_ABI[min(known, len(_FILES_BY_ABI)) - 1]
     tcp = _TCP if known >= _TCP_SINCE and not fence["network"] else 0
@@ -80,6 +83,7 @@ def put_up(fence: Message) -> None:
         libc.called(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
+    return known
 
 
 def chosen(fence: Message) -> dict[bytes, bytes]:

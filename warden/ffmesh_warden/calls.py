@@ -1,13 +1,17 @@
-"""What keeps a program from making sockets: a filter of system calls (seccomp), which every child inherits.
+"""What keeps a program from what a fence of files does not see: a filter of system calls (seccomp), for children too.
 
-Landlock knows of TCP only. UDP, raw packets, netlink and unix sockets (a Docker daemon's, which rules the machine) are
-closed here, where each of them begins: `socket()` fails with EACCES, and rings that could make sockets (io_uring) are
-not there. `socketpair` stays, as streams: both ends are the program's own. (One of datagrams would reach any unix
-socket by its name.)
+**Sockets.** Landlock knows of TCP only. UDP, raw packets, netlink and unix sockets (a Docker daemon's, which rules the
+machine) are closed here, where each of them begins: `socket()` fails with EACCES, and rings that could make sockets
+(io_uring) are not there. `socketpair` stays, as streams: both ends are the program's own. (One of datagrams would reach
+any unix socket by its name.)
 
 With `network`, the internet is open (AF_INET and AF_INET6, TCP and UDP, no raw packets) and so is the one kind of
 netlink by which the C library learns the machine's addresses. Unix sockets stay closed: the services behind them act
 for whoever asks, behind no fence. The C library then asks the name server itself, by /etc/resolv.conf.
+
+**Cutting off.** A Landlock before Linux 6.2 does not see `truncate()`, nor that a file opened to be read is emptied as
+it is opened. With `cuts` False both fail, also where the program may write; a descriptor that it opened to write is cut
+as ever.
 
 The filter is written for one family of processors at a time, its 64-bit and its 32-bit calls; a call in any other's
 language ends the program.
@@ -45,7 +49,12 @@ _STREAM, _DATAGRAM, _PACKETS_IN_ORDER = 1, 2, 5
 _KIND = 0xF
 """The rest of a socket's type are flags."""
 
+_TRUNCATE = 0x200
+_TO_READ, _TO_NEITHER = 0, 3
+"""How a file may be opened without a right to write it. The second is for nothing but ioctl."""
+
 _X32 = 0x40000000
+_OPENAT2 = 437
 _IO_URING_SETUP = 425
 _SOCKETCALL = 102
 
@@ -89,21 +98,40 @@ def _socket(*, network: bool) -> Code:
 _PAIR = [_argument(0), *_when(_UNIX, _kinds(_STREAM, _PACKETS_IN_ORDER)), *_DENY]
 
 
-def _calls(socket: int, pair: int, *, network: bool) -> Code:
+def _uncut(opens: dict[int, int], truncates: tuple[int, ...]) -> Code:
+    """`opens`: a call that opens → which of its arguments has the flags."""
+    mode = _instruction(_AND, _TRUNCATE | 3)
+    emptied = [*_when(_TRUNCATE | _TO_READ, _DENY), *_when(_TRUNCATE | _TO_NEITHER, _DENY), *_ALLOW]
+    opened = [each for call, flags in opens.items() for each in _when(call, [_argument(flags), mode, *emptied])]
+    # openat2 has its flags where no filter sees them. Who uses it knows kernels that have not got it.
+    return [*opened, *_when(_OPENAT2, _ABSENT), *(each for call in truncates for each in _when(call, _DENY))]
+
+
+def _calls(socket: int, pair: int, uncut: Code, *, network: bool) -> Code:
     made = [*_when(socket, _socket(network=network)), *_when(pair, _PAIR)]
-    return [_load(_CALL), *made, *_when(_IO_URING_SETUP, _ABSENT), *_ALLOW]
+    return [_load(_CALL), *made, *_when(_IO_URING_SETUP, _ABSENT), *uncut, *_ALLOW]
 
 
-def _x86_64(*, network: bool) -> Code:
+def _x86_64(*, network: bool, cuts: bool) -> Code:
     # The third way into this kernel, with numbers of its own: closed as a whole, as most kernels are built without it.
     no_x32 = [_load(_CALL), _instruction(_IF_AT_LEAST, _X32, skip_else=len(_ABSENT)), *_ABSENT]
-    return [*no_x32, *_calls(41, 53, network=network)]
+    uncut = [] if cuts else _uncut({2: 1, 257: 2}, (76,))
+    return [*no_x32, *_calls(41, 53, uncut, network=network)]
 
 
-def _i386(*, network: bool) -> Code:
+def _i386(*, network: bool, cuts: bool) -> Code:
     # The old way to a socket keeps its arguments where no filter sees them. C libraries have left it in 2016.
     old = [_argument(0), *_when(1, _DENY), *_when(8, _DENY), *_ALLOW]
-    return [_load(_CALL), *_when(_SOCKETCALL, old), *_calls(359, 360, network=network)]
+    uncut = [] if cuts else _uncut({5: 1, 295: 2}, (92, 193))
+    return [_load(_CALL), *_when(_SOCKETCALL, old), *_calls(359, 360, uncut, network=network)]
+
+
+def _aarch64(*, network: bool, cuts: bool) -> Code:
+    return _calls(198, 199, [] if cuts else _uncut({56: 2}, (45,)), network=network)
+
+
+def _arm(*, network: bool, cuts: bool) -> Code:
+    return _calls(281, 288, [] if cuts else _uncut({5: 1, 322: 2}, (92, 193)), network=network)
 
 
 _X86, _ARM = {"x86_64", "i686", "i586", "i386"}, {"aarch64", "armv8l", "armv7l", "armv6l"}
@@ -116,30 +144,33 @@ def _family(machine: str) -> str | None:
     return "x86" if machine in _X86 else "arm" if machine in _ARM else None
 
 
-def _filter(machine: str, *, network: bool) -> Code | None:
+def _filter(machine: str, *, network: bool, cuts: bool) -> Code | None:
     match _family(machine):
         case "x86":
-            languages = {0xC000003E: _x86_64(network=network), 0x40000003: _i386(network=network)}
+            languages = {0xC000003E: _x86_64, 0x40000003: _i386}
         case "arm":
-            languages = {0xC00000B7: _calls(198, 199, network=network), 0x40000028: _calls(281, 288, network=network)}
+            languages = {0xC00000B7: _aarch64, 0x40000028: _arm}
         case _:
             return None
-    by_language = [instruction for name, code in languages.items() for instruction in _when(name, code)]
+    by_language = [each for name, code in languages.items() for each in _when(name, code(network=network, cuts=cuts))]
     return [_load(_PROCESSOR), *by_language, *_END]
 
 
 MACHINE = os.uname().machine
-_FILTERS = {network: _filter(MACHINE, network=network) for network in (False, True)}
+_FILTERS = {
+    (network, cuts): _filter(MACHINE, network=network, cuts=cuts) for network in (False, True) for cuts in (False, True)
+}
+"""Made once, in the warden."""
 
 
-def can_be_closed() -> bool:
+def can_be_limited() -> bool:
     """Whether there is a filter for this processor."""
-    return _FILTERS[False] is not None
+    return _family(MACHINE) is not None
 
 
-def close(*, network: bool) -> None:
+def limit(*, network: bool, cuts: bool = True) -> None:
     """For this process and all that it starts. Raises OSError."""
-    code = _FILTERS[network]
+    code = _FILTERS[network, cuts]
     if code is None:
         raise OSError(errno.ENOSYS, f"there is no filter for {MACHINE} processors")
     instructions = b"".join(code)
