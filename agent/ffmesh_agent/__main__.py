@@ -12,12 +12,15 @@ import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
+import msgspec
+
 from ffmesh_agent.config import AgentConfig, loaded
 from ffmesh_agent.core.agent import Agent
 from ffmesh_agent.shell.cgroups import Groups, prepared
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.host import boot
 from ffmesh_agent.shell.in_force import in_force
+from ffmesh_agent.shell.inspection import inspected
 from ffmesh_agent.shell.journal import Journal
 from ffmesh_agent.shell.life import fresh_life
 from ffmesh_agent.shell.limits import kept
@@ -46,7 +49,8 @@ class _Parser(argparse.ArgumentParser):
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
-        sys.exit(_run(_arguments().config))
+        arguments = _arguments()
+        sys.exit(_show_roots(arguments.config) if arguments.roots else _run(arguments.config))
     except BadConfig as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         sys.exit(WRONG_USAGE)
@@ -59,11 +63,20 @@ def _arguments() -> argparse.Namespace:
         description="Runs the mesh's programs on this machine, until it is told to stop.",
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="agent.toml; its folder is the agent's home")
+    parser.add_argument("--roots", action="store_true", help="say how its roots look now, as JSON, and end")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
     arguments = parser.parse_args()
     if arguments.config is None:
         parser.error("--config FILE is missing; `ffmesh join TOKEN` writes that file")
     return arguments
+
+
+def _show_roots(file: Path) -> int:
+    """Of the agent that may be running meanwhile, and is not disturbed."""
+    found = asyncio.run(inspected(loaded(file), file.absolute().parent))
+    sys.stdout.write(f"{msgspec.json.encode(found).decode()}\n")
+    sys.stdout.flush()
+    return 0
 
 
 def _run(file: Path) -> int:

@@ -228,6 +228,9 @@ class AgentPart(Part):
             case effects.CloseStreams(attempt=attempt):
                 if attempt in self.programs:
                     self.programs[attempt].stream = None
+            case effects.LookAtRoots(attempt=attempt):
+                looked = events.RootsLookedAt(attempt=attempt)
+                self.later(dice.uniform(0.0, 0.05), "looks at roots", lambda: self.feed(looked))
             case effects.Launch(grant=grant, kill_at=kill_at):
                 program = self.programs.setdefault(grant.attempt, Program(grant.attempt, grant.job, grant.kind))
                 program.job, program.kill_at = grant.job, kill_at

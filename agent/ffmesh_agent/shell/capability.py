@@ -5,19 +5,22 @@ so that a warm start asks nobody. Any other program on the list is only looked a
 does with `-version`. One that is missing, hangs or crashes is left out, and `unavailable` says why; the agent is online
 meanwhile. Everybody may read that, so it names programs and never where they are; the log does.
 
-Not there yet: what is listed is not tried on this machine, so nothing is said to be `tried`; no fence of the kernel is
-around programs, so `fence` is `none`.
+`fence` says which one the kernel puts around programs here; where there is none, `unavailable` says why.
+
+Not there yet: what is listed is not tried on this machine, so nothing is said to be `tried`.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.core.agent import FEATURES
@@ -26,7 +29,11 @@ from ffmesh_agent.ffmpeg import lists
 from ffmesh_agent.ffmpeg.argv import FFMPEG
 from ffmesh_agent.shell.capture import Asker, NoAnswer
 from ffmesh_agent.shell.host import host
+from ffmesh_agent.shell.in_force import UNFENCED, InForce
+from ffmesh_agent.shell.mounts import told_of_changes
+from ffmesh_agent.shell.recovering import Recovery
 from ffmesh_agent.shell.roots import Roots
+from ffmesh_agent.shell.storage import StorageMemory
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.limits import WORD_CHARS
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, RootState, SlotCount
@@ -34,13 +41,19 @@ from ffmesh_protocol.times import HOLDING
 from ffmesh_protocol.wire import Told
 
 FFPROBE: Final = "ffprobe"
-NO_FENCE: Final = "none"
 
 NAMES: Final = 2000
 """Of a list, at most: four times what ffmpeg has, so that a program that lies cannot make a message too large."""
 
 FIRST_ADVERT_SECONDS: Final = 3.0
 """The first advert waits so long for what the programs say: one without ffmpeg would have jobs for it refused."""
+
+LOOKS_APART: Final = 0.1
+"""Seconds at least: where containers come and go, something is mounted all the time."""
+
+ROOM_BYTES: Final = 1_000_000_000
+ROOM_SHARE: Final = 0.05
+"""Of all its room. What is free changes with each encode; it is told anew when it differs by either of these."""
 
 log = logging.getLogger(__name__)
 
@@ -69,25 +82,29 @@ class _Remembered(Told, frozen=True):
 
 
 class Capability:
-    def __init__(self, config: AgentConfig, life: str, home: Path, asker: Asker) -> None:
+    def __init__(
+        self, config: AgentConfig, life: str, home: Path, asker: Asker, force: InForce = UNFENCED
+    ) -> None:
         self._config = config
+        self._force = force
         self._life = life
         self._asker = asker
         self._cache = home / "capability.json"
-        self._roots = Roots(config.root_paths)
-        self._mounted: dict[str, RootState] = {}
+        self._places = config.root_places
+        self._roots = Roots(self._places, StorageMemory(home / "storage.json", config.root_paths), self._saw)
+        self._seen_roots: dict[str, RootState] = {}
+        self._withdrawn: dict[str, int] = {}
         self._listed: dict[str, Listed] = {}
-        self._unavailable: dict[str, str] = {}
+        self._unavailable: dict[str, str] = {"fence": force.why_none} if force.why_none is not None else {}
         self._host = host()
+        self._tell: Callable[[CapabilitySeen], None] | None = None
         self._is_told = False
 
     async def run(self, tell: Callable[[CapabilitySeen], None]) -> None:
-        """Never ends: asks the programs once, and looks at the roots each beat."""
+        """Never ends: asks the programs once, and looks at the roots each beat, and whenever something is mounted."""
+        self._tell = tell
         unasked = self._looked_at()
-        self._mounted = await self._roots.states()
-        for name, state in self._mounted.items():
-            if not state.mounted:
-                log.warning("root %s (%s) is not there, or cannot be read", name, self._config.root_paths[name])
+        await self._roots.states()
         async with asyncio.TaskGroup() as tasks:
             asked = [
                 tasks.create_task(self._ask(name, binary, tell), name=f"ask {name}") for name, binary in unasked.items()
@@ -96,7 +113,7 @@ class Capability:
                 await asyncio.wait(asked, timeout=FIRST_ADVERT_SECONDS)
             self._is_told = True
             tell(self._seen())
-            tasks.create_task(self._watch_roots(tell), name="watch roots")
+            tasks.create_task(self._watch_roots(tasks), name="watch roots")
 
     def _looked_at(self) -> dict[str, Binary]:
         """Notes what needs no question; gives back which programs are to be asked."""
@@ -147,21 +164,61 @@ class Capability:
             filters=_bounded(lists.filters(await list_of("-filters"))),
         )
 
-    async def _watch_roots(self, tell: Callable[[CapabilitySeen], None]) -> None:
-        while True:
-            await asyncio.sleep(HOLDING)
-            mounted = await self._roots.states()
-            if mounted != self._mounted:
-                self._say_what_changed(mounted)
-                self._mounted = mounted
-                tell(CapabilitySeen(advert=self._advert(), programs=None))
+    # --- roots --------------------------------------------------------------------------------------------------------
 
-    def _say_what_changed(self, mounted: dict[str, RootState]) -> None:
-        for name, state in mounted.items():
-            if state != self._mounted.get(name):
-                log.warning(
-                    "root %s (%s) is %s", name, self._config.root_paths[name], "there" if state.mounted else "gone"
-                )
+    async def look(self, roots: Collection[str]) -> None:
+        """At these, now. What has changed has been told when this returns; a mount that hangs has no say in when."""
+        await self._roots.states(roots)
+
+    async def why_gone(self, roots: Collection[str]) -> dict[str, str]:
+        """Which of these are not there now, and why."""
+        states = await self._roots.states(roots)
+        return {name: states[name].why or "" for name in roots if name in states and not states[name].mounted}
+
+    def away(self, root: str) -> int:
+        """How often it was withdrawn so far."""
+        return self._withdrawn.get(root, 0)
+
+    async def _watch_roots(self, tasks: asyncio.TaskGroup) -> None:
+        recovery, now = Recovery(self._places, self._asker), asyncio.Event()
+
+        def mounts_changed() -> None:
+            self._roots.mounts_changed()
+            now.set()
+
+        with told_of_changes(mounts_changed):
+            mounts_changed()  # or not, since the first look; nobody would have told us
+            while True:
+                recovery.consider(self._seen_roots, tasks, now.set)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(HOLDING):
+                        await now.wait()
+                now.clear()
+                await self._roots.states()
+                await asyncio.sleep(LOOKS_APART)
+
+    def _saw(self, name: str, state: RootState) -> None:
+        before = self._seen_roots.get(name)
+        if before is not None and not is_news(before, state):
+            return
+        self._seen_roots[name] = state
+        if before is None or before.mounted != state.mounted or before.why != state.why:
+            self._log(name, state, is_first=before is None)
+        if before is not None and before.mounted and not state.mounted:
+            self._withdrawn[name] = self.away(name) + 1
+        if self._is_told and self._tell is not None:
+            self._tell(CapabilitySeen(advert=self._advert(), programs=None))
+
+    def _log(self, name: str, state: RootState, *, is_first: bool) -> None:
+        path = self._places[name].path
+        if not state.mounted:
+            log.warning("root %s (%s) is %s: %s", name, path, "not there" if is_first else "gone", state.why)
+        elif state.why is not None and not self._places[name].read_only:
+            log.warning("root %s (%s) takes no new output: %s", name, path, state.why)
+        elif not is_first:
+            log.warning("root %s (%s) is there", name, path)
+
+    # --- what is told -------------------------------------------------------------------------------------------------
 
     def _leave_out(self, name: str, place: str, reason: str) -> None:
         log.warning("%s (%s) is left out: %s", name, place or "in PATH", reason)
@@ -187,9 +244,9 @@ class Capability:
             host=self._host,
             programs={name: self._listed[name].version for name in sorted(self._listed)},
             hwaccels=self._listed.get(FFMPEG, Listed()).hwaccels,
-            roots=self._mounted,
+            roots=dict(sorted(self._seen_roots.items())),
             slots={kind: SlotCount(total=total) for kind, total in self._config.slots.items()},
-            fence=NO_FENCE,
+            fence=self._force.called,
             tried=False,
         )
 
@@ -224,3 +281,20 @@ def _binary(name: str, place: str, search: str) -> Binary | str:
 
 def _bounded(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name[:WORD_CHARS] for name in names[:NAMES])
+
+
+def is_news(before: RootState, now: RootState) -> bool:
+    """Whether others need to know. The room alone is told when it has changed by much, also where a sentence has it."""
+    is_short = before.writable and now.writable and None not in (before.why, now.why)
+    why = before.why if is_short else now.why
+    if structs.replace(now, free_bytes=before.free_bytes, total_bytes=before.total_bytes, why=why) != before:
+        return True
+    return _much(before.free_bytes, now.free_bytes, now.total_bytes) or _much(
+        before.total_bytes, now.total_bytes, now.total_bytes
+    )
+
+
+def _much(before: int | None, now: int | None, total: int | None) -> bool:
+    if before is None or now is None or total is None:
+        return before != now
+    return abs(now - before) > min(ROOM_BYTES, ROOM_SHARE * total)

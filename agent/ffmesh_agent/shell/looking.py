@@ -59,11 +59,12 @@ class _Circumstances:
 class Eyes:
     """For one root. Remembers whether it could be written, so that a sleeping disk is not woken by each look.
 
-    `nonce` is the one that it had before, if it keeps one.
+    `nonce` is the one that it had before, if it keeps one. Without `may_write` nothing is tried there or made.
     """
 
-    def __init__(self, place: RootPlace, nonce: str | None) -> None:
+    def __init__(self, place: RootPlace, nonce: str | None, *, may_write: bool = True) -> None:
         self._place = place
+        self._may_write = may_write and not place.read_only
         self._nonce = nonce
         self._wrote_under: _Circumstances | None = None
 
@@ -91,7 +92,7 @@ class Eyes:
         room = os.fstatvfs(folder)
         free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
         obstacle = self._obstacle(folder, room.f_flag)
-        if place.storage and not place.read_only and storage is None and obstacle is None:
+        if place.storage and self._may_write and storage is None and obstacle is None:
             with contextlib.suppress(OSError):  # tried again at the next look
                 storage = self._nonce = made_nonce(folder)
         why = "nothing is written there, as its agent is configured" if place.read_only else obstacle
@@ -125,7 +126,7 @@ class Eyes:
             return _SENTENCES[errno.EROFS]
         if not allowed:
             return f"it cannot be written: {os.strerror(errno.EACCES)}"
-        if now == self._wrote_under:
+        if now == self._wrote_under or not self._may_write:
             return None
         try:
             _write(folder)

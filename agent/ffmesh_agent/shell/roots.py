@@ -28,12 +28,19 @@ _WHY_CHARS: Final = SENTENCE_CHARS // 4
 
 class Roots:
     def __init__(
-        self, places: Mapping[str, RootPlace], memory: StorageMemory, saw: Callable[[str, RootState], None]
+        self,
+        places: Mapping[str, RootPlace],
+        memory: StorageMemory,
+        saw: Callable[[str, RootState], None],
+        *,
+        may_write: bool = True,
     ) -> None:
         """`saw` is told of each root as soon as it has been looked at, whatever the others do."""
         self._saw = saw
         self._table = MountTable()
-        self._watched = {name: _Watched(name, place, memory, self._table) for name, place in places.items()}
+        self._watched = {
+            name: _Watched(name, place, memory, self._table, may_write=may_write) for name, place in places.items()
+        }
 
     async def states(self, names: Iterable[str] | None = None) -> dict[str, RootState]:
         """Of all of them, or of these and all that they need."""
@@ -68,8 +75,11 @@ class Roots:
 
 
 class _Watched:
-    def __init__(self, name: str, place: RootPlace, memory: StorageMemory, table: MountTable) -> None:
+    def __init__(
+        self, name: str, place: RootPlace, memory: StorageMemory, table: MountTable, *, may_write: bool
+    ) -> None:
         self.place = place
+        self._may_write = may_write
         self._name = name
         self._memory = memory
         self._table = table
@@ -78,7 +88,8 @@ class _Watched:
         self._hangs_on: tuple[bytes, ...] | None = None
 
     def _new_look(self) -> Look[Sight]:
-        return Look(f"look at {self._name}", Eyes(self.place, self._memory.nonce(self._name)).look)
+        eyes = Eyes(self.place, self._memory.nonce(self._name), may_write=self._may_write)
+        return Look(f"look at {self._name}", eyes.look)
 
     async def state(self) -> RootState:
         mounts = self._table.over(self._real_place)

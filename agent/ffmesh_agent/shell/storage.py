@@ -38,8 +38,9 @@ class _Remembered(Told, frozen=True):
 class StorageMemory:
     """Which nonce each root had, over restarts. A root that has been given another place is another one."""
 
-    def __init__(self, file: Path, paths: Mapping[str, str]) -> None:
+    def __init__(self, file: Path, paths: Mapping[str, str], *, may_learn: bool = True) -> None:
         self._file = file
+        self._may_learn = may_learn
         self._paths = paths
         known = self._read()
         self._known = {name: known[name] for name, path in paths.items() if name in known and known[name].path == path}
@@ -49,7 +50,7 @@ class StorageMemory:
         return known.nonce if known is not None else None
 
     def learn(self, root: str, nonce: str) -> None:
-        if self.nonce(root) == nonce:
+        if self.nonce(root) == nonce or not self._may_learn:
             return
         self._known[root] = _Remembered(path=self._paths[root], nonce=nonce)
         try:

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,14 +9,19 @@ import pytest
 from agent.shell.stage import fresh_id
 from ffmesh_agent.config import AgentConfig, BrokerPlace
 from ffmesh_agent.core.events import CapabilitySeen
+from ffmesh_agent.roots import RootPlace
 from ffmesh_agent.shell import capability as capability_module
+from ffmesh_agent.shell import recovering
 from ffmesh_agent.shell.capability import Capability
 from ffmesh_agent.shell.capture import Asker, NoAnswer
+from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.host import boot, host
 from ffmesh_agent.shell.sensors import Sensors
 from ffmesh_protocol import codec
+from ffmesh_protocol.messages.capability import RootState
 from ffmesh_warden.handle import Warden
+from support.mounts import mount_tmpfs, mountable, silent_mount, unmount
 
 VERSION = 'echo "ffmpeg version 9.9 Copyright"'
 
@@ -27,7 +32,7 @@ def _script(file: Path, text: str) -> str:
     return str(file)
 
 
-def _config(programs: dict[str, str], roots: dict[str, str] | None = None) -> AgentConfig:
+def _config(programs: dict[str, str], roots: Mapping[str, str | RootPlace] | None = None) -> AgentConfig:
     return AgentConfig(
         cluster="home",
         name="pi-1",
@@ -180,6 +185,75 @@ async def test_roots_come_and_go(warden: Warden, tmp_path: Path, monkeypatch: py
         (tmp_path / "there").rmdir()
         while not (last := await seen.queue.get()).advert.roots["later"].mounted or last.advert.roots["there"].mounted:
             pass
+
+
+async def test_a_root_that_goes_is_withdrawn_at_once_and_not_at_the_next_beat(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capability_module, "HOLDING", 1000.0)
+    with mountable(tmp_path / "place") as place:
+        mount_tmpfs(place)
+        config = _config({}, {"R": RootPlace(path=str(place), mount_point=True)})
+        async with _looking(config, warden, tmp_path) as seen, asyncio.timeout(20):
+            assert (await seen.queue.get()).advert.roots["R"].mounted
+            unmount(place)
+            assert (await seen.queue.get()).advert.roots["R"].why == "nothing is mounted there"
+            mount_tmpfs(place)
+            assert (await seen.queue.get()).advert.roots["R"].mounted
+
+
+async def test_a_mount_that_never_answers_keeps_no_other_root_from_being_told(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capability_module, "HOLDING", 0.01)
+    (tmp_path / "there").mkdir()
+    with silent_mount(tmp_path / "silent"):
+        config = _config({}, {name: str(tmp_path / name) for name in ("silent", "there")})
+        async with _looking(config, warden, tmp_path) as seen, asyncio.timeout(20):
+            first = (await seen.queue.get()).advert.roots
+            assert (first["silent"].why, first["there"].mounted) == ("it does not answer", True)
+            (tmp_path / "there").rmdir()
+            assert (await seen.queue.get()).advert.roots["there"].why == "there is no such folder"
+
+
+async def test_an_operators_command_brings_a_root_back(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capability_module, "HOLDING", 0.01)
+    place = tmp_path / "place"
+    config = _config({}, {"R": RootPlace(path=str(place), recover=("mkdir", str(place)))})
+    async with _looking(config, warden, tmp_path) as seen, asyncio.timeout(20):
+        while not (await seen.queue.get()).advert.roots["R"].mounted:
+            pass
+
+
+async def test_a_command_that_does_not_help_is_run_once_a_minute_and_complained_of_once(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = boottime()
+    monkeypatch.setattr(recovering, "boottime", lambda: now)
+    ran, pool = tmp_path / "ran", RootState(mounted=True)
+    place = RootPlace(path="/x", needs=("Pool",), recover=("sh", "-c", f"echo ran >>{ran}; exit 3"))
+    asker = Asker(warden, environment(of_this_machine(), {}, tmp_path), tmp_path)
+
+    async def consider(pool: RootState, films: RootState) -> int:
+        """How often it has run then."""
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            recovery.consider({"Pool": pool, "Films": films}, tasks, lambda: pytest.fail("it has not ended well"))
+        return len(ran.read_text().splitlines()) if ran.exists() else 0
+
+    gone = RootState(mounted=False)
+    recovery = recovering.Recovery({"Films": place, "Pool": RootPlace(path="/y")}, asker)
+    assert await consider(pool, pool) == 0
+    assert await consider(gone, gone) == 0, "what it needs comes first"
+    assert await consider(pool, gone) == 1
+    now += recovering.RECOVER_EVERY - 1
+    assert await consider(pool, gone) == 1
+    now += 1
+    assert await consider(pool, gone) == 2
+    assert [record.message for record in caplog.records if "Films" in record.message] == [
+        "root Films: the command that recovers it, sh, ended with exit code 3"
+    ]
 
 
 async def test_an_answer_is_what_was_printed_and_the_program_sees_nothing_of_ours(
