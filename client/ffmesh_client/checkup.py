@@ -7,7 +7,6 @@ Not here yet: whether encoders work, which the agents do not try themselves yet.
 """
 
 import asyncio
-import os
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -18,9 +17,12 @@ import msgspec
 
 from ffmesh_client import config as client_config
 from ffmesh_client.errors import Unreachable
+from ffmesh_client.fence_seen import OFF, fence_seen
 from ffmesh_client.ids import fresh_ulid
 from ffmesh_client.mesh import Mesh
 from ffmesh_client.places import ALWAYS, HOW_TO_INSTALL, IN_PATH, is_there
+from ffmesh_client.roots_seen import as_the_agent_sees_them, as_this_machine_sees_them
+from ffmesh_client.storages import differing
 from ffmesh_protocol import codec, keys
 from ffmesh_protocol.bus import BrokerAddress, Bus, Subscription, connected
 from ffmesh_protocol.errors import (
@@ -68,6 +70,7 @@ class Patient(Told, frozen=True):
     roots: Mapping[str, str]
     programs: Mapping[str, str]
     client: client_config.ClientConfig | None
+    fence: str = OFF
 
     def __repr__(self) -> str:
         return f"Patient({self.principal.login})"  # without the secret, which has no business in a log
@@ -91,6 +94,7 @@ class _AgentFile(msgspec.Struct, frozen=True, kw_only=True):
     broker: _BrokerPlace
     roots: dict[str, str | _RootPlace] = {}
     programs: dict[str, str] = msgspec.field(default_factory=lambda: dict.fromkeys(ALWAYS, IN_PATH))
+    fence: str = "on"
 
 
 async def examined(file: Path) -> list[Finding]:
@@ -103,7 +107,7 @@ async def examined(file: Path) -> list[Finding]:
     findings = [_fine("configuration", f"{file} makes this machine {who} in the mesh {patient.cluster}")]
     findings.append(_permissions(file))
     findings += await _of_broker(patient)
-    findings += _of_machine(patient)
+    findings += await _of_machine(patient)
     return findings
 
 
@@ -146,6 +150,7 @@ def _agent(file: Path) -> Patient:
         port=agent.broker.port,
         roots={name: place if isinstance(place, str) else place.path for name, place in agent.roots.items()},
         programs=agent.programs,
+        fence=agent.fence,
         client=None,
     )
 
@@ -259,7 +264,7 @@ async def _answers(config: client_config.ClientConfig) -> list[Finding]:
     except FfmeshError as error:
         finding = _wrong("keys", f"{error}", "try again in a moment; if that does not help, join with a new token")
     else:
-        return [_fine("keys", "the coordinator answers what we sign"), _agents(agents)]
+        return [_fine("keys", "the coordinator answers what we sign"), _agents(agents), *_storages(agents)]
     return [finding, *_not_made(["agents"], "no answer")]
 
 
@@ -281,6 +286,15 @@ def _agents(agents: Sequence[AgentView]) -> Finding:
     return _fine("agents", f"{len(taking)} of {len(agents)} take jobs: {', '.join(agent.name for agent in taking)}")
 
 
+def _storages(agents: Sequence[AgentView]) -> list[Finding]:
+    """Nothing, where all is well: most roots keep no nonce, and there is nothing to say of them."""
+    strangers = differing(agents)
+    if not strangers:
+        return []
+    mend = "mount the same one on both machines, or give one of the roots another name in its agent.toml"
+    return [_wrong("storage", "; ".join(strangers), mend)]
+
+
 def _after_login(patient: Patient) -> list[str]:
     return ["access", "coordinator", *([] if patient.client is None else ["keys", "agents"])]
 
@@ -288,8 +302,8 @@ def _after_login(patient: Patient) -> list[str]:
 # This machine
 
 
-def _of_machine(patient: Patient) -> list[Finding]:
-    return [_programs(patient), _roots(patient)]
+async def _of_machine(patient: Patient) -> list[Finding]:
+    return [_programs(patient), await _roots(patient), *([] if patient.client is not None else [_fence(patient)])]
 
 
 def _programs(patient: Patient) -> Finding:
@@ -307,19 +321,17 @@ def _programs(patient: Patient) -> Finding:
     return _fine("programs", f"all are here: {', '.join(patient.programs)}")
 
 
-def _roots(patient: Patient) -> Finding:
-    wrong = [f"{name} ({place})" for name, place in patient.roots.items() if not _is_readable_folder(Path(place))]
-    if wrong:
-        return _wrong(
-            "roots",
-            f"no folder that {patient.principal.name} can read: {', '.join(wrong)}",
-            f"mount them, or correct [roots] in {patient.file}",
-        )
-    return _fine("roots", f"all are here: {', '.join(patient.roots)}" if patient.roots else "none are named")
+async def _roots(patient: Patient) -> Finding:
+    if patient.client is None:
+        seen = await as_the_agent_sees_them(patient.file)
+    else:
+        seen = as_this_machine_sees_them(patient.roots, patient.file)
+    return Finding(check="roots", ok=seen.mend is None, message=seen.message, mend=seen.mend)
 
 
-def _is_readable_folder(place: Path) -> bool:
-    return place.is_dir() and os.access(place, os.R_OK | os.X_OK)
+def _fence(patient: Patient) -> Finding:
+    seen = fence_seen(patient.fence)
+    return Finding(check="fence", ok=seen.ok, message=seen.message, mend=seen.mend)
 
 
 # Findings

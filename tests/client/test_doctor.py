@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 
+from ffmesh_client.fence_seen import fence_seen
+from ffmesh_warden import fences
+from ffmesh_warden.fence import Kind
 from support.mesh import RunningMesh, mesh_up
+from support.mounts import silent_mount
 
 OF_BOTH = ["configuration", "permissions", "broker", "login", "access", "coordinator"]
 OF_A_CLIENT = [*OF_BOTH, "keys", "agents", "programs", "roots"]
-OF_AN_AGENT = [*OF_BOTH, "programs", "roots"]
+OF_AN_AGENT = [*OF_BOTH, "programs", "roots", "fence"]
 
 WITH_AGENT_ALONE = """
 import sys
@@ -77,6 +81,27 @@ def test_an_agents_file_is_checked_without_disturbing_the_agent(mesh: RunningMes
     assert "superseded" not in (mesh.home / "logs" / "agent-1.log").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "kinds", "ok", "said"),
+    [
+        ("on", ("landlock", "bubblewrap"), True, "landlock stands around programs"),
+        ("required", ("bubblewrap",), True, "bubblewrap stands around programs"),
+        ("on", (), False, "none stands around programs, which can read and write all that this agent can"),
+        ("required", (), False, "it takes no work without a fence, and has none (landlock: not here"),
+        ("bubblewrap", ("landlock",), False, "it takes no work without a fence, and has none (bubblewrap: not here)"),
+        ("off", (), True, "none stands around programs: it is switched off"),
+    ],
+)
+def test_the_fence_in_force_is_said_or_why_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, kinds: tuple[Kind, ...], ok: bool, said: str
+) -> None:
+    missing: dict[Kind, str] = {kind: "not here" for kind in fences.BEST_FIRST if kind not in kinds}
+    monkeypatch.setattr(fences, "found", lambda: fences.Found(kinds, missing))
+    seen = fence_seen(wanted)
+    assert (seen.ok, seen.message[: len(said)]) == (ok, said)
+    assert (seen.mend is None) == ok
+
+
 def test_it_needs_no_other_extra_than_an_agents(mesh: RunningMesh) -> None:
     words = [sys.executable, "-c", WITH_AGENT_ALONE, "doctor", "--home", str(mesh.home)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
@@ -110,6 +135,58 @@ def test_a_root_that_is_not_mounted_is_wrong(mesh: RunningMesh, tmp_path: Path) 
     file = changed(mesh, tmp_path / "client.toml", "Films =", 'Films = "/there/is/no/such/folder"')
     done = mesh.ffmesh("doctor", "--json", "--config", file)
     assert wrong(done) == ["roots"]
+
+
+def an_agents_file(mesh: RunningMesh, file: Path, films: str) -> Path:
+    """A copy of agent.toml with another table of its root."""
+    agent = (mesh.home / "agents" / "agent-1" / "agent.toml").read_text(encoding="utf-8")
+    path = mesh.home.parent / "films"
+    assert f'Films = "{path}"' in agent
+    file.write_text(agent.replace(f'Films = "{path}"', f"Films = {{ {films} }}"), encoding="utf-8")
+    file.chmod(0o600)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "mend"),
+    [
+        ("mount_point = true", "nothing is mounted there", "mount them"),
+        ('sentinel = ".mounted"', "the file .mounted is missing in it", "mount them"),
+        ('keep_free = "99999 TB"', "free", "make room"),
+        ('needs = ["Pool"]', "there is no root Pool", "--roots"),
+    ],
+)
+def test_an_agents_roots_are_seen_as_the_agent_sees_them(
+    mesh: RunningMesh, tmp_path: Path, said: str, message: str, mend: str
+) -> None:
+    films = mesh.home.parent / "films"
+    file = an_agents_file(mesh, tmp_path / "agent.toml", f'path = "{films}", {said}')
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert wrong(done) == ["roots"]
+    roots = findings(done)["roots"]
+    assert message in roots["message"]
+    assert mend in roots["mend"]
+
+
+def test_to_look_at_an_agents_roots_changes_nothing_in_them(mesh: RunningMesh, tmp_path: Path) -> None:
+    films = mesh.home.parent / "films"
+    for said in ("storage = true", "read_only = true"):
+        file = an_agents_file(mesh, tmp_path / "agent.toml", f'path = "{films}", {said}')
+        before = films.stat().st_mtime_ns
+        assert wrong(mesh.ffmesh("doctor", "--json", "--config", file)) == []
+        assert films.stat().st_mtime_ns == before
+        assert [each.name for each in tmp_path.iterdir()] == ["agent.toml"]
+
+
+def test_a_mount_that_never_answers_does_not_keep_the_doctor_from_answering(mesh: RunningMesh, tmp_path: Path) -> None:
+    silent = tmp_path / "silent"
+    agents = an_agents_file(mesh, tmp_path / "agent.toml", f'path = "{silent}"')
+    clients = changed(mesh, tmp_path / "client.toml", "Films =", f'Films = "{silent}"')
+    with silent_mount(silent):
+        for file, said in ((agents, "it does not answer"), (clients, "does not answer")):
+            done = mesh.ffmesh("doctor", "--json", "--config", file)
+            assert wrong(done) == ["roots"]
+            assert said in findings(done)["roots"]["message"]
 
 
 def test_an_agent_without_its_programs_is_told_how_to_get_them(mesh: RunningMesh, tmp_path: Path) -> None:

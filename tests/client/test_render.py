@@ -110,6 +110,53 @@ def test_jobs_in_a_pipe_are_plain_columns(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+TB = 10**12
+ROOTS = {
+    "Movies": RootState(mounted=True, writable=True, free_bytes=TB, total_bytes=4 * TB),
+    "Old": RootState(mounted=True),
+    "Series": RootState(mounted=False, why="nothing is mounted there"),
+    "Shows": RootState(mounted=True, writable=False, free_bytes=0, total_bytes=TB, why="it is for reading only"),
+    "Small": RootState(mounted=True, writable=True, free_bytes=5, total_bytes=9, why="there is too little room"),
+}
+
+
+def test_an_agent_shows_of_each_root_all_that_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    show_agent(msgspec.structs.replace(AGENT, roots=ROOTS))
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines() if line.startswith("root ")]
+    assert {line[1]: line[2] for line in lines} == {
+        "Movies": "mounted, writable, 1.0 TB of 4.0 TB free",
+        "Old": "mounted",
+        "Series": "not mounted: nothing is mounted there",
+        "Shows": "mounted, not writable, 0 bytes of 1.0 TB free: it is for reading only",
+        "Small": "mounted, writable, 5 bytes of 9 bytes free: there is too little room",
+    }
+
+
+def test_a_table_of_agents_says_in_two_words_which_roots_are_of_no_use(capsys: pytest.CaptureFixture[str]) -> None:
+    show_agents([msgspec.structs.replace(AGENT, roots=ROOTS)])
+    roots = "Movies, Old, Series (not mounted), Shows (not writable), Small (too full)"
+    assert roots in capsys.readouterr().out
+
+
+def test_roots_of_one_name_that_are_not_the_same_storage_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    agents = [
+        msgspec.structs.replace(AGENT, name=name, state=state, roots={"Movies": RootState(mounted=True, storage=nonce)})
+        for name, state, nonce in (
+            ("pi-1", AgentState.ONLINE, "a"),
+            ("nas", AgentState.DRAINING, "b"),
+            ("pc", AgentState.ONLINE, "b"),
+            ("tv", AgentState.ONLINE, None),
+            ("gone", AgentState.OFFLINE, "c"),
+        )
+    ]
+    sentence = "ffmesh: root Movies is not the same storage on pi-1 as on nas\n"
+    show_agents(agents)
+    assert capsys.readouterr().err == sentence
+    for agent, said in ((agents[0], sentence), (agents[2], "")):
+        show_agent(agent, agents)
+        assert capsys.readouterr().err == said
+
+
 def test_no_jobs_in_a_pipe_are_the_head_alone(capsys: pytest.CaptureFixture[str]) -> None:
     show_jobs([])
     assert capsys.readouterr().out == "ID  STATE  PROGRAM  AGENT  PROGRESS  CREATED  TITLE\n"

@@ -256,7 +256,7 @@ def test_an_agent_has_every_key_that_was_promised(running: Mesh) -> None:
     assert set(agent["load"]) == {"cpu_percent", "memory_percent", "temperature_c"}
     assert set(agent["programs"]) == {"ffmpeg", "ffprobe", "sh"}
     assert agent["programs"]["ffmpeg"]
-    assert agent["roots"] == {"Place": {"mounted": True}}
+    assert {name: root["mounted"] for name, root in agent["roots"].items()} == {"Place": True}
     assert agent["slots"]["cpu"]["total"] == SLOTS
     for names in ("encoders", "decoders", "hwaccels", "filters"):
         assert agent[names] == sorted(agent[names])

@@ -1,11 +1,14 @@
 """Agents, as a table and one at a time."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ffmesh_client.render import tables, words
 from ffmesh_client.render.tables import Column
+from ffmesh_client.storages import differing
 from ffmesh_protocol.messages.capability import AgentView, RootState, SlotUse
+from ffmesh_protocol.sizes import size_shown
 
 COLUMNS: Final = (
     Column("name", whole=True),
@@ -37,9 +40,12 @@ def show_agents(agents: Sequence[AgentView]) -> None:
         for agent in agents
     ]
     tables.show_table(COLUMNS, rows, none="No agent is known yet: `ffmesh principal add NAME --role agent` adds one.")
+    for sentence in differing(agents):
+        print(f"ffmesh: {sentence}", file=sys.stderr)
 
 
-def show_agent(agent: AgentView) -> None:
+def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
+    """`all_agents`: to tell whether a root is the same storage on them."""
     local = tables.on_terminal()
     host = agent.host
     machine = f"{host.model}, {host.arch}, {host.cores} cores, {host.memory_bytes / 2**30:.1f} GiB" if host else None
@@ -50,7 +56,7 @@ def show_agent(agent: AgentView) -> None:
         ("machine", words.text(machine)),
         ("version", words.text(agent.version)),
         ("programs", words.joined(dict(sorted(agent.programs.items())))),
-        ("roots", _roots(agent.roots)),
+        *_each_root(agent.roots),
         ("slots", _slots(agent.slots)),
         ("fence", words.text(agent.fence)),
         ("cpu", words.number(agent.load.cpu_percent, " %")),
@@ -65,6 +71,9 @@ def show_agent(agent: AgentView) -> None:
     ]
     facts += [("unavailable", f"{words.text(what)}: {words.text(why)}") for what, why in agent.unavailable.items()]
     tables.show_facts(facts)
+    for sentence in differing(all_agents):
+        if f" {agent.name} " in f"{sentence} ":
+            print(f"ffmesh: {sentence}", file=sys.stderr)
 
 
 def _slots(slots: Mapping[str, SlotUse]) -> str:
@@ -72,7 +81,31 @@ def _slots(slots: Mapping[str, SlotUse]) -> str:
 
 
 def _roots(roots: Mapping[str, RootState]) -> str:
-    """A root that is not mounted says so."""
-    return words.joined(
-        tuple(name if state.mounted else f"{name} (not mounted)" for name, state in sorted(roots.items()))
-    )
+    """A root that not every job can use says so in a word or two."""
+    return words.joined(tuple(f"{name}{_in_brackets(state)}" for name, state in sorted(roots.items())))
+
+
+def _in_brackets(state: RootState) -> str:
+    if not state.mounted:
+        return " (not mounted)"
+    if state.writable is False:
+        return " (not writable)"
+    return " (too full)" if state.why is not None else ""
+
+
+def _each_root(roots: Mapping[str, RootState]) -> list[tuple[str, str]]:
+    if not roots:
+        return [("roots", words.joined(()))]
+    return [(f"root {name}", _seen(state)) for name, state in sorted(roots.items())]
+
+
+def _seen(state: RootState) -> str:
+    """All that its agent says of it."""
+    if not state.mounted:
+        return "not mounted" + (f": {state.why}" if state.why is not None else "")
+    said = ["mounted"]
+    if state.writable is not None:
+        said.append("writable" if state.writable else "not writable")
+    if state.free_bytes is not None and state.total_bytes is not None:
+        said.append(f"{size_shown(state.free_bytes)} of {size_shown(state.total_bytes)} free")
+    return ", ".join(said) + (f": {state.why}" if state.why is not None else "")

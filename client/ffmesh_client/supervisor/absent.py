@@ -6,6 +6,7 @@ A mount whose server is gone holds on to whoever asks. Each look has a thread of
 import os
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +21,17 @@ def absent_roots(options: Options) -> list[str]:
     places = dict(options.roots)
     for agent in options.agent_names:
         places |= {f"{agent}:{name}": path for name, path in options.agent_roots.get(agent, {}).items()}
-    looks = {name: _Look(Path(path)) for name, path in places.items()}
-    until = time.monotonic() + ANSWER_SECONDS
     return [
         f"root {name}: {places[name]} {wrong}; until that is mended, no job there can use it"
-        for name, look in looks.items()
-        if (wrong := look.answer(until))
+        for name, wrong in wrong_folders(places).items()
     ]
+
+
+def wrong_folders(places: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with which of them."""
+    looks = {name: _Look(Path(path)) for name, path in places.items()}
+    until = time.monotonic() + ANSWER_SECONDS
+    return {name: wrong for name, look in looks.items() if (wrong := look.answer(until))}
 
 
 class _Look:
