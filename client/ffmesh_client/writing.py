@@ -48,6 +48,14 @@ def made_folder(path: Path) -> Path:
     return path
 
 
+def is_private(path: Path) -> bool:
+    """Whether it is there, and its owner's alone."""
+    try:
+        return path.stat().st_mode & 0o777 == PRIVATE_FILE
+    except OSError:
+        return False
+
+
 def _says(path: Path, content: str) -> bool:
     try:
         with path.open("rb") as file:

@@ -92,6 +92,21 @@ def test_what_a_person_has_written_into_the_file_stays(tmp_path: Path) -> None:
     assert table(file)["slots"] == {"cpu": 4}
 
 
+def test_the_table_of_a_root_stays_until_it_gets_another_path(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    home, files = str(tmp_path), ("--root", f"Films={tmp_path}")
+    join(tmp_path, token(), "--home", home, *files, "--root", f"Series={tmp_path}")
+    file = tmp_path / "agent.toml"
+    said = {"path": str(tmp_path), "mount_point": True}
+    written = file.read_text(encoding="utf-8").replace("[roots]", 'fence = "required"\n\n[roots]')
+    for name in ("Films", "Series"):
+        written = written.replace(f'{name} = "{tmp_path}"', f'{name} = {{ path = "{tmp_path}", mount_point = true }}')
+    file.write_text(written, encoding="utf-8")
+    join(tmp_path, token(), "--home", home, *files, "--root", f"Series={other}")
+    assert table(file)["roots"] == {"Films": said, "Series": str(other)}
+
+
 @pytest.mark.parametrize("other", [token("pi-2"), token().replace("ffmesh1.", "ffmesh2."), "nonsense", token()[:-9]])
 def test_another_principals_file_and_a_bad_token_change_nothing(tmp_path: Path, other: str) -> None:
     join(tmp_path, token(), "--home", str(tmp_path))

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from ffmesh_protocol.bus import BrokerAddress, Subscription, connected
 from ffmesh_protocol.topics import Topics
@@ -236,6 +237,29 @@ def test_options_stay_until_they_are_said_anew(home: Path, tmp_path: Path) -> No
         assert '"total": 3' in agents.stdout
 
 
+def test_what_a_person_wrote_into_an_agents_file_stays(home: Path, tmp_path: Path) -> None:
+    films, series = tmp_path / "films", tmp_path / "series"
+    films.mkdir()
+    series.mkdir()
+    file = home / "agents" / "agent-1" / "agent.toml"
+    with mesh_up(home, "--root", f"Films={films}", "--root", f"Series={series}"):
+        pass
+    said = {"path": str(films), "sentinel": ".mounted"}
+    table = tomllib.loads(file.read_text()) | {"reads": "inputs", "roots": {"Films": said, "Series": said}}
+    file.write_text(f"# mine\n{tomli_w.dumps(table)}")
+    file.chmod(0o600)
+    with mesh_up(home) as mesh:
+        agent = json.loads(mesh.ffmesh("agent", "agent-1", "--json").stdout)
+        assert agent["roots"]["Films"]["why"] == "the file .mounted is missing in it"
+        assert agent["roots"]["Series"]["mounted"]
+    after = tomllib.loads(file.read_text())
+    assert (after["reads"], after["roots"]) == ("inputs", {"Films": said, "Series": str(series)})
+    file.write_text(f"# mine\n{tomli_w.dumps(after)}")
+    with mesh_up(home, "--port", str(after["broker"]["port"])):
+        pass
+    assert file.read_text().startswith("# mine"), "nothing of it was to be changed"
+
+
 def test_a_home_may_lie_deeper_than_the_address_of_a_socket_is_long(tmp_path: Path) -> None:
     with mesh_up(tmp_path / ("tief" * 30) / "am boden") as mesh:
         check_that_a_job_runs(mesh)
@@ -347,7 +371,8 @@ def test_a_root_whose_folder_is_gone_is_said_and_keeps_nobody_from_starting(home
         (line,) = (line for line in mesh.said().splitlines() if "Films" in line)
         assert line.startswith(f"ffmesh: root Films: {films} is not there; ")
         (agent,) = json.loads(mesh.ffmesh("agents", "--json").stdout)
-        assert agent["roots"] == {"Films": {"mounted": False}}
+        films_there = agent["roots"]["Films"]
+        assert (films_there["mounted"], films_there["why"]) == (False, "there is no such folder")
 
 
 def test_nobody_has_to_listen_to_what_it_says(home: Path) -> None:

@@ -1,11 +1,12 @@
 """The configuration files of a mesh on one machine, from its options and its principals.
 
-`coordinator.toml` is also the user's: what stands there besides the broker's place stays. The others are made anew at
-each start, from `up.toml`.
+`coordinator.toml` and each `agent.toml` are also the user's: what stands there besides what `up` says itself stays, and
+so does a root's table while it says the path that `up` says. The others are made anew at each start, from `up.toml`.
 """
 
 import base64
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import msgspec
 from ffmesh_client.supervisor.door import Member
 from ffmesh_client.supervisor.home import MeshHome
 from ffmesh_client.supervisor.options import Options
-from ffmesh_client.writing import made_folder, write_toml
+from ffmesh_client.writing import is_private, made_folder, write_toml
 from ffmesh_protocol.errors import BadConfig
 from ffmesh_protocol.names import DEFAULT_CLUSTER
 
@@ -22,6 +23,10 @@ CLIENT: Final = "local"
 WATCHER: Final = "watcher"
 
 MADE_BY_UP: Final = "Written by `ffmesh up` at each start: say its options to change this, or edit up.toml."
+OF_AGENT: Final = (
+    "`ffmesh up` sets name, secret, broker, programs, slots and the paths of the roots at each start;\n"
+    "what stands here besides is yours, also in the table of a root."
+)
 OF_COORDINATOR: Final = "`ffmesh up` sets `listen` and `broker` at each start; what stands here besides is yours."
 OF_WATCHER: Final = "A broker login that reads the public topics: for mosquitto_sub, Home Assistant, Node-RED."
 
@@ -63,12 +68,16 @@ class Files:
         """Returns whether an agent that runs with what was there before must be started anew."""
         file = self._home.agent(name)
         made_folder(file.parent)
-        table = self._with_us(name, member, port) | {
-            "roots": self._options.roots_of(name),
+        there = _table(file)
+        table = there | self._with_us(name, member, port)
+        table |= {
+            "roots": with_their_tables(self._options.roots_of(name), there.get("roots")),
             "programs": self._options.all_programs,
             "slots": {"cpu": self._options.slots},
         }
-        return write_toml(file, table, comment=MADE_BY_UP)
+        if table == there and is_private(file):
+            return False  # with the comments that a person may have written
+        return write_toml(file, table, comment=OF_AGENT)
 
     def agent_is_known(self, name: str) -> Known | None:
         """Its secret as it was, if there is one and a coordinator that should know it."""
@@ -96,6 +105,17 @@ class Files:
             "kid": member.kid,
             "broker": {"host": self._options.host, "port": port},
         }
+
+
+def with_their_tables(paths: Mapping[str, str], there: object) -> Table:
+    """Each root's path, or the table that stands there if it says the same path."""
+    known = there if isinstance(there, Mapping) else {}
+
+    def kept(name: str, path: str) -> object:
+        table = known.get(name)
+        return table if isinstance(table, Mapping) and table.get("path") == path else path
+
+    return {name: kept(name, path) for name, path in paths.items()}
 
 
 def _table(file: Path) -> Table:
