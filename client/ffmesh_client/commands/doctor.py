@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 HELP: Final = """\
 Checks what this machine needs to take part: its configuration, who may read it, the broker, the login, the access list,
-the coordinator, keys, agents, programs and roots; and says how to mend what is wrong. The file is client.toml, or
-agent.toml where --config names one or there is no client.toml. Exit code 1 if something is wrong.
+the coordinator, keys, agents, programs, roots and the fence; and says how to mend what is wrong. The file is
+client.toml, or agent.toml where --config names one or there is no client.toml. Exit code 1 if something is wrong.
 """
 
 AGENT_FILE: Final = "agent.toml"
