@@ -47,6 +47,11 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+async def _written_pid(file: Path) -> int:
+    await until(lambda: file.exists() and file.read_text().endswith("\n"))
+    return int(file.read_text())
+
+
 def _lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in {b"Z", b"X"}
@@ -148,10 +153,9 @@ async def test_the_second_signal_leaves_at_once_and_nothing_is_left_running(
         with started_agent(home := home_in(tmp_path / "home", broker.port)) as process:
             await coordinator.advertised()
             await coordinator.greet()
-            grant = granted("sh", "-c", "trap '' TERM; echo $$ >../../pid; while :; do sleep 1; done")
+            grant = granted("sh", "-c", "trap '' TERM; echo $$ >pid; while :; do sleep 1; done")
             await coordinator.grant(grant)
-            await until(lambda: (home / "pid").exists() and (home / "pid").read_text().endswith("\n"))
-            program = int((home / "pid").read_text())
+            program = await _written_pid(home / "scratch" / grant.attempt / "pid")
             process.send_signal(signal.SIGTERM)
             await coordinator.status(AgentState.DRAINING)
             process.send_signal(signal.SIGINT)
@@ -192,10 +196,9 @@ async def test_an_agent_whose_login_was_taken_away_ends_its_programs_and_itself(
         with started_agent(home, program=("-c", IS_NOT_PATIENT)) as process:
             await coordinator.advertised()
             await coordinator.greet()
-            grant = granted("sh", "-c", "trap '' TERM; echo $$ >../../pid; while :; do sleep 1; done")
+            grant = granted("sh", "-c", "trap '' TERM; echo $$ >pid; while :; do sleep 1; done")
             await coordinator.grant(grant)
-            await until(lambda: (home / "pid").exists() and (home / "pid").read_text().endswith("\n"))
-            program = int((home / "pid").read_text())
+            program = await _written_pid(home / "scratch" / grant.attempt / "pid")
             await broker.change_logins({login: password for login, password in LOGINS.items() if login != ME.login})
             assert await exit_code(process) == 77
             assert not _lives(program)
