@@ -76,7 +76,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
 
 
-def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig, output: str | None = None) -> Submit:
+def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig, outputs: tuple[str, ...] = ()) -> Submit:
     if arguments.on is not None:
         checked_principal(Role.AGENTS, arguments.on)
     wishes = Wishes(
@@ -89,9 +89,9 @@ def submit_of(arguments: Namespace, kind: JobKind, config: ClientConfig, output:
         roots=_roots(arguments.root),
         after=tuple(dict.fromkeys(calling.checked_id(word) for word in arguments.after)),
         max_attempts=arguments.max_attempts,
-        output=output,
+        outputs=outputs,
     )
-    surroundings = _surroundings(paths_in(arguments.line[1:], wishes), {**config.roots, **wishes.roots})
+    surroundings = _surroundings(paths_in(kind, arguments.line, wishes), {**config.roots, **wishes.roots})
     submit = submission(fresh_ulid(), kind, arguments.line, wishes, surroundings, config.roots)
     if submit.cwd is None:
         _tell_what_stays_here(arguments.line[1:])

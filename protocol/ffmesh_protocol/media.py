@@ -77,6 +77,7 @@ QUOTING_NONE: Final = "none"
 QUOTING_PATTERN: Final = "pattern"
 
 _NO_FILE_OF_OURS: Final = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
+_placeholder = re.compile(r"%(?:%|v|0?[0-9]*d)")
 _descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
 
 
@@ -86,6 +87,11 @@ Outputs: TypeAlias = Annotated[tuple[RootPath, ...], msgspec.Meta(max_length=OUT
 
 MANY_OUTPUTS: Final = "many-outputs"
 """The feature of who understands more than one output, and sets."""
+
+
+def is_pattern(path: str) -> bool:
+    """Whether it has a place for a number or a variant, as ffmpeg writes them down."""
+    return any(found != "%%" for found in _placeholder.findall(path))
 
 
 def are_many(outputs: Sequence[RootPath]) -> bool:

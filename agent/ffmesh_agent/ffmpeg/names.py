@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
+from ffmesh_protocol.media import is_pattern
+
 _PLACEHOLDER: Final = re.compile(r"%(?:%|v|0?[0-9]*d)")
 _PERCENT: Final = "%%"
 _VARIANT: Final = "%v"
@@ -56,10 +58,6 @@ class Names:
             if found is not None:
                 *row, number = found.groups()
                 yield tuple(row), int(number), path
-
-
-def is_pattern(path: str) -> bool:
-    return any(found != _PERCENT for found in _PLACEHOLDER.findall(path))
 
 
 def fixed_folder(path: str) -> str:

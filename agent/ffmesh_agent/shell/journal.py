@@ -73,6 +73,9 @@ class Place(Told, frozen=True):
 
 
 class Way(StrEnum):
+    MAKE = "make"
+    """A folder that is not there yet, for what is going to be in it. Done if it is there."""
+
     TAKE = "take"
     """Renamed to its place. Done if nothing stands aside any more."""
 

@@ -82,7 +82,7 @@ MOST_SECONDS: Final = 20.0
 which every fresh lease has. A rename takes a tenth of a millisecond here, and five on a share."""
 
 UNDO_SECONDS: Final = 0.25
-"""They go on while there is so much time left, and as much again as they have taken."""
+"""They go on while there is so much time left, and twice as much as they have taken."""
 
 
 class TooLate(Exception):
@@ -413,7 +413,7 @@ def _do_all(steps: list[Move], until: float) -> None:
     for number, move in enumerate(steps):
         if number:
             now = boottime()
-            _in_time(until - UNDO_SECONDS - (now - began), now)
+            _in_time(until - UNDO_SECONDS - 2 * (now - began), now)
         try:
             move.do()
         except CannotExchange:

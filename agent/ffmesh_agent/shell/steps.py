@@ -1,8 +1,8 @@
 """The renames by which what stands aside takes its places: which there are, each of them done, and each undone.
 
-What is not there yet takes its place by one rename, a folder with all that is in it too. What overwrites something
-changes places with it, where the file system can do that and its files keep their numbers; elsewhere what is
-overwritten first gets another name aside (a second link, or a copy), and is then renamed over. Either way it is kept
+What is not there yet takes its place by one rename, in a folder that is made for it where there is none. What
+overwrites something changes places with it, where the file system can do that and its files keep their numbers;
+elsewhere what is overwritten first gets another name aside (a second link, or a copy), and is then renamed over. Either way it is kept
 until the last step is done. A folder that is an output by itself changes places as a whole, or not at all. What an
 earlier run left of the same set, and this one has not made again, is put aside last.
 
@@ -41,6 +41,10 @@ class NotStaged(Exception):
         self.failure = failure
 
 
+_FIRST: Final = -1
+"""Before all files, the folders that they need."""
+
+
 class State(Enum):
     WAITS = auto()
     DONE = auto()
@@ -69,6 +73,8 @@ class Move:
     def state(self) -> State:
         staged, there = tree.status(self.staged), tree.status(self.destination)
         match self.step.way:
+            case Way.MAKE:
+                return State.DONE if there is not None else State.WAITS
             case Way.LEAVE:
                 return State.DONE if tree.status(self.kept) is not None else State.WAITS
             case Way.EXCHANGE:
@@ -97,6 +103,8 @@ class Move:
 
     def do(self) -> None:
         match self.step.way:
+            case Way.MAKE:
+                self._make()
             case Way.TAKE:
                 self.staged.replace(self.destination)
             case Way.EXCHANGE:
@@ -108,6 +116,9 @@ class Move:
     def undo(self) -> None:
         """Only of one that is done; what came between our look and our hand is put back."""
         match self.step.way:
+            case Way.MAKE:
+                with contextlib.suppress(OSError):
+                    self.destination.rmdir()  # unless there is something of another's in it
             case Way.TAKE:
                 self._give_back()
             case Way.EXCHANGE:
@@ -117,6 +128,14 @@ class Move:
             case Way.LEAVE:
                 if tree.status(self.destination) is None:
                     self.kept.replace(self.destination)
+
+    def _make(self) -> None:
+        like = self.staged.stat()
+        self.destination.mkdir(exist_ok=True)
+        self.destination.chmod(stat.S_IMODE(like.st_mode))
+        if os.geteuid() == 0:
+            with contextlib.suppress(PermissionError):  # a share may know no owners
+                os.chown(self.destination, like.st_uid, like.st_gid)
 
     def _give_back(self) -> None:
         if tree.status(self.staged) is None and not (self.step.kept and self._is_linked()):
@@ -199,7 +218,8 @@ class _Plan:
         elif not tree.has_file(self._hidden / name):
             return
         elif tree.status(self._base / name) is None:
-            yield self._rank(name), self._step(name, Way.TAKE, made)
+            yield _FIRST, self._step(name, Way.MAKE, made)
+            yield from self.steps(name)
         elif (self._base / name).is_dir():
             yield from self.steps(name)
         else:
@@ -303,7 +323,7 @@ def _named_by(root: Path, lists: Sequence[str], old: set[str]) -> set[str]:
 def _made(number: int, place: Place, taking: Sequence[Step]) -> Iterator[str]:
     """All that takes its place, relative to the root."""
     for step in taking:
-        if step.place == number:
+        if step.place == number and step.way is not Way.MAKE:
             landing = place.landings[step.landing]
             name = os.fsdecode(step.name)
             staged = path(landing.hidden) / name

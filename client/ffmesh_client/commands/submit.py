@@ -20,11 +20,16 @@ root (client.toml, --root); the program starts in the folder of the same root, i
     ffmesh wait $(ffmesh submit --label title=Holiday -- ffmpeg -i in.mkv out.mkv)
 
 With --staged the program writes aside, and what it wrote takes its place at once when it is whole; when it
-fails or its agent is lost, what was there before stays, and it is tried again. A file, the last argument
-unless said, or a folder, when the program writes several:
+fails or its agent is lost, what was there before stays, and it is tried again. What ffmpeg writes is known by
+its arguments, segments and pictures too; any other program's last argument is its output, unless said:
 
     ffmesh submit --staged -- ffmpeg -y -i in.mkv -c:v libx265 out.mkv
+    ffmesh submit --staged -- ffmpeg -y -i in.mkv -f hls film.m3u8
     ffmesh submit --staged --output hls/ -- ffmpeg -i in.mkv -f hls hls/index.m3u8
+    ffmesh submit --staged --output a.txt --output 'part_%03d' -- sh -c 'split …; wc …'
+
+A folder is put in place whole: what was in it before is gone then. Files, and sets with a pattern for their
+name (%d, %03d, %v), go into the folders that are there; what an older set had besides goes, nothing else.
 
 With --after it begins when others have succeeded:
 
@@ -42,16 +47,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     staging.add_argument(
         "--output",
         metavar="PATH",
-        help="of a staged job: the file that it writes, or the folder (ends in /); the last argument unless said",
+        action="append",
+        default=[],
+        help="of a staged job: a file that it writes, a folder (ends in /), or a pattern as in out_%%03d.png; "
+        "what its arguments name unless said; may be repeated",
     )
 
 
 def run(arguments: Namespace) -> int:
-    if arguments.output is not None and not arguments.staged:
+    if arguments.output and not arguments.staged:
         raise WrongUsage("--output says what a staged job writes: say --staged too, or leave it out")
     config = calling.configured(arguments)
     kind = JobKind.STAGED if arguments.staged else JobKind.DIRECT
-    submit = wishing.submit_of(arguments, kind, config, arguments.output)
+    submit = wishing.submit_of(arguments, kind, config, tuple(arguments.output))
 
     async def handed_in(mesh: "Mesh") -> JobView | None:
         try:

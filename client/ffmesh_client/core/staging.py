@@ -1,42 +1,68 @@
-"""Which file or folder a staged job is to put in place, as its command line says it. Pure.
+"""Which files and folders a staged job is to put in place, as its command line says it. Pure.
 
 What is named here is looked for among the arguments by the agent, which writes it aside: as an absolute path, as a
 relative one from the working folder, with or without `file:`. So it is named as they name it. Whether the program
-writes more than that, nobody knows before it has run; what is sure to is refused here, before the work.
+writes more than that, nobody knows before it has run; the agent tells then. What cannot be told plainly is asked for
+here, before the work: better a question than a guess that costs an encode.
 """
 
 import posixpath
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ffmesh_client.core.written import Output, Unclear, written_by_ffmpeg
 from ffmesh_client.errors import WrongUsage
-from ffmesh_protocol.limits import PATH_CHARS
-from ffmesh_protocol.media import is_descriptor, printable
+from ffmesh_protocol.limits import OUTPUTS, PATH_CHARS
+from ffmesh_protocol.media import is_descriptor, is_pattern, printable
 
 FILE: Final = "file:"
 
 _other_protocol = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
-_pattern = re.compile(r"%[0-9]*d")
-_PLAYLISTS: Final = (".m3u8", ".mpd")
 _SAY_WHICH: Final = "say with --output PATH what the job writes (a folder ends in /)"
 
 
-def output_of(program: str, words: Sequence[str]) -> str:
-    """What such a command line usually writes: its last argument. `WrongUsage` if that cannot be it."""
+def outputs_of(program: str, words: Sequence[str]) -> tuple[Output, ...]:
+    """What such a command line usually writes. `WrongUsage` if that cannot be told from it."""
+    if program != "ffmpeg":
+        return (Output(path=_last(words)),)
+    try:
+        outputs = tuple(dict.fromkeys(_files(written_by_ffmpeg(words))))
+    except Unclear as unclear:
+        folder = posixpath.join(posixpath.dirname(without_protocol(unclear.path)) or ".", "")
+        raise WrongUsage(
+            f"--staged: which files ffmpeg writes for {printable(unclear.path[:80])} cannot be told; "
+            f"say which folder the job fills, as in --output {shlex.quote(printable(folder))}"
+        ) from None
+    return outputs or (Output(path=_last(words)),)
+
+
+def _last(words: Sequence[str]) -> str:
     last = words[-1] if words else ""
-    path = without_protocol(last)
-    if not path or last.startswith("-") or is_descriptor(path) or (path == last and _other_protocol.match(last)):
+    if _is_no_path(last):
         named = f"the last argument, {printable(last[:80])}, is no path" if last else "there is no argument"
         raise WrongUsage(f"--staged: {named}; {_SAY_WHICH}")
-    if program == "ffmpeg" and (_pattern.search(path) or path.lower().endswith(_PLAYLISTS)):
-        folder = posixpath.join(posixpath.dirname(path) or ".", "")
-        raise WrongUsage(
-            f"--staged: ffmpeg writes more than one file for {printable(path[:80])}; "
-            f"say which folder the job fills, as in --output {shlex.quote(printable(folder))}"
-        )
-    return path
+    return without_protocol(last)
+
+
+def _files(written: Sequence[Output]) -> Iterator[Output]:
+    for output in written:
+        if not _is_no_path(output.path):
+            yield Output(path=without_protocol(output.path), is_set=output.is_set)
+
+
+def _is_no_path(word: str) -> bool:
+    path = without_protocol(word)
+    is_elsewhere = path == word and _other_protocol.match(word) is not None
+    return not path or word.startswith("-") or is_descriptor(path) or is_elsewhere
+
+
+def said(paths: Sequence[str]) -> tuple[Output, ...]:
+    """What `--output` names: a pattern is a set of names."""
+    if len(paths) > OUTPUTS:
+        raise WrongUsage(f"a job has {OUTPUTS} outputs at most, and these are {len(paths)}; name their folder")
+    return tuple(Output(path=path, is_set=is_pattern(path)) for path in paths)
 
 
 def without_protocol(word: str) -> str:
@@ -48,12 +74,17 @@ def is_folder(path: str) -> bool:
     return posixpath.basename(path) in ("", ".", "..")
 
 
-def checked(path: str) -> str:
+def checked(output: Output) -> str:
     """What one can get wrong in `--output` without a look at roots."""
+    path = output.path
     if not path or "\0" in path:
         raise WrongUsage("--output names no path: say which file the job writes, or which folder (it ends in /)")
     if len(path) > PATH_CHARS:
         raise WrongUsage(f"--output {printable(path[:80])}… is longer than a path can be")
+    if output.is_set and is_folder(path):
+        raise WrongUsage(
+            f"--output {printable(path[:80])}: the name of a folder is no pattern; say which one holds them"
+        )
     try:
         path.encode()
     except UnicodeEncodeError:

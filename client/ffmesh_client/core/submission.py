@@ -13,15 +13,19 @@ from typing import Final
 import msgspec
 
 from ffmesh_client.core import staging
+from ffmesh_client.core.written import Output
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized, PathRefused
 from ffmesh_protocol.limits import ARGUMENTS, LABELS, MESSAGE_BYTES, PARENTS, SUBMIT_BYTES, WORD_CHARS
 from ffmesh_protocol.media import (
+    MANY_OUTPUTS,
+    QUOTING_PATTERN,
     Argument,
     Needs,
     RootPath,
+    are_many,
     argument_of,
     is_descriptor,
     piece_of_path,
@@ -39,7 +43,7 @@ MAX_ATTEMPTS: Final[dict[JobKind, int]] = {JobKind.INTERACTIVE: 1, JobKind.DIREC
 
 
 class Wishes(Told, frozen=True):
-    """The options of `run` and `submit`. `output` is a path as it was typed, of a staged job only."""
+    """The options of `run` and `submit`. `outputs` are paths as they were typed, of a staged job only."""
 
     labels: dict[str, str]
     roots: dict[str, str]
@@ -50,7 +54,7 @@ class Wishes(Told, frozen=True):
     timeout_seconds: float | None = None
     after: tuple[str, ...] = ()
     max_attempts: int | None = None
-    output: str | None = None
+    outputs: tuple[str, ...] = ()
 
 
 class Surroundings(Told, frozen=True):
@@ -68,9 +72,16 @@ class Surroundings(Told, frozen=True):
     real_paths: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
-def paths_in(words: Iterable[str], wishes: Wishes) -> list[str]:
-    """What may be a path of all that was typed."""
-    return [*map(staging.without_protocol, words), *([] if wishes.output is None else [wishes.output])]
+def paths_in(kind: JobKind, line: Sequence[str], wishes: Wishes) -> list[str]:
+    """What may be a path of all that was typed, and of what it makes ffmpeg write."""
+    return [*map(staging.without_protocol, line[1:]), *(output.path for output in outputs_of(kind, line, wishes))]
+
+
+def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Output, ...]:
+    """Of a staged job: what was said, or else what its words make of it."""
+    if kind is not JobKind.STAGED:
+        return ()
+    return staging.said(wishes.outputs) if wishes.outputs else staging.outputs_of(line[0], line[1:])
 
 
 def in_need_of_real_places(paths: Iterable[str], roots: Mapping[str, str]) -> list[str]:
@@ -96,12 +107,13 @@ def submission(
     known_roots = {**roots, **wishes.roots}
     working = _working(surroundings, known_roots)
     arguments = tuple(_argument(word, surroundings, known_roots, working) for word in words)
-    outputs: tuple[RootPath, ...] = ()
-    if kind is JobKind.STAGED:
-        output = wishes.output if wishes.output is not None else staging.output_of(program, words)
-        outputs = (_output(output, surroundings, known_roots, working),)
+    outputs = tuple(
+        dict.fromkeys(_output(output, surroundings, known_roots, working) for output in outputs_of(kind, line, wishes))
+    )
+    understands = (MANY_OUTPUTS,) if are_many(outputs) else ()
     return _checked(
         Submit(
+            requires=understands,
             job=job,
             kind=kind,
             program=program,
@@ -113,7 +125,7 @@ def submission(
             needs=Needs(
                 program=program,
                 roots=roots_in((*arguments, outputs), working),
-                capabilities=wishes.capabilities,
+                capabilities=(*wishes.capabilities, *(f"feature={name}" for name in understands)),
                 on=wishes.on,
                 slot=wishes.slot,
             ),
@@ -162,9 +174,10 @@ def _argument(word: str, surroundings: Surroundings, roots: Mapping[str, str], w
     return argument_of(_under_a_root(word, surroundings, roots), roots, working)
 
 
-def _output(path: str, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> RootPath:
+def _output(output: Output, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> RootPath:
     """Where it is to be put in place; a folder ends in `/`."""
-    named = printable(staging.checked(path))
+    path = output.path
+    named = printable(staging.checked(output))
     if path.startswith("/"):
         piece = piece_of_path(_under_a_root(path, surroundings, roots), roots)
         if piece is None:
@@ -179,6 +192,8 @@ def _output(path: str, surroundings: Surroundings, roots: Mapping[str, str], wor
             raise PathRefused(f"the output {named} leads out of ${working.root}")
     if piece.path in ("", "."):
         raise WrongUsage(f"the output {named} is the root ${piece.root} itself; name a file or a folder below it")
+    if output.is_set:
+        return RootPath(root=piece.root, path=piece.path, quoting=QUOTING_PATTERN)
     return RootPath(root=piece.root, path=f"{piece.path}/" if staging.is_folder(path) else piece.path)
 
 

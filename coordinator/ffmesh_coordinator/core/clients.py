@@ -19,6 +19,8 @@ from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import codec, times
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.limits import PAGE_BYTES, SUBMIT_BYTES
+from ffmesh_protocol.media import MANY_OUTPUTS, QUOTING_NONE, QUOTING_PATTERN, are_many, printable
+from ffmesh_protocol.media import shown as shown_argument
 from ffmesh_protocol.messages.answers import Accepted, AgentList, Attended, JobList, JobNews
 from ffmesh_protocol.messages.capability import AgentView
 from ffmesh_protocol.messages.jobs import JobKind
@@ -37,7 +39,7 @@ from ffmesh_protocol.messages.requests import (
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.reasons import Stopped
 
-FEATURES: Final = frozenset({"direct", "interactive", "staged"})
+FEATURES: Final = frozenset({"direct", "interactive", "staged", MANY_OUTPUTS})
 
 
 @dataclass
@@ -116,6 +118,9 @@ class Clients:
             return RefusalCode.MALFORMED, "the job needs another program than the one it runs"
         if (submit.kind is JobKind.STAGED) != bool(submit.outputs):
             return RefusalCode.MALFORMED, "a staged job, and only a staged one, names what it writes"
+        wrong = _wrong_output(submit)
+        if wrong is not None:
+            return RefusalCode.MALFORMED, wrong
         unknown = self._chains.unknown(submit.after)
         if unknown:
             sentence = f"it is to come after job {unknown[0]}, which is not known; `ffmesh jobs` lists them"
@@ -363,3 +368,19 @@ class Clients:
         self._desk.post.retire(client_principal(life.client), life.life)
         for about in (About.UNHEARD, About.CLIENT_SILENCE, About.CLIENT_WILL):
             self._desk.deadlines.lift(about, life.key)
+
+
+def _wrong_output(submit: Submit) -> str | None:
+    """What no agent would take, or an older one would take for something else."""
+    for output in submit.outputs:
+        shown = printable(shown_argument((output,))[:200])
+        if output.quoting not in (QUOTING_NONE, QUOTING_PATTERN):
+            return f"the output {shown} is written in a way that is not known"
+        if output.quoting == QUOTING_PATTERN and output.path.endswith("/"):
+            return f"the output {shown} is a folder, whose name is no pattern"
+        if output.path.startswith("/") or ".." in output.path.split("/") or not output.path.strip("./"):
+            return f"the output {shown} is no place below its root"
+    needed = f"feature={MANY_OUTPUTS}"
+    if are_many(submit.outputs) and not (MANY_OUTPUTS in submit.requires and needed in submit.needs.capabilities):
+        return f"several outputs, or a set of them, need agents with {needed}, and the job does not say so"
+    return None

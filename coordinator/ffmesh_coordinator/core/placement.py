@@ -67,6 +67,8 @@ def has(agent: Agent, capability: str) -> bool:
     match kind:
         case "program":
             return name in advert.programs
+        case "feature":
+            return name in advert.features
         case "hwaccel":
             return name in advert.hwaccels
         case "encoder":

@@ -188,6 +188,14 @@ def test_an_output_that_was_too_late_tries_again_when_its_lease_is_renewed() -> 
     assert story.leased(story.holds()).one(CommitOutput)
 
 
+def test_outputs_that_need_more_time_than_the_lease_has_wait_for_a_longer_one() -> None:
+    story = is_committing().passes(TO_KILL - 1.5)
+    story.on(TOO_LATE)
+    story.none(CommitOutput)
+    story.none(KeepResult)
+    assert story.leased(story.holds()).one(CommitOutput)
+
+
 def test_an_output_that_was_too_late_tries_again_at_once_if_its_lease_was_renewed_meanwhile() -> None:
     story = is_committing()
     beat = story.holds()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ffmesh_agent.ffmpeg.names import Names, fixed_folder, is_pattern
+from ffmesh_agent.ffmpeg.names import Names, fixed_folder
+from ffmesh_protocol.media import is_pattern
 
 
 @pytest.mark.parametrize(

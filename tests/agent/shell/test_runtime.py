@@ -85,7 +85,8 @@ async def test_a_grant_becomes_a_result_that_is_on_disk_until_it_is_settled(
         with started_agent(home) as process:
             await coordinator.advertised()
             hello = await coordinator.greet()
-            assert (hello.held, len(hello.spool), hello.features) == ((), 32, ("direct", "interactive", "staged"))
+            assert (hello.held, len(hello.spool)) == ((), 32)
+            assert hello.features == ("direct", "interactive", "many-outputs", "staged")
             grant = granted("sh", "-c", "echo said >&2; exit 5")
             await coordinator.grant(grant)
             (result,) = (await coordinator.told(Verb.RESULT, Results)).results

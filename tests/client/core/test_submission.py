@@ -218,9 +218,12 @@ def test_behind_file_nothing_else_is_looked_at() -> None:
 
 
 def staged(
-    *words: str, output: str | None = None, folder: str = "/media/movies/new", program: str = "ffmpeg"
+    *words: str,
+    output: str | tuple[str, ...] = (),
+    folder: str = "/media/movies/new",
+    program: str = "ffmpeg",
 ) -> Submit:
-    wishes = Wishes(labels={}, roots={}, output=output)
+    wishes = Wishes(labels={}, roots={}, outputs=(output,) if isinstance(output, str) else output)
     return submitted(program, *words, folders=(folder,), wishes=wishes, kind=JobKind.STAGED)
 
 
@@ -267,7 +270,7 @@ def test_the_output_may_be_said_from_the_root_or_from_here_and_a_folder_ends_in_
 
 
 def test_the_root_of_the_output_is_needed_even_if_no_argument_names_it() -> None:
-    wishes = Wishes(labels={}, roots={}, output="/media/movies/out.mkv")
+    wishes = Wishes(labels={}, roots={}, outputs=("/media/movies/out.mkv",))
     assert submitted("true", wishes=wishes, kind=JobKind.STAGED).needs.roots == ("Movies",)
 
 
@@ -280,7 +283,10 @@ def test_an_output_that_only_its_real_place_puts_under_a_root_counts_like_an_arg
     submit = submission(JOB, JobKind.STAGED, ("ffmpeg", f"file:{output}"), wishes, places, ROOTS)
     assert submit.outputs == (RootPath(root="Movies", path="old/a.mkv"),)
     assert submit.args == (("file:", RootPath(root="Movies", path="old/a.mkv")),)
-    assert paths_in(["-i", f"file:{output}"], msgspec.structs.replace(wishes, output="x")) == ["-i", output, "x"]
+    line = ("ffmpeg", "-i", f"file:{output}")
+    assert paths_in(JobKind.STAGED, line, msgspec.structs.replace(wishes, outputs=("x",))) == ["-i", output, "x"]
+    assert paths_in(JobKind.DIRECT, line, wishes) == ["-i", output]
+    assert paths_in(JobKind.STAGED, ("ffmpeg", "/films/%d.png"), wishes) == ["/films/%d.png"] * 2
 
 
 @pytest.mark.parametrize(
@@ -310,16 +316,71 @@ def test_a_program_without_arguments_has_no_output_to_guess() -> None:
         staged(program="true")
 
 
-@pytest.mark.parametrize("last", ["hls/index.m3u8", "dash/x.MPD", "frames/%04d.png", "/media/movies/new/x/%d.png"])
-def test_what_ffmpeg_writes_more_files_for_is_refused_before_the_work_with_the_folder_to_say(last: str) -> None:
-    folder = last.rpartition("/")[0]
-    with pytest.raises(WrongUsage, match=f"--output {folder}/"):
-        staged("-i", "in.mkv", last)
-    assert staged("-i", "in.mkv", last, output=f"{folder}/").outputs[0].path.endswith("/")
-    assert staged(last, program="touch").outputs
+@pytest.mark.parametrize(
+    ("line", "files", "sets"),
+    [
+        ("-i in.mkv a.mkv b.mkv", "a.mkv b.mkv", ""),
+        ("-i in.mkv -an -c:v libx264 a.mp4 -vn -c:a copy b.m4a -f null -", "a.mp4 b.m4a", ""),
+        ("-i in.mkv frames/%04d.png", "", "frames/%04d.png"),
+        ("-i in.mkv -f segment -segment_list l.m3u8 s_%03d.mkv", "l.m3u8", "s_%03d.mkv"),
+        ("-i in.mkv hls/x.m3u8", "hls/x.m3u8", "hls/x%d.ts hls/x_vtt.m3u8 hls/x%d.vtt"),
+        (
+            "-i in.mkv -f hls -hls_segment_type fmp4 -hls_segment_filename s/%05d.m4s x.m3u8",
+            "x.m3u8",
+            "s/%05d.m4s init.mp4 init_%v.mp4 x_vtt.m3u8 x%d.vtt",
+        ),
+        ("-i in.mkv -hls_flags single_file x.m3u8", "x.m3u8", "x.ts x_vtt.m3u8 x%d.vtt"),
+        (
+            "-i in.mkv -var_stream_map v:0 -master_pl_name m.m3u8 -hls_segment_filename %v/s%d.ts %v.m3u8",
+            "m.m3u8",
+            "%v.m3u8 %v/s%d.ts %v_vtt.m3u8 %v%d.vtt",
+        ),
+        (
+            "-i in.mkv -var_stream_map v:0 -master_pl_name m.m3u8 h/%v/x.m3u8",
+            "h/m.m3u8",
+            "h/%v/x.m3u8 h/%v/x%d.ts h/%v/x_vtt.m3u8 h/%v/x%d.vtt",
+        ),
+        ("-i in.mkv d/x.MPD", "d/x.MPD", "d/init-stream%d.%v d/chunk-stream%d-%05d.%v"),
+    ],
+)
+def test_what_ffmpeg_writes_is_told_by_its_words(line: str, files: str, sets: str) -> None:
+    submit = staged(*line.split(), folder="/media/movies")
+    assert [output.path for output in submit.outputs if output.quoting == "none"] == files.split()
+    assert [output.path for output in submit.outputs if output.quoting == "pattern"] == sets.split()
+    assert submit.requires == ("many-outputs",)
+    assert "feature=many-outputs" in submit.needs.capabilities
 
 
-@pytest.mark.parametrize("output", ["", "a\0b", "\udcff.mkv", "x" * 4097, "/media/movies", "/media/movies/."])
+def test_what_any_agent_understands_asks_for_no_feature() -> None:
+    submit = staged("-i", "in.mkv", "a.mkv")
+    assert (submit.requires, submit.needs.capabilities) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-strftime", "1", "-f", "segment", "hls/%Y.ts"),
+        ("-f", "tee", "hls/[f=hls]x.m3u8"),
+        ("-init_seg_name", "i.mp4", "hls/x.mpd"),
+    ],
+)
+def test_what_ffmpeg_writes_and_nobody_can_tell_is_asked_for(words: tuple[str, ...]) -> None:
+    with pytest.raises(WrongUsage, match=r"cannot be told; .* as in --output hls/"):
+        staged("-i", "in.mkv", *words)
+    assert staged("-i", "in.mkv", *words, output="hls/").outputs == (RootPath(root="Movies", path="new/hls/"),)
+
+
+def test_several_outputs_may_be_said_and_patterns_are_sets() -> None:
+    outputs = staged("x", output=("a.mkv", "a.mkv", "s/%d.ts", "/media/movies/d/"), program="sh").outputs
+    assert outputs == (
+        RootPath(root="Movies", path="new/a.mkv"),
+        RootPath(root="Movies", path="new/s/%d.ts", quoting="pattern"),
+        RootPath(root="Movies", path="d/"),
+    )
+    assert staged("%d", program="touch").outputs == (RootPath(root="Movies", path="new/%d"),)
+
+
+@pytest.mark.parametrize("output", ["", "a\0b", "\udcff.mkv", "x" * 4097, "/media/movies", "/media/movies/.", "%v/"])
 def test_an_output_that_nothing_can_be_put_in_the_place_of_is_wrong_usage(output: str) -> None:
     with pytest.raises(WrongUsage):
         staged("x", output=output)
