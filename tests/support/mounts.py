@@ -54,10 +54,10 @@ def _mount(*words: str | Path) -> None:
 
 @contextmanager
 def mountable(place: Path) -> Generator[Path, None, None]:
-    """A new folder; what is mounted on it is gone after the block."""
+    """A folder, made if it is not there; what is mounted on it is gone after the block."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount")
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     try:
         yield place
     finally:

@@ -82,9 +82,7 @@ class _Remembered(Told, frozen=True):
 
 
 class Capability:
-    def __init__(
-        self, config: AgentConfig, life: str, home: Path, asker: Asker, force: InForce = UNFENCED
-    ) -> None:
+    def __init__(self, config: AgentConfig, life: str, home: Path, asker: Asker, force: InForce = UNFENCED) -> None:
         self._config = config
         self._force = force
         self._life = life
