@@ -41,6 +41,9 @@ from ffmesh_protocol.topics import Family
 DECLINED_REST = 1.0
 """An agent that declined is not asked again for so long: it would only decline again."""
 
+WHY_CHARS = 400
+"""Of its reason, in the sentence why a job waits."""
+
 
 class Agents:
     def __init__(self, desk: Desk, offers: Offers, jobs: Jobs, public: Public, tails: Tails) -> None:
@@ -125,7 +128,7 @@ class Agents:
                     self._claimed(agent, attempt)
             case Decline(declined=declined):
                 for each in declined:
-                    self._declined(agent, each.attempt)
+                    self._declined(agent, each.attempt, each.reason)
             case Started(attempts=attempts):
                 for attempt in attempts:
                     self._started(agent, attempt)
@@ -255,14 +258,14 @@ class Agents:
         elif self._job_of(agent, attempt) is None:
             self._desk.tell_agent(agent.name, agent.life, Withdrawn(attempts=(attempt,)))
 
-    def _declined(self, agent: Agent, attempt: str) -> None:
+    def _declined(self, agent: Agent, attempt: str, why: str) -> None:
         pending = self._desk.ledger.offers.get(attempt)
         if pending is None or pending.agent != agent.name:
             return
         self._offers.take_back(attempt)
         if agent.resting is not None:
             return  # for longer than this would be
-        agent.resting = "it has just declined a job"
+        agent.resting = f"it has just declined a job, because {why[:WHY_CHARS]}"
         self._desk.matching.changed(agent)
         self._desk.deadlines.set(About.PATIENCE, agent.name, self._desk.after(DECLINED_REST))
 
