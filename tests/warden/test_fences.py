@@ -1,19 +1,21 @@
 """Which fences a machine has, as it is found out by trying; and that a program waits for its fence."""
 
+import asyncio
 import errno
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from ffmesh_warden import calls, enclosing, landlock
-from ffmesh_warden.errors import NotStarted
+from ffmesh_warden.errors import NotStarted, WardenDied
 from ffmesh_warden.fence import Fence, Kind
 from ffmesh_warden.fences import BEST_FIRST, found
-from ffmesh_warden.handle import Warden
+from ffmesh_warden.handle import Warden, boottime
 from warden.fenced import each_kind, found_here, needs
-from warden.living import PATH
+from warden.living import PATH, gone, lives, written_pid
 
 
 def test_each_kind_is_found_or_missing_with_a_sentence() -> None:
@@ -111,3 +113,35 @@ def test_no_fence_of_landlock_stands_where_sockets_cannot_be_closed(monkeypatch:
 async def test_a_fence_of_names_that_are_not_from_the_root_on_is_refused(warden: Warden, kind: Kind) -> None:
     with pytest.raises(NotStarted, match="a fence needs names from the root on"):
         await warden.start(["true"], env=PATH, cwd="/", fence=Fence(kind, (b"usr",), ()))
+
+
+@pytest.fixture
+def stalled(bwrap: Path) -> Path:
+    """A bwrap that never comes to an end; it writes its number down."""
+    number = bwrap.with_name("number")
+    bwrap.write_text(f"#!/bin/sh\necho $$ >{number}\nexec /bin/sleep 1000\n")
+    bwrap.chmod(0o755)
+    return number
+
+
+async def test_a_bwrap_that_hangs_holds_up_neither_a_deadline_nor_other_programs(stalled: Path) -> None:
+    fence = Fence("bubblewrap", (), ())
+    async with Warden.started() as warden, asyncio.TaskGroup() as group:
+        waiting = group.create_task(warden.start(["true"], env=PATH, cwd="/", fence=fence, kill_at=boottime() + 2))
+        hangs = await written_pid(stalled)
+        free = await warden.start(["/bin/true"], env={}, cwd="/")
+        assert (await free.ended()).exit_code == 0
+        assert (await (await waiting).ended()).by_deadline
+        assert not lives(hangs)
+
+
+async def test_a_bwrap_that_hangs_does_not_outlive_a_warden_that_is_killed(stalled: Path) -> None:
+    async def start(warden: Warden) -> None:
+        with pytest.raises(WardenDied):
+            await warden.start(["true"], env=PATH, cwd="/", fence=Fence("bubblewrap", (), ()))
+
+    async with Warden.started() as warden, asyncio.TaskGroup() as group:
+        group.create_task(start(warden))
+        hangs = await written_pid(stalled)
+        os.kill(warden.pid, signal.SIGKILL)
+    await gone(hangs)

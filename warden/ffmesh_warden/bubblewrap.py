@@ -52,12 +52,14 @@ class NoRoom(Exception):  # errors say what happened
     """bwrap is not there or cannot build a room; the message says why."""
 
 
-def enter(fence: Message) -> None:
-    """The calling process is in the room when this returns, in its topmost folder, with all powers over it."""
-    program = _bwrap()
-    room = ["user", "ipc", "mnt"] if fence["network"] else ["user", "ipc", "net", "mnt"]
+def enter(fence: Message, environment: dict[bytes, bytes]) -> None:
+    """The calling process is in the room when this returns, in its topmost folder, with all powers over it.
+
+    `environment` is bwrap's own. With a program's mark in it, a bwrap that hangs is found when we are killed meanwhile.
+    """
+    namespaces = ["user", "ipc", "mnt"] if fence["network"] else ["user", "ipc", "net", "mnt"]
     held = _held(fence)
-    for namespace in _built(program, fence, room, held):
+    for namespace in _built([*_options(fence), *_furniture(fence, held)], environment, namespaces):
         libc.enter_namespace(namespace)
         os.close(namespace)
     for place, descriptor in held.items():
@@ -98,22 +100,26 @@ def _bwrap() -> bytes:
     raise NoRoom("bwrap is not installed (the package is called bubblewrap)")
 
 
-def _built(program: bytes, fence: Message, room: list[str], held: Collection[bytes]) -> list[int]:
+def _options(fence: Message) -> list[bytes]:
+    # Not --die-with-parent: a bwrap that is killed by it leaves a child behind that waits for it for ever.
+    return [b"--unshare-user", b"--unshare-ipc", *([] if fence["network"] else [b"--unshare-net"])]
+
+
+def _built(room: list[bytes], environment: dict[bytes, bytes], names: list[str]) -> list[int]:
     """Descriptors of the namespaces, the user's first: it is what gives the right to enter the others."""
     status, tells = os.pipe()
     waits, go = os.pipe()
     complaint, complains = os.pipe()
     for descriptor in (tells, waits):
         os.set_inheritable(descriptor, True)
-    own = [b"--unshare-user", b"--unshare-ipc", *([] if fence["network"] else [b"--unshare-net"]), b"--die-with-parent"]
     talk = [b"--json-status-fd", b"%d" % tells, b"--block-fd", b"%d" % waits]
-    arguments = [b"bwrap", *own, *talk, *_furniture(fence, held), b"--", _NOT_THERE]
-    pid = os.posix_spawn(program, arguments, {}, file_actions=[(os.POSIX_SPAWN_DUP2, complains, 2)])
+    arguments = [b"bwrap", *room, *talk, b"--", _NOT_THERE]
+    pid = os.posix_spawn(_bwrap(), arguments, environment, file_actions=[(os.POSIX_SPAWN_DUP2, complains, 2)])
     for descriptor in (tells, waits, complains):
         os.close(descriptor)
     builder = _builder(status)
     # It waits for us, so that its namespaces are there when we look.
-    namespaces = [_namespace(builder, name) for name in room if builder]
+    namespaces = [_namespace(builder, name) for name in names if builder]
     os.close(go)
     last = _all_of(complaint).strip().rpartition(b"\n")[2]
     os.waitpid(pid, 0)
@@ -130,7 +136,7 @@ def _builder(status: int) -> int | None:
         if not more:
             return None
         said += more
-    return int(json.loads(said)["child-pid"])
+    return int(json.loads(said.partition(b"}")[0] + b"}")["child-pid"])
 
 
 def _namespace(process: int, name: str) -> int:

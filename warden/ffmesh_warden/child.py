@@ -14,6 +14,7 @@ import resource
 import signal
 
 from ffmesh_warden import cgroup, kernel
+from ffmesh_warden.strays import MARK
 from ffmesh_warden.wire import as_bytes
 
 TYPE_CHECKING = False  # see wire.py
@@ -219,7 +220,7 @@ def _put_up_fence(order: Order, warden: int) -> None:
         sentence = f"{_name(order)} gets no fence: this Python cannot call the kernel ({error})"
         raise _Refused(errno.ENOSYS, sentence) from None
     try:
-        enclosing.enclose(order.fence)
+        enclosing.enclose(order.fence, _mark(order))
     except enclosing.CannotEnclose as refusal:
         raise _Refused(refusal.errno, f"{_name(order)} gets no fence: {refusal.sentence}") from None
     order.fenced = True
@@ -274,6 +275,11 @@ def _why_not(order: Order, candidate: bytes, error: OSError) -> str:
             return f"the arguments and environment of {name} are longer than this system allows"
         case _:
             return f"{name} cannot be started: {error.strerror}"
+
+
+def _mark(order: Order) -> dict[bytes, bytes]:
+    name = MARK.encode()
+    return {name: order.env[name]} if name in order.env else {}
 
 
 def _within(order: Order) -> str:

@@ -19,8 +19,11 @@ class CannotEnclose(Exception):  # it is turned into a sentence, in the child's 
         self.sentence = sentence
 
 
-def enclose(fence: Message) -> None:
-    """Returns when the fence stands. If it raises, part of it may: the process is then good for nothing."""
+def enclose(fence: Message, environment: dict[bytes, bytes] | None = None) -> None:
+    """Returns when the fence stands. If it raises, part of it may: the process is then good for nothing.
+
+    `environment` is for what has to be run for it.
+    """
     if sys.platform != "linux":
         raise CannotEnclose(errno.ENOSYS, "this is not Linux")
     cuts_are_fenced = True
@@ -28,7 +31,7 @@ def enclose(fence: Message) -> None:
         case "landlock":
             cuts_are_fenced = _by_landlock(fence)
         case "bubblewrap":
-            _by_bubblewrap(fence)
+            _by_bubblewrap(fence, environment or {})
         case kind:
             raise CannotEnclose(errno.EINVAL, f"there is no fence called {kind}")
     try:
@@ -58,9 +61,9 @@ def _by_landlock(fence: Message) -> bool:
         raise CannotEnclose(error.errno or errno.EIO, sentence) from None
 
 
-def _by_bubblewrap(fence: Message) -> None:
+def _by_bubblewrap(fence: Message, environment: dict[bytes, bytes]) -> None:
     try:
-        bubblewrap.enter(fence)
+        bubblewrap.enter(fence, environment)
     except bubblewrap.NoRoom as refusal:
         raise CannotEnclose(errno.EPERM, str(refusal)) from None
     except OSError as error:

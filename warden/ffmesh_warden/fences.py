@@ -31,7 +31,7 @@ class Found:
 
 
 def found() -> Found:
-    """Blocks for a tenth of a second. What it finds holds until the machine is changed: ask once in a process's life."""
+    """Blocks for a tenth of a second. What it finds holds until the machine is changed: once in a process is enough."""
     trial = Path(__file__).resolve().with_name("trial.py")
     try:
         ended = subprocess.run(
