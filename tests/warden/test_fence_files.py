@@ -149,6 +149,26 @@ async def test_the_processes_folders_are_no_way_out(place: Place) -> None:
     assert place.is_untouched(place.outside)
 
 
+async def test_in_a_room_no_modes_owners_or_dates_are_changed_but_of_what_may_be_written(
+    warden: Warden, tmp_path: Path
+) -> None:
+    # Landlock does not see them: the README says so.
+    place = Place.made(warden, tmp_path, "bubblewrap")
+    attempts = {
+        f"{what} {folder.name}": attempt.format(f"'{folder}/file'")
+        for folder in (place.readable, place.outside)
+        for what, attempt in {
+            "modes": "os.chmod({}, 0)",
+            "modes by descriptor": "os.fchmod(os.open({}, os.O_RDONLY), 0)",
+            "owners": "os.chown({}, os.getuid(), os.getgid())",
+            "dates": "os.utime({}, (1, 1))",
+            "attributes": "os.setxattr({}, 'user.x', b'1')",
+        }.items()
+    }
+    await place.refused(attempts)
+    await place.allowed({"its own": f"os.chmod('{place.writable}/file', 0o600)"})
+
+
 async def test_a_folder_that_was_open_before_is_no_way_out(place: Place) -> None:
     await place.refused(
         {

@@ -29,6 +29,7 @@ def test_each_kind_is_found_or_missing_with_a_sentence() -> None:
 @pytest.fixture
 def bwrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only one on the path."""
+    found_here()  # which of them this machine has is asked with its own bwrap
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path / "bwrap"
 
