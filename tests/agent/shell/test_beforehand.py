@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from agent.ffmpeg.wording import granted
+from agent.shell.stage import stage
 from ffmesh_agent.ffmpeg.aside import SCRATCH
 from ffmesh_agent.roots import RootPlace
 from ffmesh_agent.shell import beforehand, inputs
@@ -19,6 +20,7 @@ from ffmesh_protocol.media import Argument, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import FailureKind
+from ffmesh_warden.handle import Warden
 from support.disks import fill, small_disk
 
 MB = 1_000_000
@@ -247,3 +249,14 @@ async def test_the_agents_scratch_is_called_by_that_name(movies: Path, disk: Pat
     made = structs.replace(grant, args=(*grant.args[:-1], path("made.mkv", SCRATCH)))
     with pytest.raises(NotReady, match=r"^the agent's scratch has .* needs about 80\.0 MB$"):
         await of(movies).look(grant, made, {"Movies": str(movies), SCRATCH: str(disk)})
+
+
+async def test_a_promise_ends_with_its_program_or_when_none_starts(warden: Warden, movies: Path, disk: Path) -> None:
+    """The film is none, so that each program ends at once and writes nothing."""
+    film(movies, "a.mkv", 40 * MB)
+    missing = structs.replace(copied("a.mkv", number=2), cwd=RootPath(root="Movies", path="no such folder"))
+    async with stage(warden, movies.parent / "home", {"Movies": str(movies), "Out": str(disk)}) as here:
+        for number in range(2):
+            assert (await here.ended(copied("a.mkv", number=number))).exit_code != 0
+        await here.refused(missing)
+        assert (await here.ended(copied("a.mkv", number=3))).exit_code != 0
