@@ -109,6 +109,9 @@ async def _work(
     force = in_force(config)
     if force.kind is None:
         log.warning("no fence stands around the programs of jobs: %s", force.why_none)
+    for name, place in config.root_paths.items():
+        if home.is_relative_to(place):
+            log.warning("root %s holds the agent's own folder, %s: jobs can read its secret there", name, home)
     async with Warden.started() as warden:
         wardens.remember(warden)
         limits, unkept = await kept(config.limits, groups, warden)

@@ -6,8 +6,8 @@ that leads out of one, an absolute path that is no piece, a program that is not 
 ffmpeg is asked for its progress on a pipe of its own, unless the caller asks for it already or would see that we did:
 from the log level `verbose` on ffmpeg tells what it has written to that pipe, and how it reads each of its options.
 
-Not there yet: what hides inside an argument (URLs, filters, patterns) is not looked at, links below a root are not
-resolved, and no fence of the kernel stands around the program.
+What hides inside an argument is `strangers`', links below a root are `shell/below.py`'s; whatever both miss, the fence
+holds. Not there yet: a model of ffmpeg's command line, by which no path in an argument would be missed.
 """
 
 from collections.abc import Mapping, Sequence
