@@ -60,8 +60,10 @@ LENGTHS = StreamLengths(stdout=1, stderr=2)
 class Story(Playbook[Event, Effect, float]):
     """Begins with a connected, welcomed agent with one slot, and with what earlier lives left."""
 
-    def __init__(self, results: tuple[Result, ...] = (), staged: tuple[StagedOutput, ...] = ()) -> None:
-        self.core = new_core()
+    def __init__(
+        self, results: tuple[Result, ...] = (), staged: tuple[StagedOutput, ...] = (), unfit: str | None = None
+    ) -> None:
+        self.core = new_core(unfit)
         super().__init__(self.core.handle, float)
         self._number = 0
         self.at_once = self.on(Restored(results=results, staged=staged)).effects
@@ -176,8 +178,10 @@ class Story(Playbook[Event, Effect, float]):
         return self
 
 
-def new_core() -> Agent:
-    return Agent(name="pi", cluster="home", life=PI_LIFE, secret=SECRET, kid=1, boot="boot", spool="spool")
+def new_core(unfit: str | None = None) -> Agent:
+    return Agent(
+        name="pi", cluster="home", life=PI_LIFE, secret=SECRET, kid=1, boot="boot", spool="spool", unfit=unfit
+    )
 
 
 def coordinator(life: str, state: CoordinatorState = CoordinatorState.ONLINE, connection: int = 1) -> CoordinatorStatus:
