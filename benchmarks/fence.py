@@ -37,7 +37,7 @@ def benchmark(arguments: Namespace) -> Sequence[Report]:
     here = found()
     with tempfile.TemporaryDirectory(prefix="ffmesh-bench-") as name:
         samples, grown = asyncio.run(_starts(Path(name), [FREE, *here.kinds], arguments.rounds))
-    trials = []
+    trials: list[float] = []
     for _ in range(5):
         began = time.perf_counter()
         found()

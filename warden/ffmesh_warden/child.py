@@ -69,7 +69,7 @@ class Order:
 def _load_fences() -> None:
     """In the warden, once, so that no child needs to."""
     with contextlib.suppress(ImportError):  # a Python without ctypes: each child says so
-        import ffmesh_warden.enclosing  # noqa: F401
+        __import__("ffmesh_warden.enclosing")  # nothing is called by it here
 
 
 class _Refused(Exception):  # it never leaves this file

@@ -46,5 +46,5 @@ def found() -> Found:
         why = dict.fromkeys(BEST_FIRST, f"its trial took longer than {TRIAL_SECONDS:.0f} s")
     except (OSError, subprocess.CalledProcessError, ValueError) as error:
         why = dict.fromkeys(BEST_FIRST, f"it cannot be tried: {error}")
-    missing = {kind: sentence for kind, sentence in why.items() if sentence is not None}
+    missing: dict[Kind, str] = {kind: sentence for kind, sentence in why.items() if sentence is not None}
     return Found(tuple(kind for kind in BEST_FIRST if kind not in missing), missing)
