@@ -10,8 +10,8 @@ from typing import Final, Literal
 import pytest
 
 from agent.shell.stage import PROGRAMS, Stage, granted, stage
-from end_to_end.escapes import ESCAPES, Escape
-from end_to_end.yard import ROOT, SECRET, Unchecked, Yard, film_made
+from end_to_end.escapes import ESCAPES, Escape, film
+from end_to_end.yard import ROOT, Unchecked, Yard, film_made
 from ffmesh_agent.config import AgentConfig, BrokerPlace
 from ffmesh_agent.core.events import ProgramEnded, ProgramNotStarted
 from ffmesh_agent.shell.fencing import Fencing
@@ -21,9 +21,11 @@ from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_warden import fences
 from ffmesh_warden.fence import Kind
 from ffmesh_warden.handle import Warden
+from support.swapping import swapped_all_the_time
 
 FOUND: Final = fences.found()
 MORE_THAN_ENOUGH: Final = 40
+SWAPPED_TRIES: Final = 4
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +63,16 @@ class Attempt:
         self.not_started: ProgramNotStarted | None = None
         self.said = ""
 
-    async def made(self, warden: Warden, kind: Kind | None, *, checked: bool) -> "Attempt":
+    async def made(
+        self, warden: Warden, kind: Kind | None, *, checked: bool, reads: Literal["roots", "inputs"] = "roots"
+    ) -> "Attempt":
         yard, escape = self.yard, self.escape
         escape.makes(yard)
         grant = granted(escape.program, *escape.says(yard), kind=JobKind.INTERACTIVE, cwd=escape.cwd, env=escape.env)
         roots = {ROOT: str(yard.root)}
         checks = None if checked else Unchecked(PROGRAMS, roots)
         home = yard.folder / "home"
-        async with stage(warden, home, roots, checks=checks, fencing=fencing(yard, kind)) as here:
+        async with stage(warden, home, roots, checks=checks, fencing=fencing(yard, kind, reads)) as here:
             here.launch(grant)
             self.not_started = await _ended(here)
         self.said = "".join(file.read_text(errors="replace") for file in (home / "logs").rglob("*") if file.is_file())
@@ -120,6 +124,22 @@ async def test_a_way_out_that_is_open_without_a_fence_is_closed_by_each(
             assert (yard.touched(), attempt.secret_is_out) == ([], False), (kind, attempt.said)
 
 
+@pytest.mark.parametrize("checked", [True, False], ids=["with checks", "without checks"])
+@pytest.mark.parametrize("kind", FOUND.kinds)
+async def test_a_folder_that_is_swapped_for_a_link_during_the_check_lets_nobody_out(
+    kind: Kind, checked: bool, warden: Warden, films: Path, tmp_path: Path
+) -> None:
+    """Whichever of the two the check, the plan, the fence and the program see."""
+    swapped = Escape("a swapped folder", lambda _: ("-i", film("a/film.mkv"), film("a/new.mkv")))
+    with Yard.made(tmp_path / "yard", films) as yard:
+        (yard.root / "a").mkdir()
+        (yard.root / "film.mkv").rename(yard.root / "a" / "film.mkv")
+        yard.link("b", "../outside")
+        with swapped_all_the_time(yard.root / "a", yard.root / "b"):
+            for _ in range(SWAPPED_TRIES):
+                await Attempt(yard, swapped).made(warden, kind, checked=checked, reads="inputs")
+        assert yard.touched() == []
+
+
 def test_the_list_is_long_and_names_each_way_once() -> None:
     assert len({escape.name for escape in ESCAPES}) == len(ESCAPES) >= MORE_THAN_ENOUGH
-    assert SECRET

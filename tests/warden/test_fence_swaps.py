@@ -1,20 +1,16 @@
 """A name in a fence whose folder is swapped for a link between the choice and the start leads nowhere then."""
 
-import ctypes
-import os
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ffmesh_warden.errors import NotStarted
 from ffmesh_warden.handle import Warden
+from support.swapping import swapped_all_the_time
 from warden.fenced import KINDS, Place
 
 TRIES = 8
-_EXCHANGE, _HERE = 2, -100
 
 
 @pytest.fixture(params=KINDS)
@@ -69,23 +65,3 @@ async def test_a_folder_that_is_swapped_for_a_link_all_the_time_lets_nobody_out(
                     }
                 )
     assert place.is_untouched(place.outside)
-
-
-@contextmanager
-def swapped_all_the_time(one: Path, other: Path) -> Generator[None, None, None]:
-    over = threading.Event()
-    names = os.fsencode(one), os.fsencode(other)
-    exchange = ctypes.CDLL(None, use_errno=True).renameat2
-
-    def swap() -> None:
-        while not over.is_set():
-            exchange(_HERE, names[0], _HERE, names[1], _EXCHANGE)
-            over.wait(0.0005)
-
-    swapping = threading.Thread(target=swap)
-    swapping.start()
-    try:
-        yield
-    finally:
-        over.set()
-        swapping.join()
