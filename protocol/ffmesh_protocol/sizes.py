@@ -8,9 +8,7 @@ _PREFIXES: Final = ("k", "M", "G", "T", "P", "E")
 def size_shown(count: int) -> str:
     if count < 1000:
         return "1 byte" if count == 1 else f"{count} bytes"
-    value = float(count)
-    for prefix in _PREFIXES:
-        value /= 1000
-        if value < 999.95 or prefix == _PREFIXES[-1]:
-            break
-    return f"{value:.1f} {prefix}B"
+    value, power = count / 1000, 0
+    while value >= 999.95 and power < len(_PREFIXES) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:.1f} {_PREFIXES[power]}B"

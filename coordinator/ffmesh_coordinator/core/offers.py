@@ -95,9 +95,7 @@ class Offers:
             return Waiting(code=ReasonCode.WAITING_FOR_AGENT, why="the coordinator's disk is full; nothing is started")
         if job.id in desk.ledger.resting:
             return Waiting(code=ReasonCode.WAITING_TO_RETRY, why=self._to_retry(job))
-        wish = desk.ledger.queue.wish_of(job.id) or Wish(
-            kind=job.kind, needs=job.asked.needs, writes=job.asked.writes
-        )
+        wish = desk.ledger.queue.wish_of(job.id) or Wish(kind=job.kind, needs=job.asked.needs, writes=job.asked.writes)
         return why_not_placed(wish, list(desk.roster), desk.now.utc)
 
     def _for_jobs(self, job: Job) -> str:

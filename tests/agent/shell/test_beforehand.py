@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from msgspec import structs
 from agent.ffmpeg.wording import granted
 from agent.shell.stage import stage
 from ffmesh_agent.ffmpeg.aside import SCRATCH
+from ffmesh_agent.ffmpeg.command_line import File
 from ffmesh_agent.roots import RootPlace
 from ffmesh_agent.shell import beforehand, inputs
 from ffmesh_agent.shell.beforehand import Beforehand
@@ -122,8 +123,12 @@ async def test_a_root_that_does_not_answer_is_the_machines_fault_and_holds_up_no
     movies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
-    real = inputs.sizes_of
-    monkeypatch.setattr(beforehand, "sizes_of", lambda files: answers.wait() and real(files))
+
+    def sizes_of(files: Iterable[File]) -> tuple[int | None, ...]:
+        answers.wait()
+        return inputs.sizes_of(files)
+
+    monkeypatch.setattr(beforehand, "sizes_of", sizes_of)
     monkeypatch.setattr(beforehand, "ANSWER_SECONDS", 0.05)
     grant = job("-i", path("a.mkv"), path("out.mkv"))
     look = of(movies)
