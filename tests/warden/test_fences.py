@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ffmesh_warden import calls, enclosing, landlock
+from ffmesh_warden import calls, enclosing, landlock, strays
 from ffmesh_warden.errors import NotStarted, WardenDied
 from ffmesh_warden.fence import Fence, Kind
 from ffmesh_warden.fences import BEST_FIRST, found
 from ffmesh_warden.handle import Warden, boottime
-from warden.fenced import each_kind, found_here, needs
-from warden.living import PATH, gone, lives, written_pid
+from warden.fenced import PYTHON, each_kind, found_here, needs
+from warden.living import PATH, SOURCE, gone, lives, written_pid
 
 
 def test_each_kind_is_found_or_missing_with_a_sentence() -> None:
@@ -146,3 +146,31 @@ async def test_a_bwrap_that_hangs_does_not_outlive_a_warden_that_is_killed(stall
         hangs = await written_pid(stalled)
         os.kill(warden.pid, signal.SIGKILL)
     await gone(hangs)
+
+
+_KILLED_MEANWHILE = """
+import os, sys, time
+sys.path.append(sys.argv[1])
+from ffmesh_warden import bubblewrap
+fence = {"kind": "bubblewrap", "read": [], "write": [], "devices": [], "network": False}
+for number in range(24):
+    if os.fork() == 0:
+        os.setsid()
+        def killed(status):
+            time.sleep(number * 0.0003)
+            os.kill(os.getpid(), 9)
+        bubblewrap._builder = killed
+        bubblewrap.enter(fence, {b"FFMESH_PROGRAM": sys.argv[2].encode() + b".1"})
+    os.wait()
+"""
+
+
+async def test_nothing_is_left_of_a_room_whose_program_is_killed_at_any_moment_of_its_making() -> None:
+    needs("bubblewrap")
+    name = os.urandom(4).hex()
+    script = [PYTHON, "-S", "-I", "-c", _KILLED_MEANWHILE, str(SOURCE.parent), name]
+    process = await asyncio.create_subprocess_exec(*script)
+    assert await process.wait() == 0
+    numbers = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
+    left = [pid for pid in numbers if strays.program_of(pid, name) is not None]
+    await gone(*left)

@@ -101,7 +101,6 @@ def _bwrap() -> bytes:
 
 
 def _options(fence: Message) -> list[bytes]:
-    # Not --die-with-parent: a bwrap that is killed by it leaves a child behind that waits for it for ever.
     return [b"--unshare-user", b"--unshare-ipc", *([] if fence["network"] else [b"--unshare-net"])]
 
 
@@ -110,7 +109,9 @@ def _built(room: list[bytes], environment: dict[bytes, bytes], names: list[str])
     status, tells = os.pipe()
     waits, go = os.pipe()
     complaint, complains = os.pipe()
-    for descriptor in (tells, waits):
+    # It holds the reading end too, so that it comes to its end by itself if we are killed meanwhile. One that fails to
+    # tell its status, or that dies with its parent, leaves a child behind that waits for it for ever.
+    for descriptor in (status, tells, waits):
         os.set_inheritable(descriptor, True)
     talk = [b"--json-status-fd", b"%d" % tells, b"--block-fd", b"%d" % waits]
     arguments = [b"bwrap", *room, *talk, b"--", _NOT_THERE]
@@ -118,6 +119,7 @@ def _built(room: list[bytes], environment: dict[bytes, bytes], names: list[str])
     for descriptor in (tells, waits, complains):
         os.close(descriptor)
     builder = _builder(status)
+    os.close(status)
     # It waits for us, so that its namespaces are there when we look.
     namespaces = [_namespace(builder, name) for name in names if builder]
     os.close(go)
