@@ -14,6 +14,7 @@ from ffmesh_agent.shell.owners import AS_THE_AGENT, NewFiles, new_files, settled
 from ffmesh_protocol.media import Argument, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_warden.handle import Warden
+from support.passing import passable
 from warden.living import lives
 
 NOBODY = pwd.getpwnam("nobody")
@@ -80,7 +81,7 @@ def test_owners_that_are_not_there_or_cannot_be_heeded_are_told_at_the_start(mon
 async def test_a_program_runs_as_the_owner_of_its_root_in_a_private_folder_that_is_theirs(
     warden: Warden, tmp_path: Path
 ) -> None:
-    root = _open(tmp_path) / "root"
+    root = passable(tmp_path) / "root"
     root.mkdir()
     os.chown(root, NOBODY.pw_uid, NOBODY.pw_gid)
     places = {"R": RootPlace(path=str(root), owner="nobody", mode="0664")}
@@ -108,7 +109,7 @@ async def test_a_program_runs_as_the_owner_of_its_root_in_a_private_folder_that_
 async def test_what_a_staged_job_wrote_belongs_to_the_owner_of_its_root_with_its_mode(
     warden: Warden, tmp_path: Path
 ) -> None:
-    root = _open(tmp_path) / "root"
+    root = passable(tmp_path) / "root"
     root.mkdir()  # root's, and the owner of new files may not even write here
     places = {"R": RootPlace(path=str(root), owner="nobody", group="daemon", mode="0640")}
     async with stage(warden, tmp_path / "home", {"R": str(root)}, places=places) as here:
@@ -144,11 +145,3 @@ def test_links_are_not_followed_when_files_are_given_away(tmp_path: Path) -> Non
     settled(tmp_path / "out" / "up", NewFiles(mode=0o644))
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "out" / "file").stat().st_mode & 0o777 == 0o644
-
-
-def _open(folder: Path) -> Path:
-    """pytest's own folders are its user's alone."""
-    for each in (folder, *folder.parents):
-        if each.stat().st_uid == os.geteuid() and each != Path("/"):
-            each.chmod(each.stat().st_mode | 0o111)
-    return folder

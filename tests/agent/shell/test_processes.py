@@ -1,6 +1,7 @@
 """The whole agent and what it does of processes: asks them to end, counts none that it ended, finds those that hid."""
 
 import os
+import pwd
 import signal
 import tomllib
 from collections.abc import AsyncGenerator
@@ -17,8 +18,10 @@ from ffmesh_protocol.messages.orders import Cancels, Stop
 from ffmesh_protocol.messages.reports import Results, Started
 from ffmesh_protocol.reasons import Stopped
 from ffmesh_protocol.topics import Verb
+from ffmesh_warden import fences
 from support.broker import PrivateBroker, private_broker
 from support.cgroups import cgroup_of_a_test, members
+from support.passing import passable
 from warden.living import gone, lives, written_pid
 
 IN_A_CGROUP = (
@@ -120,3 +123,31 @@ async def test_limits_and_owners_that_cannot_be_kept_are_told_at_the_start_and_t
         f"[limits] memory and cpus: not in force, because the cgroup {above} has no controller for cpu and mem" in said
     )
     assert "[roots.R] owner = no such user: there is no such owner here" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to others")
+@pytest.mark.parametrize("fence", ["landlock", "bubblewrap"])
+async def test_a_program_behind_a_fence_runs_as_the_owner_of_its_root_too(
+    fence: str, broker: PrivateBroker, tmp_path: Path
+) -> None:
+    if fence not in fences.found().kinds:
+        pytest.skip(f"no {fence} here")
+    nobody = pwd.getpwnam("nobody")
+    root = passable(tmp_path) / "root"
+    root.mkdir()
+    os.chown(root, nobody.pw_uid, nobody.pw_gid)
+    there = {"path": str(root), "owner": "nobody", "mode": "0664"}
+    limits = {"nice": 19, "ionice": "idle"}
+    async with coordinator_at(broker) as coordinator:
+        with started_agent(_home(tmp_path / "home", broker, fence=fence, roots={"R": there}, limits=limits)) as process:
+            await coordinator.advertised()
+            await coordinator.greet()
+            script = 'id -u >made && nice >>made && echo x >"$HOME/mine" && echo x >"$TMPDIR/too"'
+            await coordinator.grant(granted("sh", "-c", script, cwd=RootPath(root="R", path="")))
+            (result,) = (await coordinator.told(Verb.RESULT, Results)).results
+            assert result.exit_code == 0
+            process.send_signal(signal.SIGTERM)
+            assert await exit_code(process) == 0
+    status = (root / "made").stat()
+    assert (root / "made").read_text() == f"{nobody.pw_uid}\n19\n"
+    assert (status.st_uid, status.st_mode & 0o777) == (nobody.pw_uid, 0o664)
