@@ -6,9 +6,11 @@ their files the way they know them.
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol.limits import WORD_CHARS
@@ -111,3 +113,24 @@ def _absolute(what: str, path: str) -> str:
     except UnicodeEncodeError:
         raise WrongUsage(f"{what}: this path is not UTF-8, which a configuration file must be; rename it") from None
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - resolve() would follow links
+
+
+class _RootTable(msgspec.Struct, frozen=True):
+    path: str
+
+
+def with_their_tables(said: Mapping[str, str], there: object) -> dict[str, object]:
+    """Roots as an agent.toml has them: each by its path, or by the table that stands there if that says the same."""
+    try:
+        known = msgspec.convert(there, dict[str, object])
+    except msgspec.ValidationError:
+        known = {}
+    return {name: known[name] if name in known and _path(known[name]) == path else path for name, path in said.items()}
+
+
+def _path(root: object) -> str | None:
+    """Of a table; the plain path of a root needs no keeping."""
+    try:
+        return msgspec.convert(root, _RootTable).path
+    except msgspec.ValidationError:
+        return None

@@ -52,6 +52,13 @@ def test_the_secret_is_not_shown(tmp_path: Path) -> None:
         ({"cluster": "coordinator"}, "reserved"),
         ({"roots": {"My Movies": "/m"}}, "cannot name a root"),
         ({"roots": {"Movies": "media"}}, "roots.Movies: “media” is not absolute"),
+        ({"roots": {"A": {"path": "/a", "needs": ["B"]}}}, "roots.A.needs: there is no root B"),
+        (
+            {"roots": {"A": {"path": "/a", "needs": ["B"]}, "B": {"path": "/b", "needs": ["A"]}}},
+            "roots.A.needs: A needs B needs A, so that none of them would ever be there",
+        ),
+        ({"roots": {"A": {"path": "/a", "sentinel": "../x"}}}, "roots.A.sentinel: “../x” is not below the root"),
+        ({"roots": {"A": {"path": "/a", "recover": [""]}}}, "roots.A: a path that cannot be"),
         ({"programs": {"bin/sh": ""}}, "“bin/sh” cannot name a program"),
         ({"programs": {"sh": "bin/sh"}}, "programs.sh: “bin/sh” is not absolute"),
         ({"slots": {"cpu": -1}}, "slots"),

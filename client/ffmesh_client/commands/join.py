@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ffmesh_client.config import FILE_NAME
 from ffmesh_client.errors import WrongUsage
-from ffmesh_client.places import ALWAYS, IN_PATH, missing, programs, roots
+from ffmesh_client.places import ALWAYS, IN_PATH, missing, programs, roots, with_their_tables
 from ffmesh_client.supervisor.home import default_home
 from ffmesh_client.writing import made_folder, write_toml
 from ffmesh_protocol.errors import BadConfig
@@ -123,17 +123,8 @@ def _joined(token: JoinToken, said: Mapping[str, dict[str, str]], there: Table) 
         "secret": base64.b64encode(token.secret).decode(),
         "kid": token.kid,
         "broker": {"host": token.host, "port": token.port},
-        **{key: kept.get(key, {}) | _kept_tables(values, kept.get(key, {})) for key, values in said.items()},
+        **{key: kept.get(key, {}) | with_their_tables(values, kept.get(key)) for key, values in said.items()},
     }
-
-
-def _kept_tables(said: Mapping[str, str], there: Mapping[str, Any]) -> Table:
-    """A root that is said anew with the path that it has keeps what else stands in its table."""
-    return {name: there[name] if _path(there.get(name)) == path else path for name, path in said.items()}
-
-
-def _path(root: object) -> object:
-    return root.get("path") if isinstance(root, dict) else root
 
 
 def _warn(table: Table) -> None:

@@ -6,12 +6,12 @@ so does a root's table while it says the path that `up` says. The others are mad
 
 import base64
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from ffmesh_client.places import with_their_tables
 from ffmesh_client.supervisor.door import Member
 from ffmesh_client.supervisor.home import MeshHome
 from ffmesh_client.supervisor.options import Options
@@ -105,17 +105,6 @@ class Files:
             "kid": member.kid,
             "broker": {"host": self._options.host, "port": port},
         }
-
-
-def with_their_tables(paths: Mapping[str, str], there: object) -> Table:
-    """Each root's path, or the table that stands there if it says the same path."""
-    known = there if isinstance(there, Mapping) else {}
-
-    def kept(name: str, path: str) -> object:
-        table = known.get(name)
-        return table if isinstance(table, Mapping) and table.get("path") == path else path
-
-    return {name: kept(name, path) for name, path in paths.items()}
 
 
 def _table(file: Path) -> Table:
