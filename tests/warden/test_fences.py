@@ -168,7 +168,7 @@ for number in range(24):
 async def test_nothing_is_left_of_a_room_whose_program_is_killed_at_any_moment_of_its_making() -> None:
     needs("bubblewrap")
     name = os.urandom(4).hex()
-    script = [PYTHON, "-S", "-I", "-c", _KILLED_MEANWHILE, str(SOURCE.parent), name]
+    script = [str(PYTHON), "-S", "-I", "-c", _KILLED_MEANWHILE, str(SOURCE.parent), name]
     process = await asyncio.create_subprocess_exec(*script)
     assert await process.wait() == 0
     numbers = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
