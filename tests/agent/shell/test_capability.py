@@ -17,6 +17,7 @@ from ffmesh_agent.shell.capture import Asker, NoAnswer
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.host import boot, host
+from ffmesh_agent.shell.in_force import WANTED_OFF
 from ffmesh_agent.shell.sensors import Sensors
 from ffmesh_protocol import codec
 from ffmesh_protocol.messages.capability import RootState
@@ -82,7 +83,7 @@ async def test_the_installed_ffmpeg_is_advertised_with_what_it_lists(warden: War
     assert {"aac", "png"} <= set(found.programs.encoders)
     assert {"h264", "aac"} <= set(found.programs.decoders)
     assert {"scale", "overlay"} <= set(found.programs.filters)
-    assert found.programs.unavailable == {}
+    assert found.programs.unavailable == {"fence": WANTED_OFF}
     assert not found.programs.tried
     assert (found.advert.tried, found.advert.fence, found.advert.slots["cpu"].total) == (False, "none", 2)
     assert len(codec.encode(found.programs)) < 64 * 1024
@@ -152,6 +153,7 @@ async def test_other_programs_are_looked_at_and_never_run(warden: Warden, tmp_pa
     assert found.programs is not None
     assert found.advert.programs == {"dangerous": ""}
     assert found.programs.unavailable == {
+        "fence": WANTED_OFF,
         "program/gone": "there is no program gone where this agent's configuration has it",
         "program/none": "there is no program none in PATH",
         "program/plain": "plain is not executable",
