@@ -1,11 +1,10 @@
 """A last look at the words of a job before its program starts, so that what its fence would stop has a sentence.
 
 The agent looks for itself, however genuine the coordinator's message is. `PathRefused`: an absolute path or a URL that
-is none of ours, a path that leads out of its root, by its letters or through a link. `Unprepared`: a root that does not
+is none of ours, a path that leads out of its root, by its letters or through a link. `NotReady`: a root that does not
 answer. The look is a courtesy: what changes after it, the fence holds.
 """
 
-import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -15,9 +14,8 @@ from ffmesh_agent.ffmpeg.argv import Command, command
 from ffmesh_agent.ffmpeg.aside import SCRATCH
 from ffmesh_agent.ffmpeg.reach import places
 from ffmesh_agent.ffmpeg.strangers import refuse_strangers
-from ffmesh_agent.shell import hanging
+from ffmesh_agent.shell.asking import Asking
 from ffmesh_agent.shell.below import LeadsOut, found
-from ffmesh_agent.shell.fencing import ANSWER_SECONDS, Unprepared
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.messages.orders import Grant
 
@@ -35,6 +33,7 @@ class Checks:
         self._roots = roots
         self._network = network
         self._readable = readable
+        self._asking = Asking()
 
     @classmethod
     def of(cls, config: AgentConfig) -> "Checks":
@@ -50,12 +49,11 @@ class Checks:
         """At the links below the roots."""
         if not (named := places(grant)):
             return
-        looked = hanging.started(f"links of {grant.attempt}", partial(self._look, grant))
-        done, _ = await asyncio.wait({looked}, timeout=ANSWER_SECONDS)
-        if not done:
-            roots = ", ".join(sorted({f"${place.root}" for place in named}))
-            raise Unprepared(f"{roots} did not answer within {ANSWER_SECONDS:.0f} s")
-        looked.result()
+        roots = ", ".join(sorted({f"${place.root}" for place in named}))
+        await self._asking.answer(grant.attempt, "links", partial(self._look, grant), roots)
+
+    def give_up(self, attempt: str) -> None:
+        self._asking.give_up(attempt)
 
     def _look(self, grant: Grant) -> None:
         for place in places(grant):

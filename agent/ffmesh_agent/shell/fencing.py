@@ -13,31 +13,25 @@ the words of a job hide (a playlist, a filter, a hostile file) changes nothing: 
 A plan is made in a thread, because a root may never answer: then its job does not start, and nobody else waits.
 """
 
-import asyncio
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.ffmpeg.reach import UNDERSTOOD, folders, places, roots_of
 from ffmesh_agent.ffmpeg.reach import Place as Named
-from ffmesh_agent.shell import hanging, installed
+from ffmesh_agent.shell import installed
+from ffmesh_agent.shell.asking import Asking
 from ffmesh_agent.shell.below import LeadsOut, found
 from ffmesh_agent.shell.in_force import InForce
+from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
+from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_warden.fence import Fence, Kind
-
-ANSWER_SECONDS: Final = 20.0
-"""A root that does not say within this time what is in it is not there for a job either."""
-
-
-class Unprepared(Exception):
-    """It cannot be started here, for a reason that lies with this machine; the sentence names no place of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +48,24 @@ class Fencing:
         self._config = config
         self._force = force
         self._search = search
+        self._asking = Asking()
         self._roots = config.root_paths
         self._read_only = {name for name, place in config.root_places.items() if place.read_only}
 
     async def fence(self, grant: Grant, program: bytes, private: Path, aside: Iterable[bytes] = ()) -> Fence | None:
-        """`aside`: the places where the outputs of a staged job are made. `Unprepared`, or `PathRefused`.
+        """`aside`: the places where the outputs of a staged job are made. `NotReady`, or `PathRefused`.
 
         None: there is none here, and nobody demands one.
         """
         if self._force.refusal is not None:
-            raise Unprepared(self._force.refusal)
+            raise NotReady(self._force.refusal, FailureKind.NODE)
         if self._force.kind is None:
             return None
         work = partial(self._planned, self._force.kind, grant, os.fsdecode(program), private, tuple(aside))
-        planned = hanging.started(f"fence of {grant.attempt}", work)
-        done, _ = await asyncio.wait({planned}, timeout=ANSWER_SECONDS)
-        if not done:
-            raise Unprepared(f"{_listed(roots_of(grant))} did not answer within {ANSWER_SECONDS:.0f} s")
-        return planned.result()
+        return await self._asking.answer(grant.attempt, "fence", work, _listed(roots_of(grant)))
+
+    def give_up(self, attempt: str) -> None:
+        self._asking.give_up(attempt)
 
     def _planned(self, kind: Kind, grant: Grant, program: str, private: Path, aside: Sequence[bytes]) -> Fence:
         network = grant.program in self._config.network

@@ -32,7 +32,7 @@ from ffmesh_agent.shell.beforehand import Beforehand
 from ffmesh_agent.shell.cgroups import NoCgroup
 from ffmesh_agent.shell.checks import Checks
 from ffmesh_agent.shell.environment import environment, of_this_machine
-from ffmesh_agent.shell.fencing import Fencing, Unprepared
+from ffmesh_agent.shell.fencing import Fencing
 from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
 from ffmesh_agent.shell.outputs import Outputs
@@ -116,8 +116,11 @@ class Programs:
         self._signal(attempt, signal.SIGTERM)
 
     def kill(self, attempt: str) -> None:
+        self._checks.give_up(attempt)
         self._beforehand.give_up(attempt)
         self._outputs.give_up(attempt)
+        if self._fencing is not None:
+            self._fencing.give_up(attempt)
         self._signal(attempt, signal.SIGKILL)
 
     def _signal(self, attempt: str, number: int) -> None:
@@ -131,8 +134,6 @@ class Programs:
             folder = self._scratch.made(grant.attempt, partial(given, new=new) if new.somebody_elses else None)
         except PathRefused as refusal:
             self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal), FailureKind.PERMANENT)
-        except Unprepared as refusal:
-            self._not_started(grant, ReasonCode.NOT_STARTED, str(refusal), FailureKind.NODE)
         except NotReady as refusal:
             self._not_started(grant, refusal.code, refusal.sentence, refusal.failure)
         except NotStaged as refusal:
@@ -192,7 +193,9 @@ class Programs:
                 )
             except PathRefused as refusal:
                 self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal), FailureKind.PERMANENT)
-            except (Unprepared, NoCgroup) as refusal:
+            except NotReady as refusal:
+                self._not_started(grant, refusal.code, refusal.sentence, refusal.failure)
+            except NoCgroup as refusal:
                 self._not_started(grant, ReasonCode.NOT_STARTED, str(refusal), FailureKind.NODE)
             except NotStarted as error:
                 log.warning("%s: %r in %r: %s", grant.attempt, wanted.argv[0], wanted.folder, error.sentence)

@@ -12,10 +12,11 @@ from msgspec import structs
 from agent.shell.stage import granted
 from ffmesh_agent.config import AgentConfig, BrokerPlace
 from ffmesh_agent.roots import RootPlace
-from ffmesh_agent.shell import below, fencing, installed
+from ffmesh_agent.shell import asking, below, fencing, installed
 from ffmesh_agent.shell.below import Found
-from ffmesh_agent.shell.fencing import Fencing, Unprepared
+from ffmesh_agent.shell.fencing import Fencing
 from ffmesh_agent.shell.in_force import UNFENCED, InForce
+from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import Argument, Needs, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
@@ -190,7 +191,7 @@ def test_env_in_a_first_line_is_not_the_interpreter(here: Path) -> None:
 
 async def test_without_a_fence_nothing_starts_where_one_is_demanded(here: Path) -> None:
     demanded = InForce(None, "this kernel has no Landlock", takes_work=False)
-    with pytest.raises(Unprepared, match="this kernel has no Landlock"):
+    with pytest.raises(NotReady, match="this kernel has no Landlock"):
         await Fencing(config(here), demanded, PATH).fence(granted("ffmpeg"), b"ffmpeg", here)
     assert await Fencing(config(here), UNFENCED, PATH).fence(granted("ffmpeg"), b"ffmpeg", here) is None
 
@@ -199,7 +200,7 @@ async def test_a_root_that_does_not_answer_keeps_its_own_job_waiting_and_no_long
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
-    monkeypatch.setattr(fencing, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.05)
 
     def found(root: bytes, path: bytes) -> Found:
         answers.wait()
@@ -207,7 +208,7 @@ async def test_a_root_that_does_not_answer_keeps_its_own_job_waiting_and_no_long
 
     monkeypatch.setattr(fencing, "found", found)
     try:
-        with pytest.raises(Unprepared, match=r"\$Films did not answer"):
+        with pytest.raises(NotReady, match=r"\$Films did not answer"):
             await planned(here, granted("ffmpeg", piece("out/b.mkv")))
     finally:
         answers.set()
