@@ -35,8 +35,8 @@ async def test_who_is_not_wanted_any_more_waits_no_longer() -> None:
 
     try:
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stop(), name="stop")
             with pytest.raises(NotReady, match="it was stopped before it began") as refusal:
-                tasks.create_task(stop(), name="stop")
                 await about.answer("x", "links", answers.wait, "$Films")
     finally:
         answers.set()
