@@ -154,7 +154,7 @@ def far_agent(running: Mesh, name: str, port: int, *, slots: int) -> Generator["
     running.say("join", token, "--home", home, "--root", root, "--program", "sh")
     config = tomllib.loads((home / "agent.toml").read_text())
     config["broker"]["port"] = port
-    (home / "agent.toml").write_text(tomli_w.dumps(config | {"slots": {"cpu": slots}}))
+    (home / "agent.toml").write_text(tomli_w.dumps(config | {"slots": {"cpu": slots}, "fence": "off"}))
     with agent_of(home) as agent:
         yield agent
 

@@ -36,7 +36,7 @@ AGENTS = ("agent-1", "agent-2")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh, None, None]:
     folder = tmp_path_factory.mktemp("killed")
     options = ("--agents", "2", "--slots", "4", "--root", f"{ROOT}={folder}", "--program", "sh")
-    with mesh(folder / "home", *options) as running:
+    with mesh(folder / "home", *options, unfenced=2) as running:
         yield running
 
 

@@ -82,7 +82,7 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, "Away"
         for how in ("dead", "frozen"):
             folder = tmp_path_factory.mktemp(how)
             options = ("--slots", "6", "--root", f"{ROOT}={folder}", "--program", "sh")
-            running = stack.enter_context(mesh(folder / "home", *options))
+            running = stack.enter_context(mesh(folder / "home", *options, unfenced=3))
             found[how] = stack.enter_context(Away(running, how))
         yield found
 
@@ -92,7 +92,7 @@ def lost(tmp_path_factory: pytest.TempPathFactory, away: dict[str, "Away"]) -> G
     folder = tmp_path_factory.mktemp("lost")
     options = ("--agents", "3", "--slots", SLOTS, "--root", f"{ROOT}={folder}", "--program", "sh")
     with ExitStack() as stack:
-        running = stack.enter_context(mesh(folder / "home", *options))
+        running = stack.enter_context(mesh(folder / "home", *options, unfenced=3))
         place = folder / "place"
         place.mkdir()
         lost = Lost(running, Company(running, place))

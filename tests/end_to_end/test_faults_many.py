@@ -31,7 +31,7 @@ REPEATS = 50
 def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh, None, None]:
     folder = tmp_path_factory.mktemp("many")
     options = ("--agents", "2", "--slots", "8", "--root", f"{ROOT}={folder}", "--program", "sh")
-    with mesh(folder / "home", *options) as running:
+    with mesh(folder / "home", *options, unfenced=2) as running:
         yield running
 
 
@@ -123,7 +123,7 @@ class Disk:
 def bounded(folder: Path) -> Generator[Disk, None, None]:
     """No file of the coordinator may grow."""
     options = ("--slots", "8", "--root", f"{ROOT}={folder}", "--program", "sh")
-    with mesh(folder / "home", *options) as running:
+    with mesh(folder / "home", *options, unfenced=1) as running:
 
         def limit(size: int) -> None:
             resource.prlimit(running.pid("coordinator"), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
