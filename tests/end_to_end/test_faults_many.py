@@ -152,7 +152,7 @@ def mounted(folder: Path) -> Generator[Disk, None, None]:
 
     try:
         options = ("--slots", "8", "--root", f"{ROOT}={folder}", "--program", "sh")
-        with mesh(home, *options) as running:
+        with mesh(home, *options, unfenced=1) as running:
             yield Disk(running, fill, (home / "filler").unlink)
     finally:
         subprocess.run(["umount", "-l", home], check=True)
