@@ -11,8 +11,8 @@ from ffmesh_protocol.messages.reports import FailureKind
 
 async def test_the_answer_is_what_the_work_gives_or_raises() -> None:
     assert await Asking().answer("x", "links", lambda: 7, "$Films") == 7
-    with pytest.raises(KeyError):
-        await Asking().answer("x", "links", lambda: {}["none"], "$Films")
+    with pytest.raises(ZeroDivisionError):
+        await Asking().answer("x", "links", lambda: 1 // 0, "$Films")
 
 
 async def test_a_root_that_does_not_answer_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
