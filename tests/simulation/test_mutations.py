@@ -29,7 +29,7 @@ from ffmesh_coordinator.core.lifecycle import Phase
 from ffmesh_coordinator.core.packed import PackedSubmit
 from ffmesh_coordinator.core.roster import Agent as RosterAgent
 from ffmesh_coordinator.core.verdicts import Verdict
-from ffmesh_protocol.messages.jobs import AttemptState
+from ffmesh_protocol.messages.jobs import AttemptState, Written
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import HeldPhase, Result
 from ffmesh_protocol.messages.requests import Submit
@@ -99,8 +99,8 @@ def _needs_no_permission(patch: pytest.MonkeyPatch) -> None:
     """What is whole takes its place at once."""
     sealed = Bench.output_sealed
 
-    def output_sealed(bench: Bench, attempt_id: str) -> None:
-        sealed(bench, attempt_id)
+    def output_sealed(bench: Bench, attempt_id: str, outputs: tuple[Written, ...] = ()) -> None:
+        sealed(bench, attempt_id, outputs)
         bench.permitted([attempt_id])
 
     patch.setattr(Bench, "output_sealed", output_sealed)
