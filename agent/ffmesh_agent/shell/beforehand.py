@@ -17,6 +17,7 @@ from ffmesh_agent.shell.inputs import NotReady, sizes_of
 from ffmesh_agent.shell.room import Promise, Room, Sight, Wish, looked
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.media import RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import FailureKind
@@ -72,7 +73,7 @@ class Beforehand:
         wishes: list[Wish] = []
         for output in grant.outputs if grant.kind is JobKind.STAGED else ():
             try:
-                place = media.written((output,), self._paths).rstrip(b"/")
+                place = media.written((RootPath(root=output.root, path=output.path),), self._paths).rstrip(b"/")
             except PathRefused:
                 continue  # and so is the job, elsewhere
             wishes.append(Wish(root=output.root, place=place, expected=None))
