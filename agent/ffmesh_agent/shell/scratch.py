@@ -1,9 +1,11 @@
 """A private folder for each attempt, gone after its end, and swept at the start if an earlier life could not."""
 
+import asyncio
 import contextlib
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from ffmesh_agent.shell.disk import Disk
@@ -15,6 +17,8 @@ class Scratch:
     def __init__(self, folder: Path, disk: Disk) -> None:
         self._folder = folder
         self._disk = disk
+        self._leaving: list[Path] = []
+        self._removing = asyncio.Lock()
 
     def left(self) -> list[Path]:
         """What is there now. At the start of a life all of it is an earlier one's."""
@@ -31,7 +35,17 @@ class Scratch:
         return folder
 
     async def remove(self, folder: Path) -> None:
-        await self._disk.did(removed, folder)
+        """With all others that wait for it: where a disk syncs, a removal may have to wait for that."""
+        self._leaving.append(folder)
+        async with self._removing:
+            if self._leaving:
+                leaving, self._leaving = self._leaving, []
+                await self._disk.did(_removed_all, leaving)
+
+
+def _removed_all(places: Sequence[Path]) -> None:
+    for place in places:
+        removed(place)
 
 
 def removed(place: Path) -> None:
