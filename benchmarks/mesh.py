@@ -35,6 +35,10 @@ class Mesh:
     def config(self) -> ClientConfig:
         return load(self.home / "client.toml")
 
+    def program(self, name: str) -> Path:
+        """One of `programs`, where it lies."""
+        return self.home.with_name(name)
+
     def pid_of(self, part: str) -> int:
         return int((self.home / "run" / f"{part}.pid").read_text(encoding="ascii"))
 

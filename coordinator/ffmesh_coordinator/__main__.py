@@ -4,7 +4,7 @@
 the same. `backup FILE` copies the database, also while the coordinator writes; `restore FILE` brings a copy back.
 
 Exit codes: 0 stopped or done; 1 it failed, or the name is unknown or taken; 2 wrong usage or configuration, or another
-process has this home; 69 the coordinator does not answer.
+process has this home; 69 the coordinator does not answer; 78 another coordinator of the cluster is at work.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from ffmesh_coordinator.shell import backup, commands
 from ffmesh_coordinator.shell.backup import BackedUp, Returned
 from ffmesh_coordinator.shell.commands import RefusedByCoordinator
 from ffmesh_coordinator.shell.errands import Added, Listed, Membership, Rotated
-from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, HomeError
+from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, AnotherIsAlive, HomeError
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.runtime import serve
 from ffmesh_protocol import VERSION
@@ -79,7 +79,7 @@ def main() -> None:
 
 def _exit_code(error: FfmeshError) -> int:
     match error:
-        case HomeError() | RefusedByCoordinator():
+        case HomeError() | RefusedByCoordinator() | AnotherIsAlive():
             return error.exit_code
         case BadConfig() | BadName():
             return WRONG_USAGE

@@ -16,6 +16,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -26,12 +27,13 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.client import DisconnectFlags
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ffmesh_protocol import mqtt5
 from ffmesh_protocol.errors import BrokerError, BrokerUnreachable, LoginRefused, MalformedMessage, PublishRefused
-from ffmesh_protocol.mqtt5 import decoded_puback, decoded_publish, encoded_properties
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import KEEPALIVE
 from ffmesh_protocol.wire import Told
@@ -52,12 +54,15 @@ UNACKNOWLEDGED_BYTES: Final = 64 * 1024 * 1024
 UNACKNOWLEDGED_MESSAGES: Final = 60_000
 """A broker that is so far behind is as good as gone. The identifiers of MQTT would end at 65,535."""
 
+READ_BYTES: Final = 256 * 1024
+"""Asked of the system at once: as much as one chunk of a stream."""
+
+ACKNOWLEDGE_SECONDS: Final = 0.002
+"""Our PUBACKs wait so long for something else to go with: for them alone both sides would work as for a message."""
+
 GATHERED_BYTES: Final = 64 * 1024
 """Small packets that wait are written with one call; what is larger is worth one of its own."""
 
-_PUBLISH: Final = 0x30
-_PUBACK: Final = 0x40
-_COMMAND: Final = 0xF0
 _REFUSED: Final = 128
 _KEEPALIVE_TIMEOUT: Final = 141
 _LOGIN_REFUSED: Final = frozenset({134, 135})
@@ -88,6 +93,8 @@ class BrokerAddress(Told, frozen=True):
 class Subscription(Told, frozen=True):
     topic: str
     qos: int = 1
+    own: bool = True
+    """Also what this client id publishes. If not, Mosquitto still sends what it retains of it (seen)."""
 
 
 class Bus:
@@ -175,7 +182,7 @@ class _Encoded(Properties):
     """Properties that are bytes already; paho only asks for them."""
 
     def __init__(self, packet: Packet) -> None:  # paho's own constructor builds its tables anew each time
-        object.__setattr__(self, "encoded", encoded_properties(packet))
+        object.__setattr__(self, "encoded", mqtt5.encoded_properties(packet))
 
     def pack(self) -> bytes:
         encoded: bytes = object.__getattribute__(self, "encoded")
@@ -188,10 +195,11 @@ class _Encoded(Properties):
 class _Connection(aiomqtt.Client):
     """aiomqtt's client, mended from inside. Nothing else in the project touches what is private there, or in paho:
 
-    - its `publish()` hides refusals, and scans all pending calls for each message; here paho's is called, and
-      `_take_puback`, instead of paho's search for names of reasons, sees the reason code;
-    - its iterator starts a task for each message; here paho's `_handle_publish` is ours and appends to a list (see
-      mqtt5.py);
+    - its `publish()` hides refusals, and scans all pending calls for each message; here `_take_puback`, instead of
+      paho's search for names of reasons, sees the reason code;
+    - paho asks the system three times for each packet that comes; here `_read` takes all that is there, and hears what
+      is published and acknowledged itself (see mqtt5.py). aiomqtt's iterator would start a task for each;
+    - paho's `publish()` makes five objects a message for those who wait in threads; here the bytes go to its queue;
     - it connects in a thread that nobody can stop: cancelled, it would still log in a moment later, with our client id
       and our will. Here asyncio connects the socket, and paho's `_create_socket` finds it;
     - it does not notice when the connection ends before CONNACK or SUBACK; here `_on_disconnect` tells all who wait;
@@ -219,6 +227,8 @@ class _Connection(aiomqtt.Client):
         self.refused = 0
         self.unacknowledged_bytes = 0
         self._address = address
+        self._unread = bytearray()
+        self._acknowledging: asyncio.TimerHandle | None = None
         self._inbox: list[Packet] = []
         self._arrived = asyncio.Event()
         self._acknowledged = asyncio.Event()
@@ -228,8 +238,7 @@ class _Connection(aiomqtt.Client):
         # paho closes its socket by itself; a second descriptor of the connection lets us cut it, or wait for its end.
         paho = self._client
         paho._create_socket = sock.dup  # type: ignore[method-assign] # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
-        paho._handle_publish = self._take  # type: ignore[method-assign] # noqa: SLF001 - see above
-        paho._handle_pubackcomp = self._take_puback  # type: ignore[method-assign, assignment] # noqa: SLF001 - see above
+        paho.loop_read = self._read  # type: ignore[method-assign]
         paho.disable_logger()
         self._connected.add_done_callback(_seen)
         self._disconnected.add_done_callback(self._end)
@@ -240,7 +249,7 @@ class _Connection(aiomqtt.Client):
         self._client.on_socket_register_write = self._flush_soon
         if not subscriptions:
             return
-        wanted = [(each.topic, SubscribeOptions(qos=each.qos)) for each in subscriptions]
+        wanted = [(each.topic, SubscribeOptions(qos=each.qos, noLocal=not each.own)) for each in subscriptions]
         for subscription, answer in zip(subscriptions, await self.subscribe(wanted), strict=True):
             if isinstance(answer, ReasonCode) and answer.value >= _REFUSED:
                 raise BrokerError(f"{self._address} refused the subscription to {subscription.topic}: {answer}")
@@ -266,11 +275,25 @@ class _Connection(aiomqtt.Client):
             raise BrokerUnreachable(self._ended)
         if self.unacknowledged_bytes > UNACKNOWLEDGED_BYTES or len(self._unacknowledged) > UNACKNOWLEDGED_MESSAGES:
             raise BrokerUnreachable(f"{self._address} has not acknowledged {len(self._unacknowledged)} messages")
-        sent = self._client.publish(packet.topic, packet.payload, packet.qos, packet.retain, _Encoded(packet))
-        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise BrokerUnreachable(f"the connection to {self._address} was lost")
-        self._unacknowledged[sent.mid] = _Unacknowledged(packet.topic, len(packet.payload), waiting)
+        identifier = self._queued(packet)
+        self._unacknowledged[identifier] = _Unacknowledged(packet.topic, len(packet.payload), waiting)
         self.unacknowledged_bytes += len(packet.payload)
+
+    def _queued(self, packet: Packet) -> int:
+        """Its identifier."""
+        paho = self._client
+        if packet.qos == 0:  # paho says when it has been written
+            sent = paho.publish(packet.topic, packet.payload, packet.qos, packet.retain, _Encoded(packet))
+            if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                raise BrokerUnreachable(f"the connection to {self._address} was lost")
+            return sent.mid
+        if paho.socket() is None:
+            raise BrokerUnreachable(f"the connection to {self._address} was lost")
+        while (identifier := paho._mid_generate()) in self._unacknowledged:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+            pass
+        content = mqtt5.encoded_publish(packet, identifier)
+        paho._packet_queue(mqtt5.PUBLISH, content, identifier, packet.qos)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        return identifier
 
     async def received(self) -> list[Packet]:
         while not self._inbox:
@@ -288,30 +311,87 @@ class _Connection(aiomqtt.Client):
             self._acknowledged.clear()
             await self._acknowledged.wait()
 
-    def _take(self) -> MQTTErrorCode:
-        """A PUBLISH has come."""
-        incoming = self._client._in_packet  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+    def _read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """In the place of paho's `loop_read`."""
+        del max_packets
+        paho = self._client
+        sock = paho.socket()
+        if sock is None:
+            return MQTTErrorCode.MQTT_ERR_NO_CONN
         try:
-            packet, identifier = decoded_publish(incoming["command"], incoming["packet"])
-        except MalformedMessage:
+            content = sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        except OSError:
+            content = b""
+        self._unread += content
+        paho._last_bytes_received = time.monotonic()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        result = self._take_all() if content else MQTTErrorCode.MQTT_ERR_CONN_LOST
+        return paho._loop_rc_handle(result) if result else result  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+
+    def _take_all(self) -> MQTTErrorCode:
+        """Every packet that is here whole."""
+        at, result = 0, MQTTErrorCode.MQTT_ERR_SUCCESS
+        with memoryview(self._unread) as unread:
+            try:
+                while not result and (body := mqtt5.body_at(unread, at)) is not None:
+                    begin, end = body
+                    with unread[begin:end] as content:
+                        result = self._take(unread[at], content)
+                    at = end
+            except MalformedMessage:
+                result = MQTTErrorCode.MQTT_ERR_PROTOCOL
+        del self._unread[:at]
+        return result
+
+    def _take(self, first_byte: int, content: memoryview) -> MQTTErrorCode:
+        match first_byte & mqtt5.COMMAND:
+            case mqtt5.PUBLISH:
+                self._take_publish(first_byte, content)
+            case mqtt5.PUBACK:
+                self._take_puback(content)
+            case _:
+                return self._leave_to_paho(first_byte, bytearray(content))
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _leave_to_paho(self, first_byte: int, content: bytearray) -> MQTTErrorCode:
+        paho = self._client
+        incoming = paho._in_packet  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        incoming["command"], incoming["packet"], incoming["pos"] = first_byte, content, 0
+        incoming["remaining_length"] = len(content)
+        try:
+            return paho._packet_handle()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        except MalformedPacket:
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+    def _take_publish(self, first_byte: int, content: memoryview) -> None:
+        packet, identifier = mqtt5.decoded_publish(first_byte, content)
         self._inbox.append(packet)
         self._arrived.set()
-        if packet.qos == 0:
-            return MQTTErrorCode.MQTT_ERR_SUCCESS
-        return self._client._send_puback(identifier)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        if packet.qos > 0:
+            self._acknowledge(identifier)
 
-    def _take_puback(self, command: str) -> MQTTErrorCode:
+    def _acknowledge(self, identifier: int) -> None:
+        content = mqtt5.encoded_puback(identifier)
+        self._client._out_packet.append(  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+            {
+                "command": mqtt5.PUBACK,
+                "mid": identifier,
+                "qos": 0,
+                "pos": 0,
+                "to_process": len(content),
+                "packet": content,
+                "info": None,
+            }
+        )
+        if self._acknowledging is None:
+            self._acknowledging = self._loop.call_later(ACKNOWLEDGE_SECONDS, self._flush)
+
+    def _take_puback(self, content: memoryview) -> None:
         """The broker has taken what we sent, or refused it."""
-        paho = self._client
-        try:
-            identifier, reason = decoded_puback(paho._in_packet["packet"])  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
-        except MalformedMessage:
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        # With no limit to compare it with, paho's count of what is in flight may stay as it is.
-        if paho._out_messages.pop(identifier, None) is not None:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        identifier, reason = mqtt5.decoded_puback(content)
+        if identifier in self._unacknowledged:
             self._has_arrived(identifier, reason)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _on_publish(
         self, client: PahoClient, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties
@@ -378,6 +458,9 @@ class _Connection(aiomqtt.Client):
         self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        if self._acknowledging is not None:
+            self._acknowledging.cancel()
+            self._acknowledging = None
         self._gather()
         self._client.loop_write()
         sock = self._client.socket()
@@ -404,9 +487,9 @@ class _Connection(aiomqtt.Client):
 
 def _is_only_written(packet: Any) -> bool:  # noqa: ANN401 - paho's type has no public name
     """Nothing follows from its having been written."""
-    command: int = packet["command"] & _COMMAND
+    command: int = packet["command"] & mqtt5.COMMAND
     qos: int = packet["qos"]
-    return command == _PUBACK or (command == _PUBLISH and qos > 0)
+    return command == mqtt5.PUBACK or (command == mqtt5.PUBLISH and qos > 0)
 
 
 def _joined(packets: Sequence[Any]) -> Any:  # noqa: ANN401 - as above

@@ -26,6 +26,9 @@ WILL_GRACE: Final = 0.5
 ATTENDING: Final = 3.0
 """An attached client says so this often, and repeats its credit: both are signs of life."""
 
+SIGN_OF_ANOTHER: Final = 10.0
+"""A coordinator that finds another one's status waits so long for a sign of it before it begins itself."""
+
 CLIENT_SILENCE: Final = 10.0
 """An interactive job whose client gave no sign for so long is stopped, by its agent and by the coordinator."""
 

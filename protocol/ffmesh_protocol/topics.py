@@ -5,6 +5,7 @@ name.
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from ffmesh_protocol.names import COORDINATOR, Principal, Role, is_name, is_ulid
@@ -212,8 +213,9 @@ class Topics:
         return f"{self._prefix}/forbidden/canary"
 
 
+@lru_cache(maxsize=1024)
 def parse(topic: str) -> Place | None:
-    """The topic, understood, or None: it is no topic of ours."""
+    """The topic, understood, or None: it is no topic of ours. Most messages come to one that was heard before."""
     match topic.split("/"):
         case [prefix, cluster, "coordinator", *rest] if prefix == PREFIX:
             return _of_coordinator(cluster, rest) if is_name(cluster) else None

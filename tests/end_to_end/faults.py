@@ -249,8 +249,8 @@ def until_all_settled(home: Path) -> None:
 
 def _notes(folder: Path, job: str) -> list[Any]:
     found: list[Any] = []
-    for file in folder.glob("*.json"):
-        note: dict[str, Any] = json.loads(_text(file) or "{}")
+    for line in [line for file in folder.glob("*.json") for line in _text(file).splitlines()]:
+        note: dict[str, Any] = json.loads(line)
         result: dict[str, Any] = note.get("result") or {}
         if job in (note.get("job"), result.get("job")):
             found.append(note)

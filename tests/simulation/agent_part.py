@@ -25,6 +25,9 @@ SUPERSEDED = 78
 SYNC_SECONDS = [0.01, 0.2, 5.0]
 """A memory card, or a share, may take its time."""
 
+RENAME_SECONDS = [*SYNC_SECONDS, 90.0]
+"""A share may be away for longer than a lease."""
+
 KEEP_AWAY = 1.0
 """Seconds before a service manager starts an agent again."""
 
@@ -277,6 +280,12 @@ class AgentPart(Part):
         self.world.truth.kept_at[result.attempt] = self.world.now
         self.feed(events.ResultKept(attempt=result.attempt))
 
+    def works_long(self) -> bool:
+        """Whether it runs, or is about to rename, what another may begin anew when its lease is over."""
+        return any(note.committing and note.aside for note in self.disk.notes.values()) or any(
+            each.running and each.kind is not JobKind.INTERACTIVE for each in self.programs.values()
+        )
+
     # --- programs -----------------------------------------------------------------------------------------------------
 
     def _launch(self, program: Program) -> None:
@@ -374,7 +383,7 @@ class AgentPart(Part):
 
     def _begin_commit(self, attempt: str, until: float) -> None:
         self.disk.notes[attempt].committing = True
-        self.later(self.world.dice.choice(SYNC_SECONDS), "renames", lambda: self._rename(attempt, until))
+        self.later(self.world.dice.choice(RENAME_SECONDS), "renames", lambda: self._rename(attempt, until))
 
     def _rename(self, attempt: str, until: float) -> None:
         note = self.disk.notes[attempt]

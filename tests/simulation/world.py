@@ -30,7 +30,21 @@ CALM_SECONDS = 900.0
 SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client"]
 """Nobody is away for as long as a lease."""
 
-LONG_FAULTS = [*SHORT_FAULTS, "freeze", "freeze", "sleep", "partition", "partition", "clone", "disk"]
+LONG_FAULTS = [
+    *SHORT_FAULTS,
+    "freeze",
+    "freeze",
+    "sleep",
+    "partition",
+    "partition",
+    "lonely",
+    "lonely",
+    "clone",
+    "disk",
+]
+
+LONELY_SECONDS = 120.0
+"""That another has begun the work, and is in the midst of it, when the first comes back."""
 
 LOOK_EVERY = 10.0
 QUIET_SECONDS = 40.0
@@ -56,6 +70,7 @@ class World:
         self._order = 0
         self._clones = 0
         self._long_away = False
+        self._lonely: list[AgentPart] = []
         self._is_hard = self.dice.random() < 0.7
         self._faulty_for = faulty_for
         self.weather = weather or Weather(
@@ -183,7 +198,7 @@ class World:
     def _fault(self) -> None:
         if not self.faulty:
             return
-        agent = self.dice.choice(self.agents)
+        agent = self.dice.choice([each for each in self.agents if each not in self._lonely] or self.agents)
         part = self.dice.choice([self.coordinator, agent, agent])
         match self.dice.choice(LONG_FAULTS if self._is_hard else SHORT_FAULTS):
             case "kill":
@@ -191,6 +206,8 @@ class World:
             case "partition":
                 self.say(f"{part.name} cannot reach the broker")
                 part.part_from_broker(self._long())
+            case "lonely":
+                self._part_a_worker()
             case "freeze":
                 self.say(f"{part.name} is frozen")
                 part.freeze(self._long())
@@ -213,6 +230,17 @@ class World:
             case _:
                 self._kill_client()
         self._next_fault()
+
+    def _part_a_worker(self) -> None:
+        """One that runs what takes long is away for longer than its lease, and nothing else befalls it meanwhile."""
+        workers = [each for each in self.agents if each.alive and each not in self._lonely and each.works_long()]
+        if not workers:
+            return
+        worker = self.dice.choice(workers)
+        self.say(f"{worker.name} cannot reach the broker, and works on")
+        self._long_away = True
+        self._lonely.append(worker)
+        worker.part_from_broker(LONELY_SECONDS)
 
     def crash(self, part: Part) -> None:
         if not part.alive:

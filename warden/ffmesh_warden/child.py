@@ -1,6 +1,6 @@
 """From fork to exec: what a program is given, in which order, and the sentence when that fails.
 
-Runs in the child of a process with one thread, all signals blocked. `become` never returns. Everything that may hang
+Runs in the child of a process with one thread. `become` never returns. Everything that may hang
 on a dead network mount (folder, program) happens here and not in the warden, which has others to look after.
 """
 
@@ -19,6 +19,7 @@ from ffmesh_warden.wire import as_bytes
 
 TYPE_CHECKING = False  # see wire.py
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import NoReturn
 
     from ffmesh_warden.wire import Message
@@ -79,8 +80,20 @@ class _Refused(Exception):  # it never leaves this file
         self.sentence = sentence
 
 
-def become(order: Order, report: int, warden: int) -> NoReturn:
-    """Turns the calling process into the program. If that fails, tells `report` (a pipe that exec closes) why."""
+def signals_of_ours() -> set[int]:
+    """Those that are not at their defaults in the calling process: a handler, or ignored, also as its owner left them.
+
+    Asked once and not in each child: Python has an object for each signal that it names, and there are sixty of them.
+    """
+    settable = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+    return {number for number in settable if signal.getsignal(number) is not signal.SIG_DFL}
+
+
+def become(order: Order, report: int, warden: int, signals: Iterable[int]) -> NoReturn:
+    """Turns the calling process into the program. If that fails, tells `report` (a pipe that exec closes) why.
+
+    `signals` are blocked, and the only ones that are not at their defaults.
+    """
     try:
         report = _out_of_the_way(report, order)
         os.setsid()
@@ -92,7 +105,7 @@ def become(order: Order, report: int, warden: int) -> NoReturn:
         _enter_folder(order)
         # After all that needs rights, before the program.
         _put_up_fence(order, warden)
-        _plain_signals()
+        _plain_signals(signals)
         _execute(order)
     except _Refused as refusal:
         _tell(report, refusal.errno, refusal.sentence)
@@ -229,9 +242,9 @@ def _put_up_fence(order: Order, warden: int) -> None:
     _die_with(warden)  # again: a change of rights lifts it
 
 
-def _plain_signals() -> None:
+def _plain_signals(signals: Iterable[int]) -> None:
     # Also what the owner inherited as ignored (nohup, SIGPIPE of every Python): a program expects the default.
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    for number in signals:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 

@@ -3,8 +3,14 @@
 Elsewhere, and in a Python without ctypes, all of them return False and nothing else changes.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+
+TYPE_CHECKING = False  # see wire.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
@@ -30,19 +36,32 @@ _NUMBERS_OF_IOPRIO_SET = {
 """By what uname calls the machine: no C library has a function for it."""
 
 
-def _prctl(option: int, value: int | bytes) -> bool:
+def _loaded() -> Callable[[int, int | bytes], bool]:
     if sys.platform != "linux":
-        return False
+        return _nothing
     try:
         import ctypes
 
         libc = ctypes.CDLL(None)
     except (ImportError, OSError):
-        return False
-    # prctl is variadic: without their width, the upper halves of the registers are whatever was there.
-    argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
-    nothing = ctypes.c_ulong(0)
-    return bool(libc.prctl(option, argument, nothing, nothing, nothing) == 0)
+        return _nothing
+
+    def prctl(option: int, value: int | bytes) -> bool:
+        # prctl is variadic: without their width, the upper halves of the registers are whatever was there.
+        argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
+        nothing = ctypes.c_ulong(0)
+        return bool(libc.prctl(option, argument, nothing, nothing, nothing) == 0)
+
+    return prctl
+
+
+def _nothing(option: int, value: int | bytes) -> bool:
+    del option, value
+    return False
+
+
+_prctl = _loaded()
+"""Once, and not in each child before its program: to open the library takes longer than the call."""
 
 
 def die_with_parent(signal_number: int) -> bool:

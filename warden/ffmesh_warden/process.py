@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import select
 import signal
@@ -95,6 +96,10 @@ class Warden:
         self._unmarked: set[int] = set()  # children of ours that showed no mark when last looked at
         self._nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self._woken = _wake_on_child()
+        self._signals = child.signals_of_ours()
+        self._poll = select.poll()
+        self._poll.register(self._woken, select.POLLIN)
+        self._poll.register(owner, select.POLLIN)
         self._pid = os.getpid()
         self._adopts = kernel.adopt_orphans()
 
@@ -110,15 +115,10 @@ class Warden:
             self._end_everything()
 
     def _wait(self) -> None:
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
         if not self._owner_gone:
-            poll.register(self._owner, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        for program in self._programs.values():
-            if program.report is not None:
-                poll.register(program.report, select.POLLIN)
+            self._poll.modify(self._owner, select.POLLIN | (select.POLLOUT if self._unsent else 0))
         seconds = self._sleep_seconds()
-        ready = dict(poll.poll(None if seconds is None else seconds * 1000))
+        ready = dict(self._poll.poll(None if seconds is None else seconds * 1000))
         if self._woken in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._woken, 4096)
@@ -154,9 +154,14 @@ class Warden:
             data, ancillary, flags = b"", [], 0
         self._take_descriptors(ancillary, flags)
         if not data:
-            self._owner_gone = True
+            self._owner_is_gone()
         for message in self._frames.feed(data):
             self._obey(message)
+
+    def _owner_is_gone(self) -> None:
+        if not self._owner_gone:
+            self._owner_gone = True
+            self._poll.unregister(self._owner)
 
     def _take_descriptors(self, ancillary: list[tuple[int, int, bytes]], flags: int) -> None:
         taken: list[int] = []
@@ -208,12 +213,13 @@ class Warden:
             return
         os.set_blocking(report, False)
         # Blocked, so that nothing reaches the child before it behaves as a program does.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
             pid = os.fork()
             if pid == 0:
-                child.become(order, told, self._pid)
+                child.become(order, told, self._pid, self._signals)
             self._programs[order.id] = _Program(order, pid, report, deadline)
+            self._poll.register(report, select.POLLIN)
         except OSError as error:
             os.close(report)
             self._say_not_started(order.id, error.errno or errno.EAGAIN, f"no further process: {error.strerror}")
@@ -230,6 +236,7 @@ class Warden:
             told = os.read(program.report, 8192)
         except BlockingIOError:
             return
+        self._poll.unregister(program.report)
         os.close(program.report)
         program.report = None
         if told:
@@ -299,7 +306,7 @@ class Warden:
                 self._say_ended(program)
 
     def _end_everything(self) -> None:
-        self._owner_gone = True
+        self._owner_is_gone()
         for program in self._programs.values():
             program.kill()
         self._look()
@@ -403,4 +410,5 @@ def serve(descriptor: int) -> None:
     os.chdir("/")  # a mount that we sit in could not be unmounted
     owner = socket.socket(fileno=descriptor)
     owner.setblocking(False)
+    gc.freeze()  # or a child that looks for garbage copies all that it marks
     Warden(owner).run()

@@ -401,8 +401,8 @@ class Bench:
                 self._report(attempt)
 
     def _rename_if_ready(self, attempt: Attempt) -> None:
-        """Within the lease only: after it the place may be another attempt's. What was tried within this lease, and found
-        it too short, waits for a longer one."""
+        """Within the lease only: after it the place may be another attempt's. What was tried within this lease, and
+        found it too short, waits for a longer one."""
         until = last_moment(attempt)
         may_begin = attempt.phase is HeldPhase.COMMITTING and not attempt.renaming
         if may_begin and self._desk.now < until and attempt.tried_until < until:

@@ -75,7 +75,7 @@ from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol.bus import BrokerAddress
 from ffmesh_protocol.keys import broker_password, client_id_tag
 from ffmesh_protocol.line import Line
-from ffmesh_protocol.messages.reports import Result
+from ffmesh_protocol.messages.reports import Result, Started
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF, HOLDING
 from ffmesh_protocol.topics import Verb
@@ -86,6 +86,10 @@ WARDEN_DIED: Final = 1
 
 EVENTS_AT_ONCE: Final = 256
 """Handled before their messages are posted: what is ready together may share one."""
+
+STARTED_WAITS: Final = 0.01
+"""Seconds that the word of a start waits for others to go with: of a short program the end is among them, and then the
+coordinator has one transaction for both."""
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +153,9 @@ class Runtime:
         self._signals: asyncio.Queue[int] = asyncio.Queue()
         self._exit_code = 0
         self._goodbye: Leave | None = None
+        self._words: list[Effect] = []
+        """Not posted yet: starts, which wait a moment for others."""
+        self._saying: asyncio.TimerHandle | None = None
 
     async def run(self) -> int:
         """The exit code."""
@@ -272,8 +279,20 @@ class Runtime:
         return effects
 
     def _post(self, effects: list[Effect]) -> None:
+        words = [effect for effect in effects if isinstance(effect, Tell | Publish)]
+        self._words += words
+        if not all(isinstance(word, Tell) and isinstance(word.message, Started) for word in words):
+            self._say()
+        elif words and self._saying is None:
+            self._saying = asyncio.get_running_loop().call_later(STARTED_WAITS, self._say)
+
+    def _say(self) -> None:
+        if self._saying is not None:
+            self._saying.cancel()
+            self._saying = None
+        words, self._words = self._words, []
         if self._line.is_open:
-            self._line.post(self._core.packets(effects))
+            self._line.post(self._core.packets(words))
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:

@@ -5,6 +5,7 @@ such a one has its folder where temporary files are, in a folder of ours that ev
 us may change.
 """
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -12,7 +13,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ffmesh_agent.shell.disk import Disk
@@ -27,6 +28,8 @@ class Scratch:
         self._folder = folder
         self._disk = disk
         self._elsewhere = Path(tempfile.gettempdir(), f"ffmesh-{name}") if name is not None else None
+        self._leaving: list[Path] = []
+        self._removing = asyncio.Lock()
 
     def left(self) -> list[Path]:
         """What is there now. At the start of a life all of it is an earlier one's."""
@@ -62,10 +65,20 @@ class Scratch:
         return place
 
     async def remove(self, folder: Path) -> None:
-        await self._disk.did(removed, folder)
+        """With all others that wait for it: where a disk syncs, a removal may have to wait for that."""
+        self._leaving.append(folder)
+        async with self._removing:
+            if self._leaving:
+                leaving, self._leaving = self._leaving, []
+                await self._disk.did(_removed_all, leaving)
         if folder.parent == self._elsewhere:
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()  # the last one
+
+
+def _removed_all(places: Sequence[Path]) -> None:
+    for place in places:
+        removed(place)
 
 
 def _is_ours(place: Path) -> bool:

@@ -1,8 +1,11 @@
 """Results that the coordinator has not settled, on disk; and the lock that makes a home one agent's.
 
-A result is told only after it is here, file and folder synced, so that a crash loses none. A file that cannot be read
-is set aside, never a reason not to start. `spool id` is random and made once: with the boot id it tells a restart on
-the same machine from a copy of the folder, here or elsewhere, which makes an id of its own.
+A result is told only after it is here, file and folder synced, so that a crash loses none. Results that come while
+others are written share a file, one a line, named after the first; it goes when the last of them is settled. One that
+was settled earlier is told once more after a crash, which changes nothing.
+
+A file that cannot be read is set aside, never a reason not to start. `spool id` is random and made once: with the boot
+id it tells a restart on the same machine from a copy of the folder, here or elsewhere, which makes an id of its own.
 """
 
 import asyncio
@@ -57,17 +60,24 @@ def owned(home: Path) -> Generator[None, None, None]:
 
 
 class Spool:
-    """Keeps results in the order in which it is told, those that wait together with one sync of the folder."""
+    """Keeps results in the order in which it is told, those that wait together with one sync of file and folder."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         self._folder = folder
         self._disk = disk
         self._orders: asyncio.Queue[_Order] = asyncio.Queue()
+        self._files: dict[Path, set[str]] = {}
+        """The attempts in each whose results are not settled."""
+        self._file_of: dict[str, Path] = {}
 
     def opened(self) -> tuple[str, tuple[Result, ...]]:
         """Its id, and the results that were never settled. Before anything else, and without a loop."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _spool_id(self._folder), tuple(_restored(self._folder))
+        restored: list[Result] = []
+        for file, results in _restored(self._folder):
+            self._note(file, results)
+            restored += results
+        return _spool_id(self._folder), tuple(restored)
 
     def keep(self, result: Result) -> None:
         self._orders.put_nowait(result)
@@ -87,9 +97,16 @@ class Spool:
                     kept(order.attempt)
 
     async def _carry_out(self, orders: Sequence[_Order]) -> None:
+        dropped = {order for order in orders if isinstance(order, str)}
+        results = [order for order in orders if isinstance(order, Result) and order.attempt not in dropped]
+        empty = [file for attempt in dropped if (file := self._without(attempt)) is not None]
+        if results:
+            self._note(_file_for(self._folder, results), results)
+        if not results and not empty:
+            return
         for _ in range(TRIES):
             try:
-                await self._disk.did(_carried_out, self._folder, orders)
+                await self._disk.did(_carried_out, self._folder, results, empty)
             except OSError as error:
                 log.warning("%s cannot be written: %s", self._folder, error.strerror)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -97,17 +114,32 @@ class Spool:
                 return
         log.error("results are told without being kept; make room for %s", self._folder)
 
+    def _note(self, file: Path, results: Sequence[Result]) -> None:
+        self._files[file] = {result.attempt for result in results}
+        self._file_of.update((result.attempt, file) for result in results)
 
-def _carried_out(folder: Path, orders: Sequence[_Order]) -> None:
-    kept = False
-    for order in orders:
-        if isinstance(order, Result):
-            written_whole(folder / f"{order.attempt}.json", codec.encode(order))
-            kept = True
-        else:
-            (folder / f"{order}.json").unlink(missing_ok=True)
-    if kept:
+    def _without(self, attempt: str) -> Path | None:
+        """The file that is of no more use without this attempt."""
+        file = self._file_of.pop(attempt, None)
+        if file is None:
+            return None
+        self._files[file].discard(attempt)
+        if self._files[file]:
+            return None
+        del self._files[file]
+        return file
+
+
+def _file_for(folder: Path, results: Sequence[Result]) -> Path:
+    return folder / f"{results[0].attempt}.json"
+
+
+def _carried_out(folder: Path, results: Sequence[Result], empty: Sequence[Path]) -> None:
+    if results:
+        written_whole(_file_for(folder, results), b"\n".join(codec.encode(result) for result in results))
         synced_folder(folder)
+    for file in empty:
+        file.unlink(missing_ok=True)
 
 
 def _spool_id(folder: Path) -> str:
@@ -120,20 +152,20 @@ def _spool_id(folder: Path) -> str:
     return fresh
 
 
-def _restored(folder: Path) -> Iterator[Result]:
+def _restored(folder: Path) -> Iterator[tuple[Path, list[Result]]]:
     for half_written in folder.glob("*.new"):
         half_written.unlink(missing_ok=True)
     for file in sorted(folder.glob("*.json")):
         try:
-            yield _read(file)
+            yield file, _read(file)
         except (OSError, MalformedMessage) as error:
             log.warning("%s is no result (%s); set aside as %s.damaged", file, error, file.name)
             with contextlib.suppress(OSError):
                 file.replace(file.with_name(f"{file.name}.damaged"))
 
 
-def _read(file: Path) -> Result:
-    result = codec.decode(Result, file.read_bytes())
-    if file.stem != result.attempt:
+def _read(file: Path) -> list[Result]:
+    results = [codec.decode(Result, line) for line in file.read_bytes().split(b"\n")]
+    if file.stem != results[0].attempt:
         raise MalformedMessage("it is another attempt's")
-    return result
+    return results

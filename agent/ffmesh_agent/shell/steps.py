@@ -2,9 +2,9 @@
 
 What is not there yet takes its place by one rename, in a folder that is made for it where there is none. What
 overwrites something changes places with it, where the file system can do that and its files keep their numbers;
-elsewhere what is overwritten first gets another name aside (a second link, or a copy), and is then renamed over. Either way it is kept
-until the last step is done. A folder that is an output by itself changes places as a whole, or not at all. What an
-earlier run left of the same set, and this one has not made again, is put aside last.
+elsewhere what is overwritten first gets another name aside (a second link, or a copy), and is then renamed over. Either
+way it is kept until the last step is done. A folder that is an output by itself changes places as a whole, or not at
+all. What an earlier run left of the same set, and this one has not made again, is put aside last.
 
 Whether a step is done is seen on the disk alone. Who undoes one looks first whether what is in place is still what it
 had put there: another attempt may have come since, and its work stays.

@@ -1,4 +1,4 @@
-"""What a program leaves for the summary of its job: its outputs and its last lines, without any place of this machine."""
+"""What a program leaves for the summary of its job: its outputs and last lines, without any place of this machine."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -131,10 +131,12 @@ class Tails:
         self._running: dict[str, Tail] = {}
         self._kept: dict[str, None] = {}
         """Every attempt that has a tail, the oldest first. One that wrote nothing has no file."""
+        self._in_files: set[str] = set()
         self._disk_is_well = True
 
     async def prepare(self) -> None:
         self._kept = dict.fromkeys(await self._disk.did(_found, self._folder))
+        self._in_files = set(self._kept)
 
     def begin(self, attempt: str) -> Tail:
         self._kept[attempt] = None
@@ -162,9 +164,11 @@ class Tails:
 
     async def _append(self, written: dict[str, bytes]) -> None:
         written = {attempt: lines for attempt, lines in written.items() if lines}
-        too_many = self._taken_from_kept()
+        too_many = [attempt for attempt in self._taken_from_kept() if attempt in self._in_files]
         if not written and not too_many:
             return
+        self._in_files.update(written)
+        self._in_files.difference_update(too_many)
         try:
             await self._disk.did(_carried_out, self._folder, written, too_many)
         except OSError as error:  # a full disk stops no program

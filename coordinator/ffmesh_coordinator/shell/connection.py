@@ -26,7 +26,9 @@ class CoordinatorSpeaker:
         return self._core.will(number)
 
     def subscriptions(self) -> Iterable[Subscription]:
-        return [Subscription(topic=topic, qos=qos) for topic, qos in self._core.subscriptions()]
+        heard = [Subscription(topic=topic, qos=qos) for topic, qos in self._core.subscriptions()]
+        retained = [Subscription(topic=topic, qos=0, own=False) for topic in self._core.retained_by_us()]
+        return [*heard, *retained]
 
     def opened(self, bus: Bus, number: int) -> None:
         log.info("connected to the broker (connection %d)", number)

@@ -1,6 +1,7 @@
 """What can go wrong with a coordinator's home, as a tree. `exit_code` is what the command ends with.
 
 FfmeshError
+├── AnotherIsAlive          another coordinator of this cluster is at work
 └── HomeError
     ├── HomeInUse           another process has it; names that process
     ├── HomeUnusable        a folder or file in it that cannot be used as it is
@@ -21,6 +22,20 @@ from ffmesh_protocol.errors import FfmeshError
 RAN_AND_FAILED: Final = 1
 WRONG_USAGE: Final = 2
 UNREACHABLE: Final = 69
+STAY_DOWN: Final = 78
+"""Whoever keeps us running is not to start us again."""
+
+
+class AnotherIsAlive(FfmeshError):
+    """Another coordinator of this cluster is at work."""
+
+    exit_code: ClassVar[int] = STAY_DOWN
+
+    def __init__(self, life: str) -> None:
+        super().__init__(
+            f"another coordinator of this cluster is at work (life {life}); "
+            "stop that one first, or give this one a cluster of its own"
+        )
 
 
 class HomeError(FfmeshError):

@@ -50,6 +50,7 @@ from ffmesh_coordinator.core.events import (
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.post import Asked
 from ffmesh_coordinator.shell import clock, door
+from ffmesh_coordinator.shell.alone import is_alone
 from ffmesh_coordinator.shell.backlog import Backlog
 from ffmesh_coordinator.shell.connection import CoordinatorSpeaker
 from ffmesh_coordinator.shell.enrolment import Enrolment
@@ -68,6 +69,7 @@ from ffmesh_protocol.messages.answers import JobList, Refusal
 from ffmesh_protocol.names import COORDINATOR, Principal, agent, client
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF
+from ffmesh_protocol.topics import Topics
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -202,11 +204,12 @@ class Runtime:
         self._turns = _Turns()
         self._backlog: Backlog | None = None
         """While the disk takes nothing."""
-        speaker = CoordinatorSpeaker(
-            client_id=_client_id(config, enrolment.own_secret, life), core=self._core, tell=inbox.put_nowait
-        )
+        client_id = _client_id(config, enrolment.own_secret, life)
+        speaker = CoordinatorSpeaker(client_id=client_id, core=self._core, tell=inbox.put_nowait)
         self._handled_at = clock.now().elapsed
-        self._line = Line(_address(config, enrolment.own_secret), speaker)
+        self._address = _address(config, enrolment.own_secret)
+        self._client_id = client_id
+        self._line = Line(self._address, speaker)
 
     async def run(self) -> None:
         log.info("life %s of the coordinator of %s begins in %s", self._life, self._config.cluster, self._home.folder)
@@ -241,7 +244,7 @@ class Runtime:
                 tasks.create_task(self._tidy(), name="pruning"),
                 tasks.create_task(door.receive_visitors(sock, self._errand_done), name="door"),
             ]
-            line = tasks.create_task(self._line.run(), name="line")
+            line = tasks.create_task(self._stay_connected(), name="line")
             await self._consume()
             self._line.post([self._core.farewell()])
             if self._line.leave():
@@ -251,6 +254,10 @@ class Runtime:
                 task.cancel()
 
     # What happens
+
+    async def _stay_connected(self) -> None:
+        await is_alone(self._address, self._client_id, Topics(self._config.cluster), self._life)
+        await self._line.run()
 
     async def _ring(self) -> None:
         while True:

@@ -1,8 +1,8 @@
 """The coordinator's disk: SQLite in WAL mode, one writer, and a promise: what `save` has returned from is on the disk.
 
 `save` takes what many events made together and writes it in one transaction, one `executemany` for each kind of
-statement, because each call costs a hop to the database's thread. Reads have a connection of their own, so that a list
-never holds up a commit; they see what was committed.
+statement, and all of it in one visit to the database's thread: each costs more than the statements. Reads have a
+connection of their own, so that a list never holds up a commit; they see what was committed.
 
 It refuses a database that is damaged, of a newer version, or gone while its master key is still there. It makes and
 mends nothing silently: `StoreDamaged` tells who starts the coordinator to set it aside.
@@ -247,17 +247,22 @@ class Store:
             return
         with as_our_errors(self._path):
             async with self._writing:
-                try:
-                    for name, rows in filled:
-                        await self._writer.executemany(QUERIES[name], rows)
-                    await self._writer.commit()
-                except BaseException:
-                    await self._writer.rollback()
-                    raise
+                await self._writer._execute(_written, self._writer._conn, filled)  # type: ignore[no-untyped-call] # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - aiosqlite's own calls are a hop each
 
     async def _rows(self, query: str, values: Row | None = None) -> Iterable[sqlite3.Row]:
         with as_our_errors(self._path):
             return await self._reader.execute_fetchall(QUERIES[query], values)
+
+
+def _written(database: sqlite3.Connection, statements: Sequence[tuple[str, list[Row]]]) -> None:
+    """In the database's thread. On the way out it is committed or rolled back, as a whole."""
+    try:
+        for name, rows in statements:
+            database.executemany(QUERIES[name], rows)
+        database.commit()
+    except BaseException:
+        database.rollback()
+        raise
 
 
 @contextmanager

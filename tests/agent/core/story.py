@@ -179,9 +179,7 @@ class Story(Playbook[Event, Effect, float]):
 
 
 def new_core(unfit: str | None = None) -> Agent:
-    return Agent(
-        name="pi", cluster="home", life=PI_LIFE, secret=SECRET, kid=1, boot="boot", spool="spool", unfit=unfit
-    )
+    return Agent(name="pi", cluster="home", life=PI_LIFE, secret=SECRET, kid=1, boot="boot", spool="spool", unfit=unfit)
 
 
 def coordinator(life: str, state: CoordinatorState = CoordinatorState.ONLINE, connection: int = 1) -> CoordinatorStatus:

@@ -77,6 +77,44 @@ async def test_a_result_that_was_dropped_is_not_found_again(kept: Kept, tmp_path
     assert _reopened(tmp_path)[1] == (second,)
 
 
+async def test_results_that_come_together_share_a_file_which_goes_with_the_last_of_them(
+    kept: Kept, tmp_path: Path
+) -> None:
+    results = [_result() for _ in range(3)]
+    for result in results:
+        kept.spool.keep(result)
+    for _ in results:
+        await kept.said.get()
+    assert [file.stem for file in tmp_path.glob("*.json")] == [results[0].attempt]
+    kept.spool.drop(results[0].attempt)
+    kept.spool.drop(results[2].attempt)
+    kept.spool.keep(later := _result())
+    await kept.said.get()
+    assert {result.attempt for result in _reopened(tmp_path)[1]} >= {results[1].attempt, later.attempt}
+    kept.spool.drop(results[1].attempt)
+    kept.spool.keep(_result())
+    await kept.said.get()
+    assert not (tmp_path / f"{results[0].attempt}.json").exists()
+
+
+async def test_what_an_earlier_life_kept_goes_when_it_is_settled(tmp_path: Path) -> None:
+    file = tmp_path / "spool"
+    file.mkdir()
+    old = _result()
+    (file / f"{old.attempt}.json").write_bytes(codec.encode(old))
+    disk, said = Disk("spool"), asyncio.Queue[str]()
+    spool = Spool(file, disk)
+    assert spool.opened()[1] == (old,)
+    async with asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(spool.run(said.put_nowait))
+        spool.drop(old.attempt)
+        spool.keep(new := _result())
+        await said.get()
+        work.cancel()
+    disk.close()
+    assert [kept.stem for kept in file.glob("*.json")] == [new.attempt]
+
+
 async def test_file_and_folder_are_synced_before_a_result_is_said_to_be_kept(
     kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,9 @@ class Running:
         limit = resource.RLIM_INFINITY if size is None else size
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
     async def ended(self) -> tuple[int, str]:
         """How it ended, and what it had said."""
         code = await asyncio.to_thread(self._process.wait, PATIENCE)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -89,6 +91,49 @@ async def test_a_second_coordinator_of_one_home_names_the_first_and_exits_with_2
         assert f"process {first.pid}" in said.splitlines()[-1]
         assert "Traceback" not in said
         assert (await place.asked(Status()))["pid"] == first.pid
+
+
+async def test_a_coordinator_in_a_copy_of_the_home_finds_the_first_at_work_and_stays_down(
+    place: Place, tmp_path: Path
+) -> None:
+    with place.coordinator():
+        life = (await place.is_connected())["life"]
+        await place.asked(Status())
+        copy = copied(place, tmp_path / "copy")
+        with copy.coordinator() as second:
+            code, said = await second.ended()
+        assert code == 78
+        assert f"another coordinator of this cluster is at work (life {life})" in said.splitlines()[-1]
+        assert "Traceback" not in said
+        async with speaker(place) as client:
+            assert (await client.status(is_online)).life == life, "the first has never been contradicted"
+
+
+async def test_a_coordinator_that_waits_for_a_sign_of_another_begins_when_that_one_dies(
+    place: Place, tmp_path: Path
+) -> None:
+    with place.coordinator() as first:
+        await place.is_connected()
+        copy = copied(place, tmp_path / "copy")
+        first.freeze()  # it says nothing more, and its status stays
+        with copy.coordinator():
+            assert not (await copy.asked(Status()))["connected"]
+            await first.stopped(signal.SIGKILL)
+            await copy.is_connected()
+
+
+def copied(place: Place, home: Path) -> Place:
+    """As a backup of the whole machine that is started elsewhere: the same keys, another folder."""
+    home.mkdir()
+    with sqlite3.connect(place.home / "coordinator.db") as ours, sqlite3.connect(home / "coordinator.db") as theirs:
+        ours.backup(theirs)
+    for file in place.home.iterdir():
+        if file.is_file() and not file.name.startswith("coordinator.db"):
+            shutil.copy2(file, home)
+    copy = Place(home, place.broker)
+    copy.run.mkdir()
+    copy.note_broker()
+    return copy
 
 
 # The broker
