@@ -93,8 +93,6 @@ class BrokerAddress(Told, frozen=True):
 class Subscription(Told, frozen=True):
     topic: str
     qos: int = 1
-    own: bool = True
-    """Also what this client id publishes. If not, Mosquitto still sends what it retains of it (seen)."""
 
 
 class Bus:
@@ -249,7 +247,7 @@ class _Connection(aiomqtt.Client):
         self._client.on_socket_register_write = self._flush_soon
         if not subscriptions:
             return
-        wanted = [(each.topic, SubscribeOptions(qos=each.qos, noLocal=not each.own)) for each in subscriptions]
+        wanted = [(each.topic, SubscribeOptions(qos=each.qos)) for each in subscriptions]
         for subscription, answer in zip(subscriptions, await self.subscribe(wanted), strict=True):
             if isinstance(answer, ReasonCode) and answer.value >= _REFUSED:
                 raise BrokerError(f"{self._address} refused the subscription to {subscription.topic}: {answer}")

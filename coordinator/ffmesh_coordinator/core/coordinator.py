@@ -148,9 +148,6 @@ class Coordinator:
     def subscriptions(self) -> list[tuple[str, int]]:
         return self._post.subscriptions()
 
-    def retained_by_us(self) -> list[str]:
-        return self._post.retained_by_us()
-
     def will(self, connection: int) -> Packet:
         return self._status(CoordinatorState.OFFLINE, connection)
 

@@ -159,6 +159,8 @@ class Post:
         return [
             (topics.to_me(COORDINATOR, self._life)[0], 1),
             (topics.coordinator_status(), 1),
+            (topics.job(anyone), 0),
+            (topics.agent(anyone), 0),
             (topics.agent_status(anyone), 0),
             (topics.advert(anyone), 0),
             (topics.programs(anyone), 0),
@@ -166,10 +168,6 @@ class Post:
             (topics.progress_of_anyone(anyone), 0),
             (topics.client_statuses(), 0),
         ]
-
-    def retained_by_us(self) -> list[str]:
-        """Topics of which only what is retained matters, perhaps by an earlier life: what we say now we know."""
-        return [self.topics.job("+"), self.topics.agent("+")]
 
     def opened(self, packet: Packet) -> Event | Asked | None:
         """What the packet says, or None: it says nothing to us, or must not be acted on."""

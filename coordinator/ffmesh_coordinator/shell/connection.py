@@ -26,9 +26,7 @@ class CoordinatorSpeaker:
         return self._core.will(number)
 
     def subscriptions(self) -> Iterable[Subscription]:
-        heard = [Subscription(topic=topic, qos=qos) for topic, qos in self._core.subscriptions()]
-        retained = [Subscription(topic=topic, qos=0, own=False) for topic in self._core.retained_by_us()]
-        return [*heard, *retained]
+        return [Subscription(topic=topic, qos=qos) for topic, qos in self._core.subscriptions()]
 
     def opened(self, bus: Bus, number: int) -> None:
         log.info("connected to the broker (connection %d)", number)
