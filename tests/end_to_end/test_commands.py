@@ -240,9 +240,11 @@ def test_logs_of_a_running_job_show_what_it_has_said_so_far(running: Mesh, place
 
 
 def test_logs_of_ffmpeg_end_with_its_complaint(running: Mesh, place: Path) -> None:
-    job = running.submit("--", "ffmpeg", "-hide_banner", "-i", place / "none.mkv", place / "out.mkv")
+    no_film = place / "no film.mkv"
+    no_film.write_text("text\n")
+    job = running.submit("--", "ffmpeg", "-hide_banner", "-i", no_film, place / "out.mkv")
     assert running.wait(job).returncode == 1
-    assert running.say("logs", job).splitlines()[-1] == f"{place / 'none.mkv'}: No such file or directory"
+    assert running.say("logs", job).splitlines()[-1] == f"{no_film}: Invalid data found when processing input"
 
 
 # --- agents

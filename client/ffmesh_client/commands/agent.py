@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ffmesh_protocol.messages.capability import AgentView
 
 HELP = """\
-Show one agent: its machine, what it runs, what it can do, and how its roots are: there, writable, how much room.
+Show one agent: its machine, what it runs, what it can do, and how its roots are: there, writable, with how
+much room.
 
     ffmesh agent pi-1
     ffmesh agent pi-1 --json | jq .encoders
