@@ -21,7 +21,7 @@ class Escape:
     makes: Callable[[Yard], None] = _nothing
     program: str = "ffmpeg"
     cwd: RootPath | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
     refused: bool = True
     """By the agent, with a sentence. Else only the fence holds it: it hides in a file, or in words we do not know."""
     unheard_of: tuple[str, ...] = ()

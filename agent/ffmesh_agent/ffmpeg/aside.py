@@ -176,7 +176,7 @@ def _place(root: str, targets: Sequence[Target], attempt: str, *, in_scratch: bo
 
 def _common(folders: Sequence[str]) -> str:
     split = [folder.split("/") if folder else [] for folder in folders]
-    common = []
+    common: list[str] = []
     for names in zip(*split, strict=False):
         if len(set(names)) > 1:
             break

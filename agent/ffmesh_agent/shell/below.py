@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ def found(root: bytes, path: bytes, *, openat2: bool = True) -> Found:
 
 
 @contextmanager
-def _opened(root: bytes) -> Iterator[int]:
+def _opened(root: bytes) -> Generator[int, None, None]:
     """The root itself may be reached through links: its owner wrote them."""
     top = os.open(root, _PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -38,7 +38,7 @@ def in_force(config: AgentConfig) -> InForce:
     if config.fence == "off":
         return UNFENCED
     here = fences.found()
-    wanted = [kind for kind in here.kinds if config.fence in ("on", "required", kind)]
+    wanted: list[Kind] = [kind for kind in here.kinds if config.fence in ("on", "required", kind)]
     if wanted:
         return InForce(wanted[0])
     whys = [why for kind, why in here.missing.items() if config.fence in ("on", "required", kind)]

@@ -83,12 +83,15 @@ def stand(tmp_path: Path) -> Stand:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the file system can do."""
 
+    def no_exchange(_: object) -> tuple[bool, bool]:
+        return False, True
+
     def no_links(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     way: str = request.param
     if way != "exchange":
-        monkeypatch.setattr(exchange, "probed", lambda _: (False, True))
+        monkeypatch.setattr(exchange, "probed", no_exchange)
     if way == "copies":
         monkeypatch.setattr(os, "link", no_links)
     return way
