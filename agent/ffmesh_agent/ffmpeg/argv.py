@@ -20,6 +20,7 @@ from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
 
 FFMPEG: Final = "ffmpeg"
+FFPROBE: Final = "ffprobe"
 PROGRESS_DESCRIPTOR: Final = 3
 
 _OURS: Final = (b"-progress", f"pipe:{PROGRESS_DESCRIPTOR}".encode())

@@ -28,6 +28,7 @@ from msgspec import structs
 
 from ffmesh_agent.ffmpeg.argv import FFMPEG
 from ffmesh_agent.ffmpeg.names import Names, fixed_folder
+from ffmesh_agent.ffmpeg.pieces import in_bytes, until_a_path
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import QUOTING_NONE, QUOTING_PATTERN, Argument, Piece, RawBytes, RootPath
@@ -240,7 +241,7 @@ def _redirected(argument: Argument, place: Aside, cwd: RootPath | None, *, optio
     pieces: list[Piece] = []
     rest: Sequence[Piece] = argument
     while rest:
-        first, tail = rest[0], _until_a_root(rest[1:])
+        first, tail = rest[0], until_a_path(rest[1:])
         rest = rest[1 + len(tail) :]
         if isinstance(first, RootPath):
             pieces += _redirected_path(first, tail, place)
@@ -265,7 +266,7 @@ def _redirected_text(text: str, place: Aside, cwd: RootPath | None) -> Argument:
 
 def _redirected_path(first: RootPath, tail: Sequence[Piece], place: Aside) -> list[Piece]:
     """What follows a path continues its name: bytes that are no UTF-8 stand there, or what another syntax needs."""
-    whole = first.path.encode() + b"".join(_bytes(piece) for piece in tail)
+    whole = first.path.encode() + in_bytes(tail)
     moved = _moved(first.root, whole.decode(errors="surrogateescape"), place)
     if moved is not None:
         return list(_as_pieces(*moved, first.quoting))
@@ -285,18 +286,3 @@ def _as_pieces(root: str, path: str, quoting: str) -> Iterator[Piece]:
 
 def _plain(path: str) -> str:
     return posixpath.normpath(path) if path else "."
-
-
-def _until_a_root(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    at = next((at for at, piece in enumerate(pieces) if isinstance(piece, RootPath)), len(pieces))
-    return pieces[:at]
-
-
-def _bytes(piece: Piece) -> bytes:
-    match piece:
-        case str():
-            return piece.encode()
-        case RawBytes():
-            return media.raw_bytes(piece)
-        case RootPath():
-            raise AssertionError("a path begins anew")

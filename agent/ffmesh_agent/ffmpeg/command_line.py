@@ -12,14 +12,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ffmesh_agent.ffmpeg.argv import FFMPEG
+from ffmesh_agent.ffmpeg.argv import FFMPEG, FFPROBE
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import Argument, Piece, RootPath
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
-
-FFPROBE: Final = "ffprobe"
 
 _FLAGS: Final = frozenset(
     {

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ffmesh_agent.ffmpeg.argv import FFMPEG
+from ffmesh_agent.ffmpeg.argv import FFMPEG, FFPROBE
+from ffmesh_agent.ffmpeg.pieces import in_bytes, until_a_path
 from ffmesh_protocol import media
-from ffmesh_protocol.media import Argument, Piece, RawBytes, RootPath
+from ffmesh_protocol.media import Argument, Piece, RootPath
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
 
-FFPROBE: Final = "ffprobe"
 UNDERSTOOD: Final = frozenset({FFMPEG, FFPROBE})
 """Programs whose words we know well enough to tell what they read from what they write."""
 
@@ -49,7 +49,7 @@ def _named(grant: Grant, at: int) -> Iterator[Place]:
     if any(isinstance(piece, RootPath) for piece in argument):
         yield from _pieces(argument, is_written=is_written)
     elif grant.cwd is not None and grant.program in UNDERSTOOD:
-        text = b"".join(_bytes(piece) for piece in argument).decode(errors="surrogateescape").removeprefix(_FILE)
+        text = in_bytes(argument).decode(errors="surrogateescape").removeprefix(_FILE)
         if _is_name(text):
             path = posixpath.normpath(posixpath.join(grant.cwd.path, text))
             yield Place(
@@ -77,7 +77,7 @@ def _pieces(argument: Argument, *, is_written: bool) -> Iterator[Place]:
     for at, piece in enumerate(argument):
         if not isinstance(piece, RootPath):
             continue
-        tail = b"".join(_bytes(each) for each in _until_a_root(argument[at + 1 :]))
+        tail = in_bytes(until_a_path(argument[at + 1 :]))
         yield _place(piece, tail, argument[at:], is_written=is_written)
         if tail and piece.path and not piece.path.endswith("/"):
             yield _place(piece, b"", (piece,), is_written=is_written)
@@ -90,23 +90,6 @@ def _place(path: RootPath, tail: bytes, shown: Sequence[Piece], *, is_written: b
         shown=media.printable(media.shown(shown)),
         is_written=is_written,
     )
-
-
-def _until_a_root(pieces: Sequence[Piece]) -> Iterator[str | RawBytes]:
-    for piece in pieces:
-        if isinstance(piece, RootPath):
-            return
-        yield piece
-
-
-def _bytes(piece: Piece) -> bytes:
-    match piece:
-        case str():
-            return piece.encode()
-        case RawBytes():
-            return media.raw_bytes(piece)
-        case RootPath():
-            raise AssertionError("a path begins anew")
 
 
 def folders(path: bytes) -> tuple[bytes, ...]:

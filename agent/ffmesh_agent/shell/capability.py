@@ -26,7 +26,7 @@ from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.core.agent import FEATURES
 from ffmesh_agent.core.events import CapabilitySeen
 from ffmesh_agent.ffmpeg import lists
-from ffmesh_agent.ffmpeg.argv import FFMPEG
+from ffmesh_agent.ffmpeg.argv import FFMPEG, FFPROBE
 from ffmesh_agent.shell.capture import Asker, NoAnswer
 from ffmesh_agent.shell.host import host
 from ffmesh_agent.shell.in_force import UNFENCED, InForce
@@ -39,8 +39,6 @@ from ffmesh_protocol.limits import WORD_CHARS
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, RootState, SlotCount
 from ffmesh_protocol.times import HOLDING
 from ffmesh_protocol.wire import Told
-
-FFPROBE: Final = "ffprobe"
 
 NAMES: Final = 2000
 """Of a list, at most: four times what ffmpeg has, so that a program that lies cannot make a message too large."""
