@@ -26,10 +26,11 @@ from ffmesh_agent.core.events import (
 )
 from ffmesh_agent.ffmpeg.aside import SCRATCH, Aside, Place, aside, may_replace
 from ffmesh_agent.roots import RootPlace
-from ffmesh_agent.shell import hanging, journal, staging
+from ffmesh_agent.shell import hanging, journal, sealing, staging
 from ffmesh_agent.shell.journal import Journal, Landing, Stage, StagedNote, Target
+from ffmesh_agent.shell.noted import shown
 from ffmesh_agent.shell.owners import NewFiles, new_files
-from ffmesh_agent.shell.staging import Standing, TooLate, shown
+from ffmesh_agent.shell.staging import Standing, TooLate
 from ffmesh_agent.shell.steps import NotStaged
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SENTENCE_CHARS
@@ -177,7 +178,7 @@ class Outputs:
         attempt, result = order.result.attempt, order.result
         new = self._new.pop(attempt, ())
         try:
-            note = await self._in_turn(attempt, lambda: staging.seal(self._journal, self._note(attempt), result, new))
+            note = await self._in_turn(attempt, lambda: sealing.seal(self._journal, self._note(attempt), result, new))
         except NotStaged as refusal:
             sentence = refusal.sentence[:SENTENCE_CHARS]
             self._tell(OutputNotSealed(attempt=attempt, sentence=sentence, failure=refusal.failure))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ffmesh_agent.ffmpeg.aside import Kind
-from ffmesh_agent.shell import exchange, staging
+from ffmesh_agent.shell import exchange, sealing, staging
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.journal import Journal, Landing, Place, StagedNote, Target
@@ -74,7 +74,7 @@ def _staged(folder: Path, say: Say, *, is_folder: bool) -> None:
     names = ["out/a", "out/b"] if is_folder else ["out"]
     for name in names:
         (root / HIDDEN / name).write_text("new")
-    note = staging.seal(journal, note, result_of(ATTEMPT))
+    note = sealing.seal(journal, note, result_of(ATTEMPT))
     say("sealed")
     note = staging.commit(journal, note, boottime() + 1000)
     say("committed")
@@ -117,7 +117,7 @@ def _laddered(folder: Path, say: Say, *, exchanges: bool, elsewhere: bool = Fals
     note = staging.begin(journal, ladder_of(journal, root, made), umask=None, may_replace=True)
     say("begun")
     write_ladder(made or root / HIDDEN, NEW_LADDER, "new")
-    note = staging.seal(journal, note, result_of(ATTEMPT))
+    note = sealing.seal(journal, note, result_of(ATTEMPT))
     say("sealed")
     note = staging.commit(journal, note, boottime() + 1000)
     say("committed")

@@ -20,7 +20,7 @@ from agent.shell.crashing import (
     write_ladder,
 )
 from ffmesh_agent.ffmpeg.aside import Kind
-from ffmesh_agent.shell import exchange, staging, steps
+from ffmesh_agent.shell import exchange, sealing, staging, steps
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.journal import Journal, Place, Stage, StagedNote, Way
 from ffmesh_agent.shell.owners import NewFiles
@@ -60,7 +60,7 @@ class Stand:
     def sealed(self) -> StagedNote:
         note = staging.begin(self.journal, ladder_of(self.journal, self.root), umask=None, may_replace=True)
         write_ladder(self.hidden, NEW_LADDER, "new")
-        return staging.seal(self.journal, note, result_of(ATTEMPT))
+        return sealing.seal(self.journal, note, result_of(ATTEMPT))
 
     @property
     def noted(self) -> StagedNote:
@@ -245,7 +245,7 @@ def made(stand: Stand, targets: dict[str, Kind], files: dict[str, str]) -> Stage
     for name, content in files.items():
         (stand.hidden / name).parent.mkdir(exist_ok=True)
         (stand.hidden / name).write_text(content)
-    return staging.seal(stand.journal, note, result_of(ATTEMPT))
+    return sealing.seal(stand.journal, note, result_of(ATTEMPT))
 
 
 def test_pictures_that_go_on_where_the_new_ones_end_are_left_over_and_go(tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_what_is_made_gets_the_mode_of_its_root(stand: Stand) -> None:
     note = staging.begin(stand.journal, note, umask=None, may_replace=True)
     (stand.hidden / "a.mkv").touch(mode=0o600)
     (stand.hidden / "d" / "x").touch(mode=0o600)
-    staging.seal(stand.journal, note, result_of(ATTEMPT), [NewFiles(mode=0o664)])
+    sealing.seal(stand.journal, note, result_of(ATTEMPT), [NewFiles(mode=0o664)])
     modes = [(stand.hidden / name).stat().st_mode & 0o777 for name in ("a.mkv", "d", "d/x")]
     assert modes == [0o664, 0o775, 0o664]
 
@@ -347,7 +347,7 @@ def test_outputs_on_a_mount_below_the_others_are_brought_there_first(small_disk:
     note = begun(journal, place_of(root, {"mount/a.mkv": Kind.FILE, "b.mkv": Kind.FILE, "mount/d": Kind.FOLDER}))
     for name in ("mount/a.mkv", "b.mkv", "mount/d/x"):
         (root / HIDDEN / name).write_text("new")
-    note = staging.seal(journal, note, result_of(ATTEMPT))
+    note = sealing.seal(journal, note, result_of(ATTEMPT))
     assert (small_disk / HIDDEN / "a.mkv").read_text() == "new"
     assert (small_disk / "a.mkv").read_text() == "old"
     staging.drop(journal, staging.commit(journal, note, LATER))
@@ -368,7 +368,7 @@ def test_what_has_no_room_where_it_is_to_be_says_the_sizes_and_lies_with_the_mac
     note = begun(journal, place_of(small_disk, {"a.mkv": Kind.FILE}, made))
     (made / "a.mkv").write_bytes(bytes(300_000))
     with pytest.raises(NotStaged, match=r"^its output takes 300.0 kB in \$R, where 2\d\d.\d kB are free$") as refused:
-        staging.seal(journal, note, result_of(ATTEMPT))
+        sealing.seal(journal, note, result_of(ATTEMPT))
     assert refused.value.failure is FailureKind.NODE
     staging.drop(journal, note)
     assert list(scratch.iterdir()) == list(small_disk.iterdir()) == []
@@ -384,7 +384,7 @@ def test_what_was_made_in_scratch_leaves_it_when_it_is_beside_its_place(tmp_path
     (made / "a.mkv").write_text("new")
     (made / "d" / "x").write_text("new")
     (made / "d" / "link").symlink_to("x")
-    note = staging.seal(journal, note, result_of(ATTEMPT))
+    note = sealing.seal(journal, note, result_of(ATTEMPT))
     assert not (made / "a.mkv").exists()
     staging.drop(journal, staging.commit(journal, note, LATER))
     assert (root / "d" / "link").readlink() == Path("x")

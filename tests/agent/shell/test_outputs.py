@@ -19,7 +19,7 @@ from ffmesh_agent.core.events import (
     StagedOutput,
 )
 from ffmesh_agent.shell import outputs as outputs_module
-from ffmesh_agent.shell import staging
+from ffmesh_agent.shell import sealing, staging
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.journal import Journal, StagedNote
 from ffmesh_agent.shell.outputs import Outputs
@@ -198,7 +198,7 @@ def left_sealed(home: Path, root: Path, spool: str = SPOOL) -> None:
     list(journal.found())
     note = staging.begin(journal, note_of(journal, root), umask=None, may_replace=True)
     (root / HIDDEN / "out").write_text("new")
-    staging.seal(journal, note, result_of(ATTEMPT))
+    sealing.seal(journal, note, result_of(ATTEMPT))
 
 
 async def test_a_damaged_note_and_one_of_a_copied_home_are_set_aside_and_touch_nothing(

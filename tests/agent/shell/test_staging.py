@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from agent.shell.crashing import ATTEMPT, HIDDEN, SPOOL, note_of, result_of
-from ffmesh_agent.shell import exchange, staging
+from ffmesh_agent.shell import exchange, sealing, staging
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.exchange import CannotExchange
 from ffmesh_agent.shell.journal import Journal, Stage, StagedNote
@@ -38,7 +38,7 @@ class Place:
     def sealed(self, *, is_folder: bool = False, content: str = "new") -> StagedNote:
         note = self.begun(is_folder=is_folder)
         (self.hidden / ("out/a" if is_folder else "out")).write_text(content)
-        return staging.seal(self.journal, note, result_of(ATTEMPT))
+        return sealing.seal(self.journal, note, result_of(ATTEMPT))
 
     def taken(self, note: StagedNote) -> None:
         staging.drop(self.journal, staging.commit(self.journal, note, LATER))
@@ -136,7 +136,7 @@ def test_a_folder_with_something_in_it_is_replaced_only_if_one_says_so(place: Pl
 def test_a_program_that_ended_well_without_its_output_has_failed_for_good(place: Place) -> None:
     def refusal(is_folder: bool) -> str:
         with pytest.raises(NotStaged) as refused:
-            staging.seal(place.journal, note_of(place.journal, place.root, is_folder=is_folder), result_of(ATTEMPT))
+            sealing.seal(place.journal, note_of(place.journal, place.root, is_folder=is_folder), result_of(ATTEMPT))
         assert refused.value.failure is FailureKind.PERMANENT
         return refused.value.sentence
 
@@ -168,7 +168,7 @@ def test_everything_of_an_output_is_synced_before_it_counts_as_sealed(
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    staging.seal(place.journal, note, result_of(ATTEMPT))
+    sealing.seal(place.journal, note, result_of(ATTEMPT))
     assert sorted(synced[:5]) == sorted(["a", "deep", "out", HIDDEN, "root"])
     assert synced[5:] == [f"{ATTEMPT}.new", "staged"]
 
@@ -223,7 +223,7 @@ def test_a_disk_that_is_full_at_the_end_lies_with_the_machine(place: Place, monk
     (place.hidden / "out").write_text("new")
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(NotStaged, match=r"\$R/out could not be kept: No space left on device") as refused:
-        staging.seal(place.journal, note, result_of(ATTEMPT))
+        sealing.seal(place.journal, note, result_of(ATTEMPT))
     assert refused.value.failure is FailureKind.NODE
 
 
@@ -273,7 +273,7 @@ def test_dropping_takes_away_what_a_program_had_locked_and_can_be_done_twice(pla
 
 def test_a_staged_attempt_without_an_output_waits_for_permission_all_the_same(place: Place) -> None:
     note = staging.begin(place.journal, place.journal.fresh(ATTEMPT, ()), umask=None, may_replace=True)
-    note = staging.seal(place.journal, note, result_of(ATTEMPT))
+    note = sealing.seal(place.journal, note, result_of(ATTEMPT))
     assert place.noted.result == result_of(ATTEMPT)
     with pytest.raises(TooLate):
         staging.commit(place.journal, note, boottime())
