@@ -26,7 +26,7 @@ from ffmesh_agent.core.events import (
 )
 from ffmesh_agent.ffmpeg.aside import SCRATCH, Aside, Place, aside, may_replace
 from ffmesh_agent.roots import RootPlace
-from ffmesh_agent.shell import hanging, journal, sealing, staging
+from ffmesh_agent.shell import hanging, journal, sealing, staging, unexpected
 from ffmesh_agent.shell.journal import Journal, Landing, Stage, StagedNote, Target
 from ffmesh_agent.shell.noted import shown
 from ffmesh_agent.shell.owners import NewFiles, new_files
@@ -105,6 +105,8 @@ class Outputs:
             log.warning("%s: what an earlier life left half done: %s", note.attempt, refusal.sentence)
         except OSError as error:
             log.warning("%s: what an earlier life left cannot be looked at: %s", note.attempt, error.strerror)
+        except Exception:
+            log.exception("%s: what an earlier life left cannot be looked at", note.attempt)
         return Standing.ASIDE
 
     def _left(self, note: StagedNote, look: asyncio.Future[Standing]) -> StagedOutput | None:
@@ -159,6 +161,8 @@ class Outputs:
             await self._in_turn(attempt, work)
         except NotStaged as error:
             refusal = error
+        except Exception as error:  # noqa: BLE001  # of one job's, whatever it is
+            refusal = NotStaged(unexpected.told(attempt, error), FailureKind.NODE)
         if not begun.done():
             begun.set_result(refusal)
 
@@ -182,6 +186,9 @@ class Outputs:
         except NotStaged as refusal:
             sentence = refusal.sentence[:SENTENCE_CHARS]
             self._tell(OutputNotSealed(attempt=attempt, sentence=sentence, failure=refusal.failure))
+        except Exception as error:  # noqa: BLE001  # of one job's, whatever it is
+            sentence = unexpected.told(attempt, error)
+            self._tell(OutputNotSealed(attempt=attempt, sentence=sentence, failure=FailureKind.NODE))
         else:
             assert note.result is not None
             self._tell(OutputSealed(attempt=attempt, outputs=note.result.outputs))
@@ -194,6 +201,8 @@ class Outputs:
             self._not_committed(attempt, "its lease was over", FailureKind.TRANSIENT, too_late=True)
         except NotStaged as refusal:
             self._not_committed(attempt, refusal.sentence, refusal.failure)
+        except Exception as error:  # noqa: BLE001  # of one job's, whatever it is
+            self._not_committed(attempt, unexpected.told(attempt, error), FailureKind.NODE)
         else:
             self._tell(OutputCommitted(attempt=attempt))
 
@@ -211,6 +220,8 @@ class Outputs:
             await self._in_turn(attempt, work)
         except OSError as error:
             log.warning("%s: what it left aside stays until the next start: %s", attempt, error.strerror)
+        except Exception:
+            log.exception("%s: what it left aside stays until the next start", attempt)
         self._turns.pop(attempt, None)
         self._new.pop(attempt, None)
 

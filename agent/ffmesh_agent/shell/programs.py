@@ -5,6 +5,8 @@ one that is removed after its end; with little of our environment; with nothing 
 ends it when it is to end. Its streams are read as blocks from beginning to end, whether or not anybody wants them, and
 `ProgramEnded` is said when nothing of it runs and all that it wrote has been read.
 
+What goes wrong in an attempt in a way that nobody expected is its own end only: see unexpected.py.
+
 The moment at which a program's lease ends is the warden's from the program's first moment: it kills it then, also when
 we are frozen.
 
@@ -28,6 +30,7 @@ from ffmesh_agent.ffmpeg.command_line import files_in
 from ffmesh_agent.ffmpeg.failure import failure_kind, left_half_written
 from ffmesh_agent.ffmpeg.keys import QUIT, reads_keys
 from ffmesh_agent.roots import RootPlace
+from ffmesh_agent.shell import unexpected
 from ffmesh_agent.shell.beforehand import Beforehand
 from ffmesh_agent.shell.cgroups import NoCgroup
 from ffmesh_agent.shell.checks import Checks
@@ -49,7 +52,7 @@ from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
-from ffmesh_protocol.messages.reports import FailureKind
+from ffmesh_protocol.messages.reports import FailureKind, StreamLengths
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.topics import Verb
 from ffmesh_warden.errors import NotStarted, WardenDied
@@ -129,6 +132,15 @@ class Programs:
 
     async def _run(self, grant: Grant, running: "_Running") -> None:
         try:
+            await self._attempt(grant, running)
+        except Exception as error:  # noqa: BLE001  # of one job's, whatever it is
+            self._not_started(grant, ReasonCode.NOT_STARTED, unexpected.told(grant.attempt, error), FailureKind.NODE)
+        finally:
+            self._beforehand.over(grant.attempt)
+            del self._running[grant.attempt]
+
+    async def _attempt(self, grant: Grant, running: "_Running") -> None:
+        try:
             wanted = await self._prepared(grant)
             new = new_files(grant, self._places)
             folder = self._scratch.made(grant.attempt, partial(given, new=new) if new.somebody_elses else None)
@@ -146,11 +158,15 @@ class Programs:
             try:
                 await self._run_in(folder, grant, wanted, new, running)
             finally:
-                await self._scratch.remove(folder)
-                self._limits.remove(grant.attempt)
-        finally:
-            self._beforehand.over(grant.attempt)
-            del self._running[grant.attempt]
+                await self._clean_up(grant.attempt, folder)
+
+    async def _clean_up(self, attempt: str, folder: Path) -> None:
+        """Its end has been told by now, and stands."""
+        try:
+            await self._scratch.remove(folder)
+            self._limits.remove(attempt)
+        except Exception:
+            log.exception("%s: what it left behind stays", attempt)
 
     async def _prepared(self, grant: Grant) -> Command:
         """What is to be started; for a staged attempt, the place that it writes to is there by then."""
@@ -206,18 +222,42 @@ class Programs:
             except WardenDied:
                 log.info("%s: the warden died while it was starting", grant.attempt)  # and the agent ends
             else:
-                streams.close_the_programs()
-                running.has_started(program, streams.keys)
-                self._tell(ProgramStarted(attempt=grant.attempt, reads_keys=keys))
-                await self._attend(grant, program, streams)
+                try:
+                    streams.close_the_programs()
+                    running.has_started(program, streams.keys)
+                    self._tell(ProgramStarted(attempt=grant.attempt, reads_keys=keys))
+                    await self._attend(grant, program, streams, running)
+                except Exception as error:  # noqa: BLE001  # nobody attends to it any more
+                    await self._kill_unattended(grant, program, running, unexpected.told(grant.attempt, error))
 
     async def _fence(self, private: Path, grant: Grant, wanted: Command) -> Fence | None:
         if self._fencing is None:
             return None
         return await self._fencing.fence(grant, wanted.argv[0], private, self._outputs.made_in(grant.attempt))
 
-    async def _attend(self, grant: Grant, program: Program, streams: Streams) -> None:
-        reading = Reading(
+    async def _kill_unattended(self, grant: Grant, program: Program, running: "_Running", why: str) -> None:
+        """A program that is not read and not heard is none that anybody can answer for. It has failed, whatever it
+        said in the meantime."""
+        program.signal(signal.SIGKILL)
+        ended = await program.ended()
+        if ended.warden_died:
+            return
+        reading, exit_code = running.reading, ended.exit_code or None
+        self._tell(
+            ProgramEnded(
+                attempt=grant.attempt,
+                exit_code=exit_code,
+                signal=ended.signal or (signal.SIGKILL if exit_code is None else None),
+                seconds=reading.seconds if reading is not None else 0.0,
+                lengths=reading.lengths if reading is not None else StreamLengths(stdout=0, stderr=0),
+                by_deadline=ended.by_deadline,
+                failure=FailureKind.NODE,
+                reason=f"{why}; its program was killed",
+            )
+        )
+
+    async def _attend(self, grant: Grant, program: Program, streams: Streams, running: "_Running") -> None:
+        reading = running.reading = Reading(
             attempt=grant.attempt,
             streams=streams,
             stdout=self._streaming.outlet(grant.attempt, Verb.STDOUT),
@@ -260,6 +300,7 @@ class _Running:
 
     def __init__(self, kill_at: float) -> None:
         self.kill_at = kill_at
+        self.reading: Reading | None = None
         self._program: Program | None = None
         self._keys: Keys | None = None
         self._early: list[int] = []

@@ -241,3 +241,32 @@ async def test_a_root_that_hangs_keeps_no_agent_from_starting_and_its_output_is_
     (left,) = await restored(tmp_path, root)
     assert (left.result.attempt, left.committed) == (ATTEMPT, False)
     answers.set()
+
+
+@pytest.mark.parametrize("step", ["begin", "seal", "commit", "drop"])
+async def test_what_nobody_expected_in_a_step_ends_its_attempt_only(
+    step: str, warden: Warden, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    said = "the agent failed at it: ZeroDivisionError"
+    async with stage(warden, tmp_path / "home", {"R": str(root)}) as here:
+        monkeypatch.setattr(sealing if step == "seal" else staging, step, failing)
+        grant = script('echo >"$1"')
+        if step == "begin":
+            refused = await here.refused(grant)
+            assert (refused.sentence, refused.failure) == (said, FailureKind.NODE)
+        elif step == "seal":
+            await here.ended(grant)
+            here.outputs.carry_out(SealOutput(result=result_of(grant.attempt)))
+            not_sealed = await here.heard(OutputNotSealed)
+            assert (not_sealed.sentence, not_sealed.failure) == (said, FailureKind.NODE)
+        else:
+            await sealed(here, grant)
+        if step == "commit":
+            committed(here, grant)
+            not_committed = await here.heard(OutputNotCommitted)
+            assert (not_committed.sentence, not_committed.failure) == (said, FailureKind.NODE)
+        dropped(here, grant)
+        assert (await here.ended(granted("true"))).exit_code == 0

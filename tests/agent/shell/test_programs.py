@@ -2,12 +2,15 @@ import asyncio
 import base64
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from agent.shell.stage import granted, stage, until
 from ffmesh_agent.core.events import ProgramEnded, ProgramStarted, ProgressRead
+from ffmesh_agent.shell import programs as programs_module
+from ffmesh_agent.shell.tails import Tail
 from ffmesh_protocol.media import RawBytes, RootPath
 from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_protocol.reasons import ReasonCode
@@ -246,3 +249,53 @@ async def test_when_the_warden_dies_no_end_is_made_up(tmp_path: Path) -> None:
         os.kill(warden.pid, signal.SIGKILL)
         await warden.died()
     assert here.is_silent
+
+
+async def test_what_nobody_expected_in_one_attempt_ends_no_other_and_not_the_agent(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    really, unlucky = programs_module.reads_keys, granted("sh", "-c", "true", "unlucky")
+
+    def reads_keys(program: str, argv: Sequence[bytes]) -> bool:
+        if b"unlucky" in argv:
+            raise ZeroDivisionError
+        return really(program, argv)
+
+    monkeypatch.setattr(programs_module, "reads_keys", reads_keys)
+    async with stage(warden, tmp_path) as here:
+        here.launch(other := granted("sleep", "1000"))
+        await here.heard(ProgramStarted)
+        refused = await here.refused(unlucky)
+        assert (refused.attempt, refused.failure) == (unlucky.attempt, FailureKind.NODE)
+        assert refused.sentence == "the agent failed at it: ZeroDivisionError"
+        here.programs.terminate(other.attempt)
+        assert (await here.heard(ProgramEnded)).signal == signal.SIGTERM
+        await until(lambda: not any(here.scratch.iterdir()))
+    assert "in reads_keys" in caplog.text
+
+
+async def test_a_program_that_cannot_be_attended_to_is_killed_and_has_failed(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def feed(_: Tail, seconds: float, block: bytes) -> None:
+        raise ZeroDivisionError(seconds, block)
+
+    monkeypatch.setattr(Tail, "feed", feed)
+    async with stage(warden, tmp_path) as here:
+        ended = await here.ended(granted("sh", "-c", "echo >&2; sleep 1000"))
+        assert (ended.exit_code, ended.signal, ended.failure) == (None, signal.SIGKILL, FailureKind.NODE)
+        assert ended.reason == "the agent failed at it: ZeroDivisionError; its program was killed"
+        assert (await here.ended(granted("sh", "-c", "true"))).exit_code == 0
+    assert list(here.scratch.iterdir()) == []
+
+
+async def test_what_nobody_expected_after_a_good_end_is_no_success(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failure_kind(*_: object) -> FailureKind | None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(programs_module, "failure_kind", failure_kind)
+    async with stage(warden, tmp_path) as here:
+        ended = await here.ended(granted("true"))
+        assert (ended.exit_code, ended.signal, ended.failure) == (None, signal.SIGKILL, FailureKind.NODE)
