@@ -25,8 +25,8 @@ class Names:
         self.pattern = pattern
         self._parts = [(part, re.compile(_expression(part))) for part in pattern.split("/")]
         self._whole = re.compile(_expression(pattern))
-        placeholders = [found for found in _PLACEHOLDER.findall(pattern) if found != _PERCENT]
-        self._ends_in_number = bool(placeholders) and placeholders[-1] != _VARIANT
+        self._placeholders = [found for found in _PLACEHOLDER.findall(pattern) if found != _PERCENT]
+        self._ends_in_number = bool(self._placeholders) and self._placeholders[-1] != _VARIANT
 
     @property
     def depth(self) -> int:
@@ -39,6 +39,12 @@ class Names:
         """Whether a file or folder of that name, so deep, may be one of the set or hold some of it."""
         literally, expression = self._parts[depth]
         return name == literally or expression.fullmatch(name) is not None
+
+    def variants(self, path: str) -> frozenset[str]:
+        """What stands for `%v` in a path of the set."""
+        found = self._whole.fullmatch(path)
+        values = zip(self._placeholders, found.groups(), strict=True) if found is not None else ()
+        return frozenset(value for placeholder, value in values if placeholder == _VARIANT)
 
     def going_on(self, made: Iterable[str], there: Iterable[str]) -> list[str]:
         """Those of `there` whose numbers follow on the last of those made, without a gap: the rest of a longer row."""

@@ -38,8 +38,20 @@ def rank(name: str, content: bytes) -> int:
 
 
 def named_in(content: bytes) -> frozenset[str]:
-    """Last names of all that it names, and a few words besides that are none."""
-    return frozenset(map(posixpath.basename, _words(content.decode(errors="surrogateescape"))))
+    """All that it names, as it stands there, and a few words besides that are no names."""
+    return frozenset(_words(content.decode(errors="surrogateescape")))
+
+
+def named_from(playlist: str, name: str) -> str:
+    """Where a name in a playlist leads, both relative to one folder. Of a URL and of a whole path, which are about
+    places that nobody knows here, the last name counts."""
+    if "://" in name or name.startswith("/"):
+        name = posixpath.basename(name)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(playlist), name))
+
+
+def says_no_folder(name: str) -> bool:
+    return "/" not in name or "://" in name or name.startswith("/")
 
 
 def _words(text: str) -> Iterator[str]:

@@ -300,7 +300,9 @@ def _leaving(number: int, place: Place, taking: Sequence[Step]) -> Iterator[Step
     old = {name for each in sets for name in there_of(place, each)} - made
     listed = [name for name in made if playlists.names_all(name)]
     root = path(place.root)
-    gone = _named_by(root, listed, old) if listed else {name for each in sets for name in each.going_on(made, old)}
+    gone = (
+        _named_by(root, listed, old, sets) if listed else {name for each in sets for name in each.going_on(made, old)}
+    )
     for name in sorted(gone):
         at = landing_of(place, name)
         below = name.removeprefix(f"{below_root(place, at)}/") if below_root(place, at) else name
@@ -309,15 +311,31 @@ def _leaving(number: int, place: Place, taking: Sequence[Step]) -> Iterator[Step
             yield Step(place=number, landing=at, name=os.fsencode(below), way=Way.LEAVE, inode=there.st_ino)
 
 
-def _named_by(root: Path, lists: Sequence[str], old: set[str]) -> set[str]:
+def _named_by(root: Path, lists: Sequence[str], old: set[str], sets: Sequence[Names]) -> set[str]:
+    """A name leads on from the folder of its playlist. Where segments have folders of their own, ffmpeg's playlists do
+    not say them: a last name that none of the sets can have beside the playlist is one of the same variant."""
+    by_variant: dict[tuple[frozenset[str], str], set[str]] = {}
+    for name in old:
+        by_variant.setdefault((_variants(name, sets), name.rpartition("/")[2]), set()).add(name)
     gone: set[str] = set()
     waiting = list(lists)
     while waiting:
-        names = playlists.named_in(_content(root / waiting.pop()))
-        found = {name for name in old - gone if name.rpartition("/")[2] in names}
+        playlist = waiting.pop()
+        variants = _variants(playlist, sets)
+        found: set[str] = set()
+        for name in playlists.named_in(_content(root / playlist)):
+            whole = playlists.named_from(playlist, name)
+            if whole in old:
+                found.add(whole)
+            elif playlists.says_no_folder(name) and not any(whole in names for names in sets):
+                found |= by_variant.get((variants, whole.rpartition("/")[2]), set())
+        waiting += [name for name in found - gone if playlists.names_all(name)]
         gone |= found
-        waiting += [name for name in found if playlists.names_all(name)]
     return gone
+
+
+def _variants(name: str, sets: Sequence[Names]) -> frozenset[str]:
+    return next((names.variants(name) for names in sets if name in names), frozenset())
 
 
 def _made(number: int, place: Place, taking: Sequence[Step]) -> Iterator[str]:

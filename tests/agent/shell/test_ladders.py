@@ -243,7 +243,7 @@ def made(stand: Stand, targets: dict[str, Kind], files: dict[str, str]) -> Stage
     note = stand.journal.fresh(ATTEMPT, (place_of(stand.root, targets),))
     note = staging.begin(stand.journal, note, umask=None, may_replace=True)
     for name, content in files.items():
-        (stand.hidden / name).parent.mkdir(exist_ok=True)
+        (stand.hidden / name).parent.mkdir(parents=True, exist_ok=True)
         (stand.hidden / name).write_text(content)
     return sealing.seal(stand.journal, note, result_of(ATTEMPT))
 
@@ -266,6 +266,28 @@ def test_segments_of_another_film_whose_names_look_alike_stay(stand: Stand) -> N
     stand.dropped()
     there = {name: text for name, text in stand.seen.items() if name.startswith("film")}
     assert there == {"film.m3u8": "film0.ts", "film0.ts": "new", "film2.m3u8": "old", "film20.ts": "old"}
+
+
+@pytest.mark.parametrize("playlist", ["show/%v/index.m3u8", "show/%v.m3u8"])
+def test_a_variant_that_is_made_again_takes_nothing_from_the_others(playlist: str, tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+
+    def variant(folder: Path, name: str, segments: int, content: str) -> dict[str, str]:
+        names = [f"seg_{number:03d}.ts" for number in range(segments)]
+        files = {playlist.replace("%v", name): "\n".join(["#EXTM3U", *names])}
+        files |= {f"show/{name}/{each}": content for each in names}
+        for each, text in files.items():
+            (folder / each).parent.mkdir(parents=True, exist_ok=True)
+            (folder / each).write_text(text)
+        return files
+
+    kept = variant(stand.root, "1080", 6, "old")
+    variant(stand.root, "720", 6, "old")
+    again = variant(tmp_path / "again", "720", 2, "new")
+    targets = {playlist: Kind.SET, "show/%v/seg_%03d.ts": Kind.SET}
+    staging.commit(stand.journal, made(stand, targets, again), LATER)
+    stand.dropped()
+    assert {name: text for name, text in stand.seen.items() if name.startswith("show/")} == kept | again
 
 
 def test_what_no_output_names_is_an_error_and_so_is_nothing_at_all(stand: Stand) -> None:
