@@ -125,9 +125,17 @@ def _bring(place: Place) -> None:
         top = below_root(place, at)
         whole = joined(base, name)
         target = path(landing.hidden) / (whole.removeprefix(f"{top}/") if top else whole)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent, like=source.parent)
         tree.copied(source, target)
         removed(source)
+
+
+def _make_folder(folder: Path, *, like: Path) -> None:
+    """With those above it that are not there yet, whatever umask the agent has."""
+    if not folder.is_dir():
+        _make_folder(folder.parent, like=like.parent)
+        folder.mkdir()
+        folder.chmod(stat.S_IMODE(like.stat().st_mode))
 
 
 def _wholes(made: Path, base: str, folders: set[str], inside: str = "") -> Iterator[str]:

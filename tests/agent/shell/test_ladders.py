@@ -344,6 +344,31 @@ def test_what_is_made_gets_the_mode_of_its_root(stand: Stand) -> None:
 
 
 @pytest.fixture
+def private_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.usefixtures("private_umask")
+def test_folders_that_come_from_scratch_have_the_modes_that_their_program_gave_them(tmp_path: Path) -> None:
+    root, scratch, journal = tmp_path / "root", tmp_path / "scratch", Journal(tmp_path / "notes", SPOOL)
+    list(journal.found())
+    root.mkdir()
+    scratch.mkdir()
+    made = scratch / HIDDEN / "R"
+    note = begun(journal, place_of(root, {"%v/more/s%d.ts": Kind.SET}, made))
+    for name, mode in (("hi", 0o2775), ("hi/more", 0o755)):
+        (made / name).mkdir()
+        (made / name).chmod(mode)
+    (made / "hi" / "more" / "s0.ts").touch()
+    staging.commit(journal, sealing.seal(journal, note, result_of(ATTEMPT)), LATER)
+    assert [(root / name).stat().st_mode & 0o7777 for name in ("hi", "hi/more")] == [0o2775, 0o755]
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, of 256 KiB, below a folder."""
     disk = tmp_path / "root" / "mount"
