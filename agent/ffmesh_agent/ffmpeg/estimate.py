@@ -14,6 +14,7 @@ An estimate that is too high refuses a job that would have fitted; one that is t
 as the fault of that machine and leaves nothing. The second is the lesser harm, so the figures here are no upper bounds.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -32,6 +33,9 @@ TEXT_SHARE: Final = 0.01
 CONTAINER: Final = 1.02
 SOUND_RATE: Final = 24_000.0
 """Bytes a second, where a bitrate is set for the picture and none for the sound."""
+
+NUMBER_MAX: Final = 1e18
+"""No disk holds as many bytes, and no film lasts as many seconds: nothing is said by a number above."""
 
 _KEEPS_EVERY_BIT: Final = (
     *("rawvideo", "ffv1", "ffvhuff", "huffyuv", "utvideo", "prores", "dnxhd", "v210", "v410", "qtrle", "magicyuv"),
@@ -54,7 +58,7 @@ def _expected(output: File, inputs: Sequence[File], sizes: Sequence[int | None])
     if output.last("f") == "null":
         return 0
     said = [_by_size_limit(output), _by_time(output, inputs), _by_frames(output), _by_inputs(output, inputs, sizes)]
-    known = [each for each in said if each is not None]
+    known = [each for each in said if each is not None and math.isfinite(each)]
     return int(min(known)) if known else None
 
 
@@ -146,19 +150,24 @@ def _maps_only(output: File, kinds: str) -> bool:
 
 
 def number(text: str) -> float | None:
-    """As ffmpeg reads it: `5M`, `128k`, `1.5Gi`; `B` stands for eight bits."""
+    """As ffmpeg reads it: `5M`, `128k`, `1.5Gi`; `B` stands for eight bits. None also for what is beyond all bounds."""
     found = _number.match(text)
     if found is None:
         return None
     digits, prefix, binary, octets = found.groups()
-    return float(digits) * (1024.0 if binary else 1000.0) ** _POWER[prefix] * (8 if octets else 1)
+    return _sane(float(digits) * (1024.0 if binary else 1000.0) ** _POWER[prefix] * (8 if octets else 1))
 
 
 def seconds(text: str) -> float | None:
-    """`90`, `1:30`, `00:01:30.5`, `500ms`."""
+    """`90`, `1:30`, `00:01:30.5`, `500ms`. None also for what is beyond all bounds."""
     if (clock := _clock.match(text)) is not None:
         hours, minutes, rest = clock.groups()
-        return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest)
+        return _sane(float(hours or 0) * 3600 + float(minutes) * 60 + float(rest))
     if (plain := _plain_time.match(text)) is not None:
-        return float(plain[1]) * _UNIT[plain[2]]
+        return _sane(float(plain[1]) * _UNIT[plain[2]])
     return None
+
+
+def _sane(value: float) -> float | None:
+    """Digits enough make infinity of a number, and nothing can be reckoned with that."""
+    return value if value <= NUMBER_MAX else None

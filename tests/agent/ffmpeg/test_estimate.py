@@ -55,6 +55,25 @@ def test_the_least_that_can_be_said_counts(
     assert found == (int(expected) if expected is not None else None)
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("-fs", "9" * 400),
+        ("-t", "9" * 400, "-b:v", "0", "-an"),
+        ("-t", "9" * 5000 + ":00:00"),
+        ("-t", "9" * 17, "-b:v", "9" * 17 + "T"),
+        ("-frames:v", "9" * 400, "-an"),
+        ("-to", "." + "9" * 400 + "us", "-b:v", "1" + "0" * 400),
+    ],
+)
+def test_numbers_beyond_all_bounds_say_no_more_than_any_other(args: tuple[str, ...]) -> None:
+    (found,) = expected_bytes(line("-i", A, *args, OUT), [GB])
+    assert found is not None
+    assert found <= GB
+    (alone,) = expected_bytes(line("-f", "lavfi", "-i", "testsrc", *args, OUT), [None])
+    assert alone is None or alone >= 0
+
+
 def test_each_output_has_its_own() -> None:
     found = expected_bytes(line("-i", A, "-fs", "5M", OUT, "-c", "copy", path("b.mkv")), [GB])
     assert found == (5_000_000, GB)
