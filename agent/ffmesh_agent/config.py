@@ -39,7 +39,7 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -125,6 +125,9 @@ def loaded(file: Path) -> AgentConfig:
     return config
 
 
+_CHOICES: Final = {key: ", ".join(get_args(get_type_hints(AgentConfig)[key])) for key in ("fence", "reads")}
+
+
 class _Wrong(Exception):
     """What msgspec's types cannot say."""
 
@@ -134,6 +137,8 @@ def _with_key(message: str) -> str:
     what, _, place = message.partition(" - at `$")
     key = place.rstrip("`").lstrip(".")
     what = what.replace("Object", "the file") if not key else what.replace("Object", "this table")
+    if key in _CHOICES:
+        what = f"{what}; say one of {_CHOICES[key]}"
     return f"{key}: {what}" if key else what
 
 

@@ -62,6 +62,7 @@ def test_the_secret_is_not_shown(tmp_path: Path) -> None:
         ({"programs": {"bin/sh": ""}}, "“bin/sh” cannot name a program"),
         ({"programs": {"sh": "bin/sh"}}, "programs.sh: “bin/sh” is not absolute"),
         ({"slots": {"cpu": -1}}, "slots"),
+        ({"fence": "sometimes"}, "fence: .*say one of on, required, landlock, bubblewrap, off"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_the_file_and_the_key(
