@@ -8,17 +8,16 @@ us may change.
 import asyncio
 import contextlib
 import errno
-import logging
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ffmesh_agent.shell.disk import Disk
+from ffmesh_agent.shell.removing import removed
 
-log = logging.getLogger(__name__)
+__all__ = ["Scratch", "removed"]
 
 
 class Scratch:
@@ -87,30 +86,3 @@ def _is_ours(place: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-
-
-def removed(place: Path) -> None:
-    if place.is_symlink() or not place.is_dir():
-        place.unlink(missing_ok=True)
-        return
-    with contextlib.suppress(OSError):
-        place.rmdir()  # most programs leave nothing there
-        return
-    if os.geteuid() != 0:
-        _open_up(place)
-    shutil.rmtree(place, ignore_errors=True)
-    if place.exists():
-        log.warning("%s could not be removed", place)
-
-
-def _open_up(place: Path) -> None:
-    """A program may have taken our rights to its own folders away. Each is opened before the walk goes into it.
-
-    Not as root, who needs none, and whom somebody else could lead astray by a link."""
-    with contextlib.suppress(OSError):
-        place.chmod(0o700)
-    for parent, names, _ in os.walk(place):
-        for folder in (Path(parent, name) for name in names):
-            with contextlib.suppress(OSError):
-                if not folder.is_symlink():
-                    folder.chmod(0o700)

@@ -9,6 +9,7 @@ import pytest
 
 from agent.shell.stage import granted, stage, until
 from ffmesh_agent.core.events import ProgramEnded, ProgramStarted, ProgressRead
+from ffmesh_agent.ffmpeg import keys
 from ffmesh_agent.shell import programs as programs_module
 from ffmesh_agent.shell.tails import Tail
 from ffmesh_protocol.media import RawBytes, RootPath
@@ -254,7 +255,7 @@ async def test_when_the_warden_dies_no_end_is_made_up(tmp_path: Path) -> None:
 async def test_what_nobody_expected_in_one_attempt_ends_no_other_and_not_the_agent(
     warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    really, unlucky = programs_module.reads_keys, granted("sh", "-c", "true", "unlucky")
+    really, unlucky = keys.reads_keys, granted("sh", "-c", "true", "unlucky")
 
     def reads_keys(program: str, argv: Sequence[bytes]) -> bool:
         if b"unlucky" in argv:
