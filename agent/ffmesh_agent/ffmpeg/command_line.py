@@ -87,23 +87,29 @@ class Line(Told, frozen=True):
 def files_in(grant: Grant, roots: Mapping[str, str]) -> Line:
     """Nothing of a program whose words are not known here."""
     if grant.program == FFMPEG:
-        return _read(grant, roots, _FLAGS, bare_words_are_read=False)
+        return _read(grant, roots, bare_words_are_read=False)
     if grant.program == FFPROBE:
-        return _read(grant, roots, _FLAGS_OF_FFPROBE, bare_words_are_read=True)
+        return _read(grant, roots, bare_words_are_read=True)
     return Line(inputs=(), outputs=())
 
 
-def _read(grant: Grant, roots: Mapping[str, str], flags: frozenset[str], *, bare_words_are_read: bool) -> Line:
+def takes_no_value(program: str, option: str) -> bool:
+    """`option` without its `-`: whether the word after it stands by itself."""
+    name = option.partition(":")[0]
+    flags = _FLAGS_OF_FFPROBE if program == FFPROBE else _FLAGS
+    return name in flags or (name.startswith("no") and name[2:] in flags)
+
+
+def _read(grant: Grant, roots: Mapping[str, str], *, bare_words_are_read: bool) -> Line:
     inputs: list[File] = []
     outputs: list[File] = []
     options: list[tuple[str, str]] = []
     arguments = iter(grant.args)
     for argument in arguments:
         option = _option(argument)
-        name = option.partition(":")[0] if option is not None else ""
         if option is None:
             is_input, named = bare_words_are_read, argument
-        elif name in flags or (name.startswith("no") and name[2:] in flags):
+        elif takes_no_value(grant.program, option):
             options.append((option, ""))
             continue
         else:

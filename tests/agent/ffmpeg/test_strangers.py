@@ -1,6 +1,7 @@
 """What is refused of ffmpeg's words, and above all what is not: none of these lines reaches out of its roots."""
 
-from typing import Any
+import contextlib
+from typing import Any, Final
 
 import pytest
 
@@ -12,6 +13,7 @@ from ffmesh_protocol.messages.orders import Grant
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 HERE = RootPath(root="Movies", path="sub")
+LONG: Final = 128 * 1024
 FILM: Argument = (RootPath(root="Movies", path="film.mkv"),)
 
 
@@ -50,6 +52,18 @@ HARMLESS = [
     ("-f", "tee", "[f=mpegts]a.ts|[f=hls:hls_time=4]b.m3u8"),
     ("-i", "2001: A Space Odyssey.mkv"),
     ("-i", "http.mkv"),
+    ("-af", "volume=/2"),
+    ("-vf", "drawtext=text=/half"),
+    ("-vf", r"drawtext=text='see\: /a/b, f=/etc/hostname':fontsize=12"),
+    ("-vf", "geq=lum=lum(X\\,Y):cb=/2:cr=/2"),
+    ("-vf", r"drawtext=text=http\\://example.com/a"),
+    ("-metadata", "comment=/x"),
+    ("-comment", "tls:1"),
+    ("-comment", "udp://example.com is=/a/b"),
+    ("-title", "a=/b/c"),
+    ("-an", "rtp,film.mkv"),
+    ("-an", "title=/a.mkv"),
+    ("-f", "tee", "[f=hls:hls_base_url=http://example.com/]a.m3u8|[f=null]-"),
 ]
 
 
@@ -79,6 +93,23 @@ REFUSED = [
     (("-f", "tee", "[f=mpegts]udp://10.0.0.1:99"), "it would open the network (udp:)"),
     (("-vf", r"movie=http\\://example.com/a"), "it would open the network (http:)"),
 ]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("a" * LONG, "=" * LONG, "@" * LONG, ":" * LONG, "\\" * LONG, "'" * LONG, " " * LONG, "]" * LONG),
+        *("=../" * LONG, "../" * LONG + " ", "=a" * LONG, "a=" * LONG, "=a/" * LONG, "a+" * LONG, "=http+" * LONG),
+        *("concat:" * LONG, "crypto:" * LONG, "subfile,:" * LONG, "concat:a|" * LONG, "[a]" * LONG, "='" * LONG),
+    ],
+    ids=lambda word: word[:9],
+)
+@pytest.mark.timeout(30)
+def test_a_long_word_is_read_once(word: str) -> None:
+    """With time that grew with the square of its length, most of these would take minutes."""
+    for line in (("-i", word), ("-vf", word), ("-x264-params", word), ("-f", "tee", word)):
+        with contextlib.suppress(PathRefused):
+            refuse(*line)
 
 
 @pytest.mark.parametrize(("line", "sentence"), REFUSED, ids=lambda each: " ".join(each) if each[0] == "-" else "")
