@@ -7,7 +7,7 @@ an argument (filters, URLs, patterns) is looked at by the shim's model, which co
 import base64
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import EllipsisType
 from typing import Annotated, Final, TypeAlias
 
@@ -79,6 +79,10 @@ QUOTING_PATTERN: Final = "pattern"
 _NO_FILE_OF_OURS: Final = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
 _placeholder = re.compile(r"%(?:%|v|0?[0-9]*d)")
 _descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
+_device = re.compile(
+    r"/dev/(?:zero|full|random|urandom|kfd|mpp_service|rga|iep|vchiq|vcsm-cma|(?:video|media)[0-9]+"
+    r"|nvidia[a-z0-9-]*(?:/[A-Za-z0-9_-]+)?|(?:dri|dma_heap)(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_:.-]+)*)\Z"
+)
 
 
 Outputs: TypeAlias = Annotated[tuple[RootPath, ...], msgspec.Meta(max_length=OUTPUTS)]
@@ -115,6 +119,12 @@ def is_descriptor(path: str) -> bool:
     return path in _NO_FILE_OF_OURS or _descriptor.match(path) is not None
 
 
+def is_same_everywhere(path: str) -> bool:
+    """Whether this absolute path means something of the machine where the program runs: a stream of the process itself,
+    a source of nothing or noise, a GPU, a video codec, a camera."""
+    return is_descriptor(path) or _device.match(path) is not None
+
+
 def piece_of_path(absolute: str, roots: Mapping[str, str]) -> RootPath | None:
     """The place under the longest root that holds it, or None. By its letters alone: no disk is asked."""
     path = _plain(absolute)
@@ -138,7 +148,7 @@ def argument_of(text: str, roots: Mapping[str, str], working: RootPath | None) -
 
     `text` may hold surrogate escapes for bytes that are no UTF-8.
     """
-    if text.startswith("/") and not is_descriptor(text):
+    if text.startswith("/") and not is_same_everywhere(text):
         piece = piece_of_path(text, roots)
         if piece is None:
             raise PathRefused(f"{printable(text)} lies under no root; name its folder with --root NAME=PATH")
@@ -188,12 +198,16 @@ def raw_bytes(piece: RawBytes) -> bytes:
 
 
 def written(
-    argument: Sequence[Piece], roots: Mapping[str, str], working: RootPath | EllipsisType | None = ...
+    argument: Sequence[Piece],
+    roots: Mapping[str, str],
+    working: RootPath | EllipsisType | None = ...,
+    is_open: Callable[[str], bool] = is_same_everywhere,
 ) -> bytes:
     """The argument as this machine writes it; `PathRefused` if it leaves its root or names none of ours.
 
     Whoever sent it may not have looked: an absolute path that is no piece is refused here too, and so is a relative one
     that leads out of `working`, the place where the program starts. `...` says that this place is not known.
+    `is_open` says which absolute paths are open to every program on this machine.
     A path that begins with `-` cannot come out of a piece: it begins with a root, which is absolute.
     """
     whole = b"".join(
@@ -204,7 +218,7 @@ def written(
         raise PathRefused("an argument holds a zero byte")
     if not _begins_with_a_root(argument):
         text = whole.decode(errors="surrogateescape")
-        if text.startswith("/") and not is_descriptor(text):
+        if text.startswith("/") and not is_open(text):
             raise PathRefused(f"{printable(text[:80])} is an absolute path under no root")
         if not isinstance(working, EllipsisType) and leads_out(text, working):
             raise PathRefused(f"{printable(text[:80])} leads out of the folder that it belongs to")

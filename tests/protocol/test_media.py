@@ -14,7 +14,7 @@ from ffmesh_protocol.media import (
     RawBytes,
     RootPath,
     argument_of,
-    is_descriptor,
+    is_same_everywhere,
     leads_out,
     piece_of_path,
     printable,
@@ -61,6 +61,9 @@ def inside(path: bytes, place: str) -> bool:
         ("-..", ("-..",), b"-.."),
         ("/dev/null", ("/dev/null",), b"/dev/null"),
         ("/dev/fd/63", ("/dev/fd/63",), b"/dev/fd/63"),
+        ("/dev/dri/renderD128", ("/dev/dri/renderD128",), b"/dev/dri/renderD128"),
+        ("/dev/video0", ("/dev/video0",), b"/dev/video0"),
+        ("/dev/nvidia0", ("/dev/nvidia0",), b"/dev/nvidia0"),
         (NOT_UTF8, (RawBytes(base64="Y2Fm6S5ta3Y="),), b"caf\xe9.mkv"),
         (
             f"/media/movies/{NOT_UTF8}",
@@ -128,6 +131,9 @@ def test_two_slashes_at_the_beginning_of_a_root_are_one() -> None:
         "/",
         "//etc/passwd",
         "/dev/sda",
+        "/dev/dri/../sda",
+        "/dev/video0/../sda",
+        "/dev/nvidia0\n",
         "/dev/fd/../../etc/passwd",
         "/dev/fd/",
         "/dev/fd/3/x",
@@ -179,7 +185,7 @@ def test_a_relative_argument_may_not_lead_out(text: str, folder: str | None, out
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/0", "/dev/fd/10"])
 def test_streams_of_the_process_itself_are_no_files(path: str) -> None:
-    assert is_descriptor(path)
+    assert is_same_everywhere(path)
     assert written((path,), {}, None) == path.encode()
 
 
@@ -265,7 +271,7 @@ def test_no_pieces_whatever_name_a_place_outside(argument: Argument) -> None:
     except PathRefused:
         return
     if whole.startswith(b"/"):
-        assert any(inside(whole, place) for place in AGENT.values()) or is_descriptor(os.fsdecode(whole))
+        assert any(inside(whole, place) for place in AGENT.values()) or is_same_everywhere(os.fsdecode(whole))
     else:
         assert posixpath.normpath(whole).split(b"/")[0] != b".." or whole.startswith(b"-")
 

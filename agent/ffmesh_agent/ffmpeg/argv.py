@@ -1,7 +1,7 @@
 """What a grant becomes on this machine: its argument vector and its working folder, in bytes.
 
 The agent looks for itself, however genuine the coordinator's message is. `PathRefused`: a root that is not here, a path
-that leads out of one, an absolute path that is no piece, a program that is not on our list.
+that leads out of one, an absolute path that is no piece and not open to all, a program that is not on our list.
 
 ffmpeg is asked for its progress on a pipe of its own, unless the caller asks for it already or would see that we did:
 from the log level `verbose` on ffmpeg tells what it has written to that pipe, and how it reads each of its options.
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from ffmesh_agent.ffmpeg.opened import NOTHING_MORE, Opened
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.messages.orders import Grant
@@ -38,12 +39,14 @@ class Command(Told, frozen=True):
     reports_progress: bool
 
 
-def command(grant: Grant, programs: Mapping[str, str], roots: Mapping[str, str]) -> Command:
+def command(
+    grant: Grant, programs: Mapping[str, str], roots: Mapping[str, str], opened: Opened = NOTHING_MORE
+) -> Command:
     place = programs.get(grant.program)
     if place is None:
         raise PathRefused(f"{media.printable(grant.program)} is not on this agent's list of programs")
     folder = media.written((grant.cwd,), roots) if grant.cwd else None
-    arguments = [media.written(argument, roots, grant.cwd) for argument in grant.args]
+    arguments = [media.written(argument, roots, grant.cwd, opened.has) for argument in grant.args]
     reports_progress = grant.program == FFMPEG and _would_not_notice(arguments)
     return Command(
         argv=(

@@ -9,18 +9,16 @@ A word may be as long as a message: each is read once, from its beginning to its
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from ffmesh_agent.ffmpeg.command_line import takes_no_value
+from ffmesh_agent.ffmpeg.opened import NOTHING_MORE, Opened
 from ffmesh_agent.ffmpeg.reach import UNDERSTOOD
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import Argument, RawBytes, RootPath
 from ffmesh_protocol.messages.orders import Grant
-
-OPEN_TO_ALL: Final = ("/usr/share/", "/usr/local/share/", "/dev/dri/", "/dev/nvidia", "/dev/video", "/dev/null")
-"""Fonts, profiles and devices: absolute, and the same on every machine."""
 
 _NETWORK: Final = frozenset(
     {
@@ -88,11 +86,9 @@ _HIDDEN: Final = {":": _COLON, **dict.fromkeys(";,|[]'\"", _NO_END)}
 _IN_QUOTES: Final = str.maketrans(dict.fromkeys(";,[]", _NO_END))
 
 
-def refuse_strangers(grant: Grant, *, network: bool, readable: Collection[str] = ()) -> None:
-    """`readable`: places of this machine that its owner has opened to every program."""
+def refuse_strangers(grant: Grant, *, network: bool, opened: Opened = NOTHING_MORE) -> None:
     if grant.program not in UNDERSTOOD:
         return
-    open_to_all = (*OPEN_TO_ALL, *(f"{place.rstrip('/')}/" for place in readable))
     form = ""
     words = map(_masked, grant.args)
     for word in words:
@@ -103,7 +99,7 @@ def refuse_strangers(grant: Grant, *, network: bool, readable: Collection[str] =
         else:
             option, text = word[1:], next(words, "")
         name = option.partition(":")[0]
-        look = _Word(text, grant.cwd, network=network, open_to_all=open_to_all)
+        look = _Word(text, grant.cwd, network=network, opened=opened)
         if name == "f":
             form = text
         elif name in {"", "i"} and form in _FORMATS_OF_LISTS:
@@ -131,11 +127,11 @@ def _text(piece: str | RootPath | RawBytes) -> str:
 
 
 class _Word:
-    def __init__(self, text: str, cwd: RootPath | None, *, network: bool, open_to_all: tuple[str, ...]) -> None:
+    def __init__(self, text: str, cwd: RootPath | None, *, network: bool, opened: Opened) -> None:
         self._text = text
         self._cwd = cwd
         self._network = network
-        self._open_to_all = open_to_all
+        self._opened = opened
 
     def check_file(self) -> None:
         self._check_protocol(self._text)
@@ -164,11 +160,8 @@ class _Word:
             self._refuse(f"{media.printable(name[:_SHOWN_CHARS])} leads out of the folder that it belongs to")
 
     def _check_absolute(self, name: str) -> None:
-        if not name.startswith("/") or media.is_descriptor(name):
-            return
-        if name.startswith(self._open_to_all) and ".." not in name:
-            return
-        self._refuse(f"{media.printable(name[:_SHOWN_CHARS])} is an absolute path under no root")
+        if name.startswith("/") and not self._opened.has(name):
+            self._refuse(f"{media.printable(name[:_SHOWN_CHARS])} is an absolute path under no root")
 
     def _check_protocol(self, name: str) -> None:
         for protocol in _protocols(name):

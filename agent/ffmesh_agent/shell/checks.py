@@ -12,6 +12,7 @@ from functools import partial
 from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.ffmpeg.argv import Command, command
 from ffmesh_agent.ffmpeg.aside import SCRATCH
+from ffmesh_agent.ffmpeg.opened import Opened
 from ffmesh_agent.ffmpeg.reach import places
 from ffmesh_agent.ffmpeg.strangers import refuse_strangers
 from ffmesh_agent.shell.asking import Asking
@@ -32,7 +33,7 @@ class Checks:
         self._programs = programs
         self._roots = roots
         self._network = network
-        self._readable = readable
+        self._opened = Opened(readable)
         self._asking = Asking()
 
     @classmethod
@@ -42,8 +43,8 @@ class Checks:
 
     def command(self, grant: Grant, roots: Mapping[str, str] | None = None) -> Command:
         """`roots`: with those that only the agent's own redirections name."""
-        refuse_strangers(grant, network=grant.program in self._network, readable=self._readable)
-        return command(grant, self._programs, roots or self._roots)
+        refuse_strangers(grant, network=grant.program in self._network, opened=self._opened)
+        return command(grant, self._programs, roots or self._roots, self._opened)
 
     async def look(self, grant: Grant) -> None:
         """At the links below the roots."""

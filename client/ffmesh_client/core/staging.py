@@ -15,7 +15,7 @@ from typing import Final
 from ffmesh_client.core.written import Output, Unclear, written_by_ffmpeg
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol.limits import OUTPUTS, PATH_CHARS
-from ffmesh_protocol.media import is_descriptor, is_pattern, printable
+from ffmesh_protocol.media import is_pattern, is_same_everywhere, printable
 
 FILE: Final = "file:"
 
@@ -55,7 +55,7 @@ def _files(written: Sequence[Output]) -> Iterator[Output]:
 def _is_no_path(word: str) -> bool:
     path = without_protocol(word)
     is_elsewhere = path == word and _other_protocol.match(word) is not None
-    return not path or word.startswith("-") or is_descriptor(path) or is_elsewhere
+    return not path or word.startswith("-") or is_same_everywhere(path) or is_elsewhere
 
 
 def said(paths: Sequence[str]) -> tuple[Output, ...]:

@@ -27,7 +27,7 @@ from ffmesh_protocol.media import (
     RootPath,
     are_many,
     argument_of,
-    is_descriptor,
+    is_same_everywhere,
     piece_of_path,
     printable,
     roots_in,
@@ -89,7 +89,7 @@ def in_need_of_real_places(paths: Iterable[str], roots: Mapping[str, str]) -> li
     return [
         path
         for path in paths
-        if path.startswith("/") and not is_descriptor(path) and piece_of_path(path, roots) is None
+        if path.startswith("/") and not is_same_everywhere(path) and piece_of_path(path, roots) is None
     ]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from ffmesh_agent.ffmpeg.argv import command
+from ffmesh_agent.ffmpeg.opened import Opened
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import Argument, Needs, RawBytes, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
@@ -96,6 +97,39 @@ def test_what_leaves_the_roots_is_refused_with_a_sentence(argument: Argument) ->
 @pytest.mark.parametrize("argument", ["/dev/null", "/dev/stdout", "/dev/fd/1", "a/../b", "..a", "-", "-i", "pipe:1"])
 def test_what_stays_is_passed_on_as_it_is(argument: str) -> None:
     assert _argv(argument)[-1] == argument.encode()
+
+
+OPENED = Opened(["/opt/luts/", "/etc/one-file"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "/dev/dri/renderD128",
+            "/dev/dri/by-path/pci-0000:00:02.0-render",
+            "/dev/video0",
+            "/dev/nvidia0",
+            "/dev/null",
+        ),
+        *("/dev/nvidia-caps/nvidia-cap1", "/dev/kfd", "/dev/dma_heap/system", "/opt/luts/a/x.cube", "/etc/one-file"),
+        *("/usr/share/fonts/a.ttf", "/dev/zero"),
+    ],
+)
+def test_devices_and_what_the_owner_has_opened_may_be_named(name: str) -> None:
+    assert command(_grant("-i", name), PROGRAMS, ROOTS, OPENED).argv[-1] == name.encode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("/dev/dri/../sda", "/dev/sda", "/dev/video0/x", "/dev/mem", "/dev/nvidia/../mem", "/dev/dri/..", "/dev"),
+        *("/opt/luts/../x", "/opt/luts2/x", "/etc/one-file2", "/etc/passwd", "/dev/kmsg", "/dev/videos/../sda"),
+    ],
+)
+def test_what_only_looks_like_them_may_not(name: str) -> None:
+    with pytest.raises(PathRefused, match="absolute path under no root"):
+        command(_grant("-i", name), PROGRAMS, ROOTS, OPENED)
 
 
 def test_a_relative_argument_may_climb_within_the_root_of_the_working_folder_and_no_further() -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from ffmesh_agent.ffmpeg.opened import Opened
 from ffmesh_agent.ffmpeg.strangers import refuse_strangers
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import Argument, Needs, RootPath
@@ -21,7 +22,9 @@ def refuse(*args: str | Argument, program: str = "ffmpeg", network: bool = False
     values: dict[str, Any] = {"attempt": ULID, "job": ULID, "number": 1, "kind": JobKind.DIRECT, "env": {}}
     values |= {"umask": None, "needs": Needs(program=program), "timeout_seconds": None, "audience": None, "cwd": HERE}
     pieces = tuple((arg,) if isinstance(arg, str) else arg for arg in args)
-    refuse_strangers(Grant(program=program, args=pieces, **values), network=network, readable=("/opt/luts",))
+    refuse_strangers(
+        Grant(program=program, args=pieces, **values), network=network, opened=Opened(["/opt/luts", "/etc/one-file"])
+    )
 
 
 HARMLESS = [
@@ -52,6 +55,8 @@ HARMLESS = [
     ("-f", "tee", "[f=mpegts]a.ts|[f=hls:hls_time=4]b.m3u8"),
     ("-i", "2001: A Space Odyssey.mkv"),
     ("-i", "http.mkv"),
+    ("-i", "file:/dev/video0", "-vf", "lut3d=/etc/one-file"),
+    ("-vf", "lut3d=file=/opt/luts/warm.cube,movie=/dev/null"),
     ("-af", "volume=/2"),
     ("-vf", "drawtext=text=/half"),
     ("-vf", r"drawtext=text='see\: /a/b, f=/etc/hostname':fontsize=12"),
@@ -86,6 +91,8 @@ REFUSED = [
     (("-vf", r"movie='\/etc\/hostname'"), "/etc/hostname is an absolute path under no root"),
     (("-vf", "subtitles=../../../x.srt"), "../../../x.srt leads out of the folder that it belongs to"),
     (("-vf", "lut3d=/opt/luts/../secret"), "/opt/luts/../secret is an absolute path under no root"),
+    (("-vf", "lut3d=/etc/one-file2"), "/etc/one-file2 is an absolute path under no root"),
+    (("-i", "file:/dev/dri/../sda"), "/dev/dri/../sda is an absolute path under no root"),
     (("-x264-params", "pass=1:stats=/tmp/x"), "/tmp/x is an absolute path under no root"),
     (("-i", "unix:/run/docker.sock"), "sockets of this machine are not for jobs"),
     (("-i", "http://example.com/a"), "it would open the network (http:)"),
