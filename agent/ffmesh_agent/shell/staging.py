@@ -276,7 +276,9 @@ def _undo_all(note: StagedNote, until: float) -> None:
     states = [(move, move.state()) for move in moves(note)]
     is_anothers_turn = any(state is State.ANOTHERS for _, state in states)
     for move, state in reversed(states):
-        if state is not State.DONE or (move.step.way is Way.LEAVE and is_anothers_turn):
+        if state not in {State.DONE, State.GIVEN_BACK}:
+            continue
+        if is_anothers_turn and (move.step.way is Way.LEAVE or state is State.GIVEN_BACK):
             continue
         _in_time(until)
         move.undo()
@@ -330,10 +332,10 @@ def standing(journal: Journal, note: StagedNote) -> Standing:
 
 
 def _looked_again(note: StagedNote) -> StagedNote:
-    """In place, if no step waits any more."""
+    """In place, if no step waits any more, and none was about to be undone."""
     if note.stage is Stage.COMMITTING and note.steps:
         states = {move.state() for move in moves(note)}
-        if not states & {State.WAITS, State.LOST}:
+        if not states & {State.WAITS, State.GIVEN_BACK, State.LOST}:
             return structs.replace(note, stage=Stage.IN_PLACE)
     return note
 

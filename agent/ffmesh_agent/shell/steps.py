@@ -50,6 +50,8 @@ class State(Enum):
     DONE = auto()
     ANOTHERS = auto()
     """Something is in place, and it is neither what was there before nor ours."""
+    GIVEN_BACK = auto()
+    """It stands aside again, and what it had overwritten is not back yet."""
     LOST = auto()
     """Nothing is, and nothing stands aside either."""
 
@@ -81,12 +83,20 @@ class Move:
                 if staged is not None and staged.st_ino == self.step.inode:
                     return State.WAITS
             case Way.TAKE:
-                half_undone = self.step.kept and self._is_ours(there) and tree.status(self.kept) is not None
-                if staged is not None and not half_undone:
-                    return State.WAITS
+                if staged is not None:
+                    return self._not_taken(there)
         if self._is_ours(there):
             return State.DONE
         return State.LOST if there is None else State.ANOTHERS
+
+    def _not_taken(self, there: os.stat_result | None) -> State:
+        """What was made stands aside: it was never taken, or somebody was killed who gave it back."""
+        if not self.step.kept or tree.status(self.kept) is None:
+            return State.WAITS
+        if there is None:
+            return State.GIVEN_BACK
+        is_linked_back = self.step.inode != 0 and there.st_ino == self.step.inode
+        return State.DONE if is_linked_back else State.WAITS
 
     def _is_ours(self, there: os.stat_result | None) -> bool:
         return there is not None and self.step.inode in (0, there.st_ino)
@@ -114,7 +124,7 @@ class Move:
                     self.destination.replace(self.kept)
 
     def undo(self) -> None:
-        """Only of one that is done; what came between our look and our hand is put back."""
+        """Only of one that is done, or given back; what came between our look and our hand is put back."""
         match self.step.way:
             case Way.MAKE:
                 with contextlib.suppress(OSError):
@@ -138,7 +148,7 @@ class Move:
                 os.chown(self.destination, like.st_uid, like.st_gid)
 
     def _give_back(self) -> None:
-        if tree.status(self.staged) is None and not (self.step.kept and self._is_linked()):
+        if tree.status(self.staged) is None and not (self.step.kept and self.step.inode and self._is_linked()):
             self.destination.replace(self.staged)
         if not self._is_ours(self.staged.lstat()):
             self.staged.replace(self.destination)
@@ -148,7 +158,7 @@ class Move:
             self.destination.mkdir(exist_ok=True)
 
     def _is_linked(self) -> bool:
-        """So that there is no moment without anything in place."""
+        """So that there is no moment without anything in place. By its number it is known then as done."""
         try:
             os.link(self.destination, self.staged, follow_symlinks=False)
         except (OSError, NotImplementedError):

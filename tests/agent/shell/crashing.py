@@ -104,14 +104,17 @@ OLD_LADDER: Final = {"0": 2, "1": 1, "2": 1}
 NEW_LADDER: Final = {"0": 1, "1": 2, "3": 2}
 
 
-def _knows_no_exchange(folder: Path) -> tuple[bool, bool]:
+def knows_no_exchange(folder: Path, *, numbers_last: bool = True) -> tuple[bool, bool]:
+    """In place of what a file system is asked."""
     del folder
-    return False, True
+    return False, numbers_last
 
 
-def _laddered(folder: Path, say: Say, *, exchanges: bool, elsewhere: bool = False) -> None:
+def _laddered(
+    folder: Path, say: Say, *, exchanges: bool = True, numbers_last: bool = True, elsewhere: bool = False
+) -> None:
     if not exchanges:
-        exchange.probed = _knows_no_exchange
+        exchange.probed = partial(knows_no_exchange, numbers_last=numbers_last)
     journal, root = Journal(folder / "staged", SPOOL), folder / "root"
     made = Path.cwd() / f"{HIDDEN}-{folder.name}" / "R" if elsewhere else None
     note = staging.begin(journal, ladder_of(journal, root, made), umask=None, may_replace=True)
@@ -148,9 +151,10 @@ def _spooled(folder: Path, say: Say) -> None:
 WORKS: Final[dict[str, Callable[[Path, Say], None]]] = {
     "file": partial(_staged, is_folder=False),
     "folder": partial(_staged, is_folder=True),
-    "ladder": partial(_laddered, exchanges=True),
+    "ladder": _laddered,
     "linked ladder": partial(_laddered, exchanges=False),
-    "ladder from elsewhere": partial(_laddered, exchanges=True, elsewhere=True),
+    "ladder without numbers": partial(_laddered, exchanges=False, numbers_last=False),
+    "ladder from elsewhere": partial(_laddered, elsewhere=True),
     "spool": _spooled,
 }
 

@@ -106,7 +106,7 @@ def _files(root: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("work", ["ladder", "linked ladder", "ladder from elsewhere"])
+@pytest.mark.parametrize("work", ["ladder", "linked ladder", "ladder without numbers", "ladder from elsewhere"])
 async def test_a_ladder_is_the_old_one_or_the_new_one_after_the_restart_whenever_its_agent_is_killed(
     work: str, quick: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,9 @@ import errno
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,6 +16,7 @@ from agent.shell.crashing import (
     NEW_LADDER,
     OLD_LADDER,
     SPOOL,
+    knows_no_exchange,
     ladder_of,
     place_of,
     result_of,
@@ -79,21 +82,22 @@ def stand(tmp_path: Path) -> Stand:
     return Stand(tmp_path)
 
 
-@pytest.fixture(params=["exchange", "links", "copies"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def able(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the file system can do."""
-
-    def no_exchange(_: object) -> tuple[bool, bool]:
-        return False, True
 
     def no_links(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    way: str = request.param
     if way != "exchange":
-        monkeypatch.setattr(exchange, "probed", no_exchange)
+        monkeypatch.setattr(exchange, "probed", partial(knows_no_exchange, numbers_last=way != "without numbers"))
     if way == "copies":
         monkeypatch.setattr(os, "link", no_links)
+
+
+@pytest.fixture(params=["exchange", "links", "copies"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    way: str = request.param
+    able(way, monkeypatch)
     return way
 
 
@@ -224,6 +228,69 @@ def test_who_undoes_takes_nothing_away_that_another_attempt_has_put_there_since(
     assert len(others) > 4
     stand.dropped()
     assert others.items() <= stand.seen.items()
+
+
+@pytest.mark.parametrize("way", ["links", "copies", "without numbers"])
+def test_who_is_killed_while_it_undoes_is_followed_by_one_that_goes_on_with_it(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> NoReturn:
+        raise SystemExit
+
+    able(way, monkeypatch)
+    really, deaths = Path.replace, 0
+    while True:
+        (tmp_path / str(deaths)).mkdir()
+        stand = Stand(tmp_path / str(deaths))
+        note = stand.sealed()
+        with monkeypatch.context() as patched:
+            failing_at(9, stop, patched)
+            with pytest.raises(SystemExit):
+                staging.commit(stand.journal, note, LATER)
+        left = iter(range(deaths))
+
+        def dying(file: Path, target: Path, left: Iterator[int] = left, root: Path = stand.root) -> Path:
+            if root in file.parents and next(left, None) is None:
+                raise SystemExit
+            return really(file, target)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", dying)
+            try:
+                found = staging.standing(stand.journal, stand.noted)
+            except SystemExit:
+                found = None
+        if found is not None:
+            break
+        assert staging.standing(stand.journal, stand.noted) is Standing.ASIDE
+        assert stand.seen == stand.old
+        stand.dropped()
+        assert stand.seen == stand.old
+        deaths += 1
+    assert deaths > 4
+
+
+@pytest.mark.parametrize("way", ["exchange", "links", "copies", "without numbers"])
+def test_of_two_files_that_are_both_overwritten_one_is_never_told_as_both(
+    way: str, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> NoReturn:
+        raise SystemExit
+
+    able(way, monkeypatch)
+    before = {"a.mkv": "old", "b.mkv": "old"}
+    for name, text in before.items():
+        (stand.root / name).write_text(text)
+    note = made(stand, dict.fromkeys(before, Kind.FILE), dict.fromkeys(before, "new"))
+    with monkeypatch.context() as patched:
+        failing_at(1, stop, patched)
+        with pytest.raises(SystemExit):
+            staging.commit(stand.journal, note, LATER)
+    assert staging.standing(stand.journal, stand.noted) is Standing.ASIDE
+    assert stand.seen == stand.old | before
+    staging.commit(stand.journal, stand.noted, LATER)
+    stand.dropped()
+    assert stand.seen == stand.old | dict.fromkeys(before, "new")
 
 
 def test_segments_come_first_and_what_names_playlists_comes_last(stand: Stand) -> None:
