@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from ffmesh_agent.shell import hanging
+from ffmesh_agent.shell.hanging import heard
 from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_protocol.messages.reports import FailureKind
 
@@ -30,7 +31,7 @@ class Asking:
             await asyncio.wait(both, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._given_up[attempt]
-            asked.add_done_callback(_heard)
+            asked.add_done_callback(heard)
         if given_up.done():
             raise NotReady("it was stopped before it began", FailureKind.TRANSIENT)
         if not asked.done():
@@ -41,8 +42,3 @@ class Asking:
         given_up = self._given_up.get(attempt)
         if given_up is not None and not given_up.done():
             given_up.set_result(None)
-
-
-def _heard(answer: asyncio.Future[T]) -> None:
-    """What comes too late, an error too, is nobody's."""
-    answer.exception()

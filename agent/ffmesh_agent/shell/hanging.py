@@ -37,6 +37,12 @@ def started(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
     return outcome
 
 
+def heard(answer: asyncio.Future[T]) -> None:
+    """For an outcome that comes too late: an error too is nobody's then."""
+    if not answer.cancelled():
+        answer.exception()
+
+
 class Look(Generic[T]):
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
         self._name = name

@@ -7,12 +7,14 @@ roots will have other files than they ask for.
 """
 
 import contextlib
+import errno
 import grp
 import logging
 import os
 import pwd
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,10 @@ from ffmesh_protocol.wire import Told
 
 log = logging.getLogger(__name__)
 
+DEPTH_MAX: Final = 200
+"""Folders in one another, each of them open."""
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ALL: Final = 0o777
 _AS_MADE: Final = 0o666
 """What a program asks for when it makes a file; its umask takes away from that."""
@@ -113,16 +119,46 @@ def settled(place: Path, new: NewFiles) -> None:
     """
     if new == AS_THE_AGENT:
         return
-    for _, _, files, folder in os.fwalk(place):
-        _settle(folder, new)
-        for name in files:
-            _settle_file(name, folder, new)
+    if stat.S_ISDIR(place.lstat().st_mode):
+        _settle_folder(place, new)
     if stat.S_ISREG(place.lstat().st_mode):
         folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _settle_file(place.name, folder, new)
         finally:
             os.close(folder)
+
+
+def _settle_folder(place: Path, new: NewFiles) -> None:
+    """With all that is in it. As many are open at a time as lie in one another."""
+    with ExitStack() as whole:
+        going: list[tuple[int, Iterator[str]]] = []
+
+        def enter(name: str | Path, above: int | None) -> None:
+            if len(going) == DEPTH_MAX:
+                raise OSError(errno.ENAMETOOLONG, f"more than {DEPTH_MAX} folders lie in one another")
+            try:
+                folder = os.open(name, _FOLDER, dir_fd=above)
+            except PermissionError as error:
+                log.warning("%s: its owner, group or mode cannot be set: %s", name, error.strerror)
+                return
+            inside: list[str] = []
+            going.append((folder, iter(inside)))
+            with os.scandir(folder) as entries:
+                inside += (entry.name for entry in entries)
+            _settle(folder, new)
+
+        whole.callback(lambda: [os.close(folder) for folder, _ in going])
+        enter(place, None)
+        while going:
+            folder, names = going[-1]
+            name = next(names, None)
+            if name is None:
+                os.close(going.pop()[0])
+            elif stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                enter(name, folder)
+            else:
+                _settle_file(name, folder, new)
 
 
 def _settle_file(name: str, folder: int, new: NewFiles) -> None:

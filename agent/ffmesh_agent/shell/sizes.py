@@ -45,8 +45,12 @@ def _size(place: Path) -> int | None:
 
 
 def _sizes_in(folder: Path) -> Iterable[int]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            there = Path(parent, name).lstat()
-            if stat.S_ISREG(there.st_mode):
-                yield there.st_size
+    """`OSError` where folders are so deep that no path leads there."""
+    waiting = [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry.stat(follow_symlinks=False).st_size

@@ -1,6 +1,7 @@
 """What a program leaves for the summary of its job: its outputs and last lines, without any place of this machine."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Final
 from ffmesh_agent.ffmpeg.command_line import files_in
 from ffmesh_agent.ffmpeg.last_lines import last_lines
 from ffmesh_agent.shell import hanging
+from ffmesh_agent.shell.hanging import heard
 from ffmesh_agent.shell.sizes import written
 from ffmesh_protocol.messages.jobs import JobKind, Written
 from ffmesh_protocol.messages.orders import Grant
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 2.0
 """No end of a job waits longer for the sizes of its outputs."""
@@ -33,7 +37,14 @@ class Summary:
             f"sizes of {grant.attempt}", partial(written, [(each.shown, each.place) for each in named])
         )
         done, _ = await asyncio.wait({look}, timeout=LOOK_SECONDS)
-        return look.result() if done else ()
+        if not done:
+            look.add_done_callback(heard)
+            return ()
+        try:
+            return look.result()
+        except Exception:
+            log.exception("%s: the sizes of its outputs cannot be told", grant.attempt)
+            return ()  # no reason to lose what it made
 
     def last_lines(self, lines: Sequence[str]) -> tuple[str, ...]:
         return last_lines(lines, self._roots, self._private)

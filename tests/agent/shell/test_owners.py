@@ -145,3 +145,18 @@ def test_links_are_not_followed_when_files_are_given_away(tmp_path: Path) -> Non
     settled(tmp_path / "out" / "up", NewFiles(mode=0o644))
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "out" / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_all_in_a_folder_is_settled_as_deep_as_folders_are_opened_and_no_deeper(tmp_path: Path) -> None:
+    mode = NewFiles(mode=0o640)
+    deep = tmp_path / "top" / "/".join("d" * 190)
+    deep.mkdir(parents=True)
+    (deep / "file").touch(mode=0o600)
+    (tmp_path / "top" / "link").symlink_to(deep)
+    settled(tmp_path / "top", mode)
+    assert ((deep / "file").stat().st_mode & 0o777, deep.stat().st_mode & 0o777) == (0o640, 0o750)
+    (deep / "/".join("d" * 10)).mkdir(parents=True)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match="lie in one another"):
+        settled(tmp_path / "top", mode)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

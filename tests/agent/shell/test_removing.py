@@ -8,21 +8,9 @@ from pathlib import Path
 import pytest
 
 from ffmesh_agent.shell.removing import removed
+from support.deep import nested
 
 DEPTH = 3000
-
-
-def nested(top: Path, depth: int, name: str = "d") -> None:
-    """Deeper than any path may be long. Each folder has a file in it too."""
-    top.mkdir()
-    at = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
-    for _ in range(depth):
-        os.mkdir(name, dir_fd=at)
-        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=at))
-        below = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
-        os.close(at)
-        at = below
-    os.close(at)
 
 
 def test_folders_in_folders_go_however_deep_they_are(tmp_path: Path) -> None:
