@@ -110,6 +110,32 @@ def test_no_fence_of_landlock_stands_where_sockets_cannot_be_closed(monkeypatch:
         enclosing.enclose({"kind": "landlock", "read": [], "write": [], "devices": [], "network": False})
 
 
+_LEFT_OPEN = """
+import sys
+sys.path.append(sys.argv[1])
+from ffmesh_warden import enclosing, trial
+enclosing.enclose({"kind": sys.argv[2], "read": [], "write": [], "devices": [], "network": True})
+print(trial.hole(sys.argv[2], filters=sys.argv[2] == "landlock"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("landlock", "it is put up, but sockets can still be made: this kernel does not keep its word"),
+        ("bubblewrap", "it is put up, but the network can be reached, by "),
+    ],
+)
+async def test_a_fence_that_leaves_the_network_open_is_seen(kind: Kind, sentence: str) -> None:
+    needs(kind)
+    if kind == "bubblewrap" and len(Path("/proc/self/net/route").read_bytes().splitlines()) < 2:
+        pytest.skip("this machine has no network to be left open")
+    script = [str(PYTHON), "-S", "-I", "-c", _LEFT_OPEN, str(SOURCE.parent), kind]
+    process = await asyncio.create_subprocess_exec(*script, stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    assert (process.returncode, said.decode().startswith(sentence)) == (0, True), said
+
+
 @each_kind
 async def test_a_fence_of_names_that_are_not_from_the_root_on_is_refused(warden: Warden, kind: Kind) -> None:
     with pytest.raises(NotStarted, match="a fence needs names from the root on"):
