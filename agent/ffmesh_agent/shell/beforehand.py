@@ -13,6 +13,7 @@ from ffmesh_agent.ffmpeg.command_line import Line, files_in
 from ffmesh_agent.ffmpeg.estimate import expected_bytes
 from ffmesh_agent.roots import RootPlace
 from ffmesh_agent.shell import hanging
+from ffmesh_agent.shell.hanging import heard
 from ffmesh_agent.shell.inputs import NotReady, sizes_of
 from ffmesh_agent.shell.room import Promise, Room, Sight, Wish, looked
 from ffmesh_protocol import media
@@ -50,6 +51,7 @@ class Beforehand:
             await asyncio.wait({look, given_up}, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._looking[grant.attempt]
+            look.add_done_callback(heard)
         if given_up.done():
             raise NotReady("it was stopped before it began", FailureKind.TRANSIENT)
         if not look.done():

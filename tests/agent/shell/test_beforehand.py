@@ -1,6 +1,7 @@
 """What is looked at before a program starts: its inputs, and room for what it will write."""
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import Generator, Iterable
@@ -143,6 +144,29 @@ async def test_a_root_that_does_not_answer_is_the_machines_fault_and_holds_up_no
         assert waiting.result() == (FailureKind.TRANSIENT, "it was stopped before it began")
     finally:
         answers.set()
+
+
+async def test_a_look_that_fails_when_nobody_waits_any_more_is_nobodys(
+    movies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, unheard = threading.Event(), list[object]()
+
+    def sizes_of(_: Iterable[File]) -> tuple[int | None, ...]:
+        answers.wait()
+        raise NotReady("too late", FailureKind.NODE)
+
+    monkeypatch.setattr(beforehand, "sizes_of", sizes_of)
+    monkeypatch.setattr(beforehand, "ANSWER_SECONDS", 0.05)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    assert (await refusal(of(movies), job("-i", path("a.mkv"), path("out.mkv"))))[0] is FailureKind.NODE
+    threads = [each for each in threading.enumerate() if each.name.startswith("before ")]
+    answers.set()
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert unheard == []
 
 
 # --- room -------------------------------------------------------------------------------------------------------------
