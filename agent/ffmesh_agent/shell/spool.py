@@ -4,8 +4,9 @@ A result is told only after it is here, file and folder synced, so that a crash 
 others are written share a file, one a line, named after the first; it goes when the last of them is settled. One that
 was settled earlier is told once more after a crash, which changes nothing.
 
-A file that cannot be read is set aside, never a reason not to start. `spool id` is random and made once: with the boot
-id it tells a restart on the same machine from a copy of the folder, here or elsewhere, which makes an id of its own.
+What cannot be read is set aside, a file or one line of it, never a reason not to start. `spool id` is random and made
+once: with the boot id it tells a restart on the same machine from a copy of the folder, here or elsewhere, which makes
+an id of its own.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from ffmesh_agent.shell.durable import content_unless_copied, synced_folder, wri
 from ffmesh_protocol import codec
 from ffmesh_protocol.errors import BadConfig, MalformedMessage
 from ffmesh_protocol.messages.reports import Result
+from ffmesh_protocol.wire import Told
 
 log = logging.getLogger(__name__)
 
@@ -157,15 +159,42 @@ def _restored(folder: Path) -> Iterator[tuple[Path, list[Result]]]:
         half_written.unlink(missing_ok=True)
     for file in sorted(folder.glob("*.json")):
         try:
-            yield file, _read(file)
+            results = _read(file)
         except (OSError, MalformedMessage) as error:
             log.warning("%s is no result (%s); set aside as %s.damaged", file, error, file.name)
             with contextlib.suppress(OSError):
-                file.replace(file.with_name(f"{file.name}.damaged"))
+                file.replace(_damaged(file))
+        else:
+            yield file, results
 
 
 def _read(file: Path) -> list[Result]:
-    results = [codec.decode(Result, line) for line in file.read_bytes().split(b"\n")]
-    if file.stem != results[0].attempt:
+    """Its results, at least one. A copy of each line that is none is set aside; the file goes when the others do."""
+    read = [_result_of(line) for line in file.read_bytes().split(b"\n")]
+    results = [each for each in read if isinstance(each, Result)]
+    bad = [each for each in read if not isinstance(each, Result)]
+    if not results:
+        raise bad[0].why
+    if isinstance(read[0], Result) and file.stem != results[0].attempt:
         raise MalformedMessage("it is another attempt's")
+    if bad:
+        log.warning("a line of %s is no result (%s); set aside as %s.damaged", file, bad[0].why, file.name)
+        with contextlib.suppress(OSError):
+            _damaged(file).write_bytes(b"\n".join(each.line for each in bad))
     return results
+
+
+class _NoResult(Told, frozen=True):
+    line: bytes
+    why: MalformedMessage
+
+
+def _result_of(line: bytes) -> Result | _NoResult:
+    try:
+        return codec.decode(Result, line)
+    except MalformedMessage as error:
+        return _NoResult(line=line, why=error)
+
+
+def _damaged(file: Path) -> Path:
+    return file.with_name(f"{file.name}.damaged")

@@ -157,6 +157,18 @@ def test_a_damaged_file_is_set_aside_and_the_others_are_found(tmp_path: Path) ->
     assert _reopened(tmp_path)[1] == (good,)
 
 
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_line_that_cannot_be_read_sets_only_itself_aside(at: int, tmp_path: Path) -> None:
+    results = [_result() for _ in range(3)]
+    lines = [codec.encode(result) for result in results]
+    lines[at] = b'{"attempt":'
+    file = tmp_path / f"{results[0].attempt}.json"
+    file.write_bytes(b"\n".join(lines))
+    for _ in range(2):
+        assert _reopened(tmp_path)[1] == tuple(each for each in results if each is not results[at])
+    assert file.with_name(f"{file.name}.damaged").read_bytes() == b'{"attempt":'
+
+
 def test_the_id_is_made_once_and_made_anew_only_when_it_is_damaged(tmp_path: Path) -> None:
     first = _reopened(tmp_path)[0]
     assert len(first) == 32
