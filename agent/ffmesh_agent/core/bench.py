@@ -32,6 +32,7 @@ from ffmesh_agent.core.effects import (
     Terminate,
 )
 from ffmesh_agent.core.events import OutputNotCommitted, OutputNotSealed, ProgramEnded, ProgramNotStarted, StagedOutput
+from ffmesh_agent.core.fitting import fitting
 from ffmesh_agent.core.leases import Leases, has_time_to_start, last_moment
 from ffmesh_agent.core.public import Public
 from ffmesh_protocol import times
@@ -107,7 +108,7 @@ class Bench:
 
     def _restore_output(self, output: StagedOutput) -> None:
         """Whole and aside: it takes its place only by a permission that is given to this life."""
-        result = output.result
+        result = fitting(output.result)
         if result.attempt in self._attempts:
             self._desk.order(DropOutput(attempt=result.attempt))
             return
@@ -321,7 +322,7 @@ class Bench:
         if attempt.kind is not JobKind.STAGED or stopped is not None or ended.exit_code != 0:
             self._ended(attempt, result)
             return
-        attempt.result = result
+        attempt.result = result = fitting(result)
         if ended.half_written:
             sentence = "the program ended with 0, but said that it could not write the end of its output"
             self._output_failed(attempt, sentence, FailureKind.NODE)
@@ -358,7 +359,7 @@ class Bench:
     def _ended(self, attempt: Attempt, result: Result) -> None:
         desk = self._desk
         attempt.phase = HeldPhase.ENDED
-        attempt.result = result
+        attempt.result = result = fitting(result)
         for about in OF_AN_OPEN_ATTEMPT:
             desk.deadlines.lift(about, attempt.id)
         desk.order(KeepResult(result=result))
@@ -378,7 +379,7 @@ class Bench:
         if attempt is None or attempt.result is None or attempt.phase is not HeldPhase.RUNNING:
             return
         attempt.phase = HeldPhase.STAGED
-        attempt.result = structs.replace(attempt.result, outputs=outputs)
+        attempt.result = fitting(structs.replace(attempt.result, outputs=outputs))
         if attempt.stopping is not None:
             self._give_up(attempt, attempt.stopping)
         else:

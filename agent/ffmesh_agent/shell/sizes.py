@@ -8,13 +8,10 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
+from ffmesh_agent.core.fitting import TOLD_CHARS
 from ffmesh_protocol.limits import NAME_CHARS, OUTPUTS, PATH_CHARS
 from ffmesh_protocol.messages.jobs import Written
-
-TOLD_CHARS: Final = 32 * 1024
-"""Of all paths together: a result shares its message with others."""
 
 
 def written(outputs: Iterable[tuple[str, bytes | Path]]) -> tuple[Written, ...]:
