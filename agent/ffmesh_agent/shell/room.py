@@ -11,7 +11,8 @@ one moment: of two jobs that come together the second is judged with the promise
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,11 @@ from ffmesh_protocol.sizes import size_shown
 
 FILES_COUNTED: Final = 10_000
 """Of a folder that is written: more are not looked at, and count as not written yet."""
+FILES_LOOKED_AT: Final = 30_000
+"""In one look, however many folders grow: it has to be over before its root is taken for one that does not answer."""
 
+_LISTS: Final = (".m3u8", ".m3u", ".mpd", ".ffconcat")
+"""What a program writes beside these is the larger part."""
 
 _NO_ROOT: Final = RootPlace(path="/")
 
@@ -41,12 +46,21 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """`grows`: the file or folder by which one sees how much of it is written."""
+class Growth:
+    """By which one sees how much is written: a file, or a folder with all below it."""
 
+    place: bytes
+    is_beside: bool = False
+    """What lies right in the folder, where a playlist and its segments go."""
+    before: int = 0
+    """What was in it at the start, of others or older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
     device: int
     expected: int
-    grows: bytes
+    grows: Growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class Sight:
     device: int
     free: int
     total: int
-    grows: bytes
+    grows: Growth
     written: int
     kept_promises: Mapping[str, int]
     """Of other attempts: how much of what was promised to them on this file system they have not written yet."""
@@ -114,25 +128,72 @@ class Room:
 
 
 def looked(wishes: Iterable[Wish], promises: Mapping[str, tuple[Promise, ...]]) -> tuple[Sight, ...]:
-    return tuple(_looked(wish, promises) for wish in wishes)
+    look = _Look(promises)
+    return tuple(look.at(wish) for wish in wishes)
 
 
-def _looked(wish: Wish, promises: Mapping[str, tuple[Promise, ...]]) -> Sight:
-    folder, grows = _where(Path(os.fsdecode(wish.place)))
-    device = folder.stat().st_dev
-    disk = os.statvfs(folder)
-    return Sight(
-        wish=wish,
-        device=device,
-        free=disk.f_bavail * disk.f_frsize,
-        total=disk.f_blocks * disk.f_frsize,
-        grows=os.fsencode(grows),
-        written=_bytes_in(grows),
-        kept_promises={
-            attempt: sum(max(0, each.expected - _bytes_in(each.grows)) for each in made if each.device == device)
-            for attempt, made in promises.items()
-        },
-    )
+class _Look:
+    """Asks for each place once, however many outputs and promises it concerns."""
+
+    def __init__(self, promises: Mapping[str, tuple[Promise, ...]]) -> None:
+        self._promises = promises
+        self._kept: dict[int, dict[str, int]] = {}
+        self._taken: dict[tuple[bytes, bool], int] = {}
+        self._files = 0
+
+    def at(self, wish: Wish) -> Sight:
+        folder, place = _where(Path(os.fsdecode(wish.place)))
+        device = folder.stat().st_dev
+        disk = os.statvfs(folder)
+        grows = Growth(os.fsencode(place))
+        written = self._bytes_in(grows)
+        if place.name.lower().endswith(_LISTS) and not place.is_dir():
+            beside = Growth(os.fsencode(folder.resolve()), is_beside=True)
+            grows = replace(beside, before=self._bytes_in(beside))
+        return Sight(
+            wish=wish,
+            device=device,
+            free=disk.f_bavail * disk.f_frsize,
+            total=disk.f_blocks * disk.f_frsize,
+            grows=grows,
+            written=written,
+            kept_promises=self._kept_promises(device),
+        )
+
+    def _kept_promises(self, device: int) -> Mapping[str, int]:
+        if device not in self._kept:
+            self._kept[device] = {
+                attempt: self._outstanding(each for each in made if each.device == device)
+                for attempt, made in self._promises.items()
+            }
+        return self._kept[device]
+
+    def _outstanding(self, promises: Iterable[Promise]) -> int:
+        """What lies in one place is of all that was promised there, once."""
+        by_place: dict[Growth, int] = {}
+        for each in promises:
+            by_place[each.grows] = by_place.get(each.grows, 0) + each.expected
+        return sum(
+            max(0, expected - max(0, self._bytes_in(grows) - grows.before)) for grows, expected in by_place.items()
+        )
+
+    def _bytes_in(self, grows: Growth) -> int:
+        key = (grows.place, grows.is_beside)
+        if key not in self._taken:
+            self._taken[key] = self._counted(grows)
+        return self._taken[key]
+
+    def _counted(self, grows: Growth) -> int:
+        """What a file, or all in a folder, takes of its disk. Some of it may go while we look."""
+        taken = 0
+        most = min(FILES_COUNTED, FILES_LOOKED_AT - self._files)
+        for file in islice(_files(Path(os.fsdecode(grows.place)), is_beside=grows.is_beside), max(0, most)):
+            self._files += 1
+            try:
+                taken += file.lstat().st_blocks * 512
+            except OSError:
+                continue
+        return taken
 
 
 def _where(place: Path) -> tuple[Path, Path]:
@@ -142,22 +203,11 @@ def _where(place: Path) -> tuple[Path, Path]:
     return place.parent, place
 
 
-def _bytes_in(place: Path | bytes) -> int:
-    """What a file, or all in a folder, takes of its disk. Some of it may go while we look."""
-    taken = 0
-    for count, file in enumerate(_files(Path(os.fsdecode(place)))):
-        if count == FILES_COUNTED:
-            break
-        try:
-            taken += file.lstat().st_blocks * 512
-        except OSError:
-            continue
-    return taken
-
-
-def _files(place: Path) -> Iterable[Path]:
+def _files(place: Path, *, is_beside: bool) -> Iterable[Path]:
     if place.is_symlink() or not place.is_dir():
         yield place
         return
-    for parent, _, names in os.walk(place):
+    for parent, folders, names in os.walk(place):
+        if is_beside:
+            folders.clear()
         yield from (Path(parent, name) for name in names)
