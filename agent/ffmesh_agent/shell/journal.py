@@ -72,6 +72,13 @@ class Place(Told, frozen=True):
     folder_shown: str
 
 
+class Made(Told, frozen=True):
+    """A folder of the attempt's own. Its number is 0 where numbers do not last."""
+
+    folder: bytes
+    inode: int
+
+
 class Way(StrEnum):
     MAKE = "make"
     """A folder that is not there yet, for what is going to be in it. Done if it is there."""
@@ -111,6 +118,7 @@ class StagedNote(Told, frozen=True):
     files: int = 0
     """How many were sealed."""
     steps: tuple[Step, ...] = ()
+    made: tuple[Made, ...] = ()
 
 
 _decoder: Final = msgspec.json.Decoder(StagedNote)

@@ -218,6 +218,8 @@ class Outputs:
 
         try:
             await self._in_turn(attempt, work)
+        except NotStaged as refusal:
+            log.warning("%s: what it left aside stays: %s", attempt, refusal.sentence)
         except OSError as error:
             log.warning("%s: what it left aside stays until the next start: %s", attempt, error.strerror)
         except Exception:

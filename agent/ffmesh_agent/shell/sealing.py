@@ -21,6 +21,7 @@ from ffmesh_agent.shell.noted import below_base, explained, folder_shown, shown
 from ffmesh_agent.shell.owners import AS_THE_AGENT, NewFiles, settled
 from ffmesh_agent.shell.scratch import removed
 from ffmesh_agent.shell.steps import NotStaged, below_root, joined, landing_of, path
+from ffmesh_agent.shell.unswapped import check_own
 from ffmesh_protocol.messages.jobs import Written
 from ffmesh_protocol.messages.reports import FailureKind, Result
 from ffmesh_protocol.sizes import size_shown
@@ -34,11 +35,13 @@ def seal(journal: Journal, note: StagedNote, result: Result, new: Sequence[NewFi
     files = 0
     if note.places:
         with explained(f"{shown(note)} could not be kept"):
+            check_own(note)
             if all(_is_empty(place) for place in note.places) and not _has_one_plain_output(note):
                 raise NotStaged(f"it ended well and wrote nothing of {shown(note)}", FailureKind.PERMANENT)
             for place in note.places:
                 _check_made(place, shown(note))
             for place, owner in zip(note.places, new or [AS_THE_AGENT] * len(note.places), strict=True):
+                check_own(note)
                 _bring(place)
                 for landing in place.landings:
                     for name in tree.names_in(path(landing.hidden)):

@@ -29,6 +29,11 @@ folders above are followed, as long as they do not lead out of the root.
 Where outputs are made on another file system (local scratch, or a mount below the folder that holds them all), sealing
 copies them into a hidden folder beside their places, and syncs them there; then a rename is enough.
 
+Whoever may write in a root can swap the hidden folder, or a folder above a destination, for a link. So before anything
+is sealed, renamed, undone or dropped these are looked at: nothing is touched where one is not the folder that was made,
+or leads out of its root. What remains is a swap among the renames themselves, by somebody who may write in the root and
+is no job: the programs of jobs are fenced, and have ended by then.
+
 Every function here may wait for a dead mount for ever, and belongs in a thread of its own. `NotStaged` says why not.
 """
 
@@ -46,7 +51,7 @@ from msgspec import structs
 
 from ffmesh_agent.ffmpeg.aside import HIDDEN, Kind
 from ffmesh_agent.ffmpeg.names import Names
-from ffmesh_agent.shell import below, tree
+from ffmesh_agent.shell import tree
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.exchange import CannotExchange
 from ffmesh_agent.shell.journal import Journal, Landing, Place, Stage, StagedNote, Target, Way
@@ -73,6 +78,7 @@ from ffmesh_agent.shell.steps import (
     planned,
     there_of,
 )
+from ffmesh_agent.shell.unswapped import check_inside, check_own, check_places, remembered
 from ffmesh_protocol.messages.reports import FailureKind
 
 log = logging.getLogger(__name__)
@@ -121,6 +127,7 @@ def begin(
             folder.mkdir(mode=0o700)
         for place in note.places:
             _make_folders(place, umask)
+        note = journal.keep(structs.replace(note, made=remembered(note)))
         for folder in folders_of(note) if new else ():
             _give(folder, new[0])
     return note
@@ -141,7 +148,7 @@ def _check_destination(place: Place, target: Target, *, may_replace: bool) -> No
     with explained(f"{target.shown} could not be looked at"):
         if not (root / folder).is_dir():
             raise NotStaged(f"there is no folder {folder_shown(place, folder)} for its output", FailureKind.INPUT)
-        _check_inside(place, folder)
+        check_inside(place, folder)
         if target.kind is Kind.SET:
             exists = None if may_replace else next(there_of(place, Names(name)), None)
             if exists is not None:
@@ -159,14 +166,6 @@ def _check_destination(place: Place, target: Target, *, may_replace: bool) -> No
         raise NotStaged(f"its output {target.shown} is {what} already", FailureKind.PERMANENT)
     if not may_replace and not is_empty:
         raise NotStaged(f"{target.shown} exists already; say -y to replace it", FailureKind.PERMANENT)
-
-
-def _check_inside(place: Place, folder: str) -> None:
-    try:
-        below.found(place.root, os.fsencode(folder))
-    except below.LeadsOut:
-        sentence = f"{folder_shown(place, folder)} leads out of its root through a link"
-        raise NotStaged(sentence, FailureKind.PERMANENT) from None
 
 
 def _with_landings(place: Place) -> Place:
@@ -218,17 +217,16 @@ def commit(journal: Journal, note: StagedNote, until: float) -> StagedNote:
     named = shown(note)
     if note.stage is Stage.COMMITTING:
         with explained(f"{named} could not be looked at"):
+            check_own(note)
             note = _looked_again(note)
         if note.stage is Stage.COMMITTING:
             note = _taken_back(journal, note, until)
     if note.stage is Stage.IN_PLACE:
         return _noted(journal, note)
     with explained(f"{named} could not be put in place"):
+        _check(note)
         if files_of(note) != note.files:
             raise NotStaged(f"what was written aside for {named} is gone", FailureKind.NODE)
-        for place in note.places:
-            for target in place.targets:
-                _check_inside(place, folder_of(target))
         ready = planned(note)
         for move in moves(ready):
             if move.step.kept:
@@ -241,11 +239,17 @@ def commit(journal: Journal, note: StagedNote, until: float) -> StagedNote:
         committing = journal.moved(ready, Stage.COMMITTING, ready.steps)
     try:
         with explained(f"{named} could not be put in place"):
+            _check(committing)
             _do_all(moves(committing), until)
     except (NotStaged, TooLate):
         _taken_back(journal, committing, until)
         raise
     return _noted(journal, structs.replace(committing, stage=Stage.IN_PLACE))
+
+
+def _check(note: StagedNote) -> None:
+    check_own(note)
+    check_places(note)
 
 
 def _do_all(steps: list[Move], until: float) -> None:
@@ -273,6 +277,7 @@ def _taken_back(journal: Journal, note: StagedNote, until: float) -> StagedNote:
 
 
 def _undo_all(note: StagedNote, until: float) -> None:
+    _check(note)
     states = [(move, move.state()) for move in moves(note)]
     is_anothers_turn = any(state is State.ANOTHERS for _, state in states)
     for move, state in reversed(states):
@@ -320,7 +325,9 @@ def standing(journal: Journal, note: StagedNote) -> Standing:
     """
     if not note.places:
         return Standing.ASIDE
-    note = _looked_again(note)
+    if note.stage is not Stage.IN_PLACE:
+        check_own(note)
+        note = _looked_again(note)
     if note.stage is Stage.IN_PLACE:
         return Standing.IN_PLACE
     if note.stage is Stage.COMMITTING:
@@ -341,8 +348,15 @@ def _looked_again(note: StagedNote) -> StagedNote:
 
 
 def drop(journal: Journal, note: StagedNote) -> None:
-    """What is half in place is taken back; whatever stands aside goes, then the note."""
+    """What is half in place is taken back; whatever stands aside goes, then the note. `NotStaged`: nothing is touched,
+    for a folder of its own is another's now."""
     if note.places:
+        try:
+            check_own(note)
+        except NotStaged:
+            if note.stage is not Stage.COMMITTING:
+                journal.moved(note, Stage.OVER, note.steps)  # no later life asks for permission
+            raise
         if _looked_again(note).stage is Stage.COMMITTING:
             _undo_all(note, float("inf"))
         leaving = [move for move in moves(note) if move.step.way is Way.LEAVE]

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -408,6 +408,75 @@ def test_what_is_made_gets_the_mode_of_its_root(stand: Stand) -> None:
 
 
 # --- other file systems -----------------------------------------------------------------------------------------------
+
+
+SWAPPED = "^its hidden folder is not the one that was made$"
+
+
+def swap(folder: Path, outside: Path, by: str) -> None:
+    """Whoever may write in the root: a link, or a folder of their own."""
+    folder.rename(folder.with_name("away"))
+    if by == "link":
+        folder.symlink_to(outside)
+    else:
+        outside.rename(folder)
+
+
+@pytest.mark.parametrize("by", ["link", "folder"])
+@pytest.mark.parametrize("when", ["sealed", "committed", "dropped", "among the renames"])
+def test_a_hidden_folder_that_somebody_has_swapped_is_not_touched(
+    when: str, by: str, stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    note = begun(stand.journal, place_of(stand.root, {"a.mkv": Kind.FILE}))
+    (stand.hidden / "a.mkv").write_text("new")
+    if when != "sealed":
+        note = sealing.seal(stand.journal, note, result_of(ATTEMPT))
+    outside.mkdir()
+    (outside / "a.mkv").write_text("another's")
+    (outside / "a.mkv").chmod(0o600)
+    if when == "among the renames":
+        really = stand.journal.moved
+
+        def moved(*arguments: Any) -> StagedNote:
+            if not (stand.root / "away").exists():
+                swap(stand.hidden, outside, by)
+            return really(*arguments)
+
+        monkeypatch.setattr(stand.journal, "moved", moved)
+    else:
+        swap(stand.hidden, outside, by)
+    works: dict[str, Callable[[], object]] = {
+        "sealed": lambda: sealing.seal(stand.journal, note, result_of(ATTEMPT), [NewFiles(mode=0o664)]),
+        "dropped": lambda: staging.drop(stand.journal, note),
+    }
+    with pytest.raises(NotStaged, match=SWAPPED):
+        works.get(when, lambda: staging.commit(stand.journal, note, LATER))()
+    assert (stand.hidden / "a.mkv").read_text() == "another's"
+    assert (stand.hidden / "a.mkv").stat().st_mode & 0o777 == 0o600
+    assert not (stand.root / "a.mkv").exists()
+
+
+def test_a_destination_that_is_swapped_for_a_link_after_the_first_look_takes_nothing(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside, folder = tmp_path / "outside", stand.root / "x"
+    outside.mkdir()
+    folder.mkdir()
+    note = made(stand, {"x/keys": Kind.FILE, "b": Kind.FILE}, {"x/keys": "new", "b": "new"})
+    really = stand.journal.moved
+
+    def moved(*arguments: Any) -> StagedNote:
+        if not folder.is_symlink():
+            folder.rmdir()
+            folder.symlink_to(outside)
+        return really(*arguments)
+
+    monkeypatch.setattr(stand.journal, "moved", moved)
+    with pytest.raises(NotStaged, match=r"^\$R/x leads out of its root through a link$"):
+        staging.commit(stand.journal, note, LATER)
+    assert list(outside.iterdir()) == []
+    assert not (stand.root / "b").exists()
 
 
 @pytest.fixture
