@@ -42,7 +42,7 @@ _OF_THE_KERNEL: Final = (
     ),
     *("/sys/devices", "/sys/class", "/sys/bus", "/sys/dev", "/sys/module", "/sys/firmware/devicetree"),
 )
-_DEVICES: Final = tuple(
+DEVICES: Final = tuple(
     f"/dev/{name}"
     for name in (
         *("null", "zero", "full", "random", "urandom"),
@@ -62,7 +62,7 @@ def readable(*, network: bool) -> list[str]:
 
 
 def devices() -> list[str]:
-    return list(_there(_DEVICES))
+    return list(_there(DEVICES))
 
 
 def _there(places: tuple[str, ...]) -> Iterator[str]:

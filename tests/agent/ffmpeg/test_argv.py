@@ -5,6 +5,7 @@ import pytest
 
 from ffmesh_agent.ffmpeg.argv import command
 from ffmesh_agent.ffmpeg.opened import Opened
+from ffmesh_agent.shell import installed
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import Argument, Needs, RawBytes, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
@@ -148,3 +149,9 @@ def test_a_program_off_the_list_is_refused_by_name() -> None:
 def test_a_working_folder_that_is_not_here_is_refused(cwd: RootPath) -> None:
     with pytest.raises(PathRefused):
         command(_grant(cwd=cwd), PROGRAMS, ROOTS)
+
+
+@pytest.mark.parametrize("pattern", installed.DEVICES)
+def test_every_device_that_a_fence_gives_may_be_named(pattern: str) -> None:
+    name = f"{pattern.removesuffix('*')}0" if pattern.endswith("*") else pattern
+    assert command(_grant("-i", name), PROGRAMS, ROOTS).argv[-1] == name.encode()
