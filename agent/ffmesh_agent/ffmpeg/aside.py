@@ -27,7 +27,7 @@ from typing import Final
 from msgspec import structs
 
 from ffmesh_agent.ffmpeg.argv import FFMPEG
-from ffmesh_agent.ffmpeg.names import Names, fixed_folder
+from ffmesh_agent.ffmpeg.names import Names, fixed_folder, why_not
 from ffmesh_agent.ffmpeg.pieces import in_bytes, until_a_path
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
@@ -151,6 +151,9 @@ def _target(output: RootPath) -> Target:
     if any(name.startswith(HIDDEN) for name in names):
         raise PathRefused(f"{media.printable(media.shown((output,))[:200])} is a name that agents use for themselves")
     if output.quoting == QUOTING_PATTERN:
+        if (why := why_not(plain)) is not None:
+            shown = media.printable(media.shown((output,))[:200])
+            raise PathRefused(f"{shown} cannot be an output of a staged job: {why}")
         return Target(path=plain, kind=Kind.SET)
     return Target(path=plain, kind=Kind.FOLDER if output.path.endswith("/") else Kind.FILE)
 

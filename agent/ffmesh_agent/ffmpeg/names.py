@@ -6,11 +6,17 @@ path. A set has what stands there literally too, so that a name which only looks
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from ffmesh_protocol.media import is_pattern
 
+PLACEHOLDERS_MAX: Final = 8
+WIDTH_MAX: Final = 20
+"""No number of ours has more digits."""
+
 _PLACEHOLDER: Final = re.compile(r"%(?:%|v|0?[0-9]*d)")
+_DIGITS: Final = re.compile(r"[0-9]+")
 _PERCENT: Final = "%%"
 _VARIANT: Final = "%v"
 
@@ -23,8 +29,8 @@ class Names:
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
-        self._parts = [(part, re.compile(_expression(part))) for part in pattern.split("/")]
-        self._whole = re.compile(_expression(pattern))
+        self._parts = [(part, _tokens(part)) for part in pattern.split("/")]
+        self._whole = _tokens(pattern)
         self._placeholders = [found for found in _PLACEHOLDER.findall(pattern) if found != _PERCENT]
         self._ends_in_number = bool(self._placeholders) and self._placeholders[-1] != _VARIANT
 
@@ -33,12 +39,12 @@ class Names:
         return len(self._parts)
 
     def __contains__(self, path: str) -> bool:
-        return path == self.pattern or self._whole.fullmatch(path) is not None
+        return path == self.pattern or _matched(self._whole, path) is not None
 
     def has_part(self, depth: int, name: str) -> bool:
         """Whether a file or folder of that name, so deep, may be one of the set or hold some of it."""
-        literally, expression = self._parts[depth]
-        return name == literally or expression.fullmatch(name) is not None
+        literally, tokens = self._parts[depth]
+        return name == literally or _matched(tokens, name) is not None
 
     def variants(self, path: str) -> frozenset[str]:
         """What stands for `%v` in a path of the set."""
@@ -60,10 +66,28 @@ class Names:
 
     def _numbered(self, paths: Iterable[str]) -> Iterator[tuple[Row, int, str]]:
         for path in paths if self._ends_in_number else ():
-            found = self._whole.fullmatch(path)
+            found = _matched(self._whole, path)
             if found is not None:
-                *row, number = found.groups()
+                *row, number = found
                 yield tuple(row), int(number), path
+
+
+def why_not(pattern: str) -> str | None:
+    """A sentence about a set whose names could be told apart by trying for ever only, or by nobody; None: it can be
+    one."""
+    placeholders = [found for found in _PLACEHOLDER.finditer(pattern) if found.group() != _PERCENT]
+    if len(placeholders) > PLACEHOLDERS_MAX:
+        return f"it has {len(placeholders)} placeholders, and {PLACEHOLDERS_MAX} are the limit"
+    if any(len(_width(each.group())) > 2 or int(_width(each.group()) or 0) > WIDTH_MAX for each in placeholders):
+        return f"its numbers have more than {WIDTH_MAX} digits"
+    if any(one.end() == next_one.start() for one, next_one in pairwise(placeholders)):
+        return "two of its placeholders follow each other with nothing between them"
+    return None
+
+
+def _width(placeholder: str) -> str:
+    """`3` of `%03d`."""
+    return placeholder[1:-1].lstrip("0")
 
 
 def fixed_folder(path: str) -> str:
@@ -73,21 +97,59 @@ def fixed_folder(path: str) -> str:
     return "/".join(folders[:at])
 
 
-def _expression(pattern: str) -> str:
-    parts: list[str] = []
+def _tokens(pattern: str) -> tuple[str, ...]:
+    """Texts and placeholders by turns."""
+    tokens: list[str] = []
     end = 0
     for found in _PLACEHOLDER.finditer(pattern):
-        parts += [re.escape(pattern[end : found.start()]), _expression_of(found.group())]
+        text = pattern[end : found.start()] + ("%" if found.group() == _PERCENT else "")
+        if found.group() == _PERCENT:
+            tokens.append(text)
+        else:
+            tokens += [text, found.group()]
         end = found.end()
-    return "".join([*parts, re.escape(pattern[end:])])
+    return tuple(token for token in (*tokens, pattern[end:]) if token)
 
 
-def _expression_of(placeholder: str) -> str:
-    if placeholder == _PERCENT:
-        return "%"
+def _matched(tokens: tuple[str, ...], name: str) -> Row | None:
+    """What stands for each placeholder, the first ones as long as can be.
+
+    All places that a token may end at are gone through once: names that are made to be tried in all ways cost no more
+    than others.
+    """
+    ends: dict[int, Row] = {0: ()}
+    for token in tokens:
+        after: dict[int, Row] = {}
+        for at, row in ends.items():
+            if not _is_placeholder(token):
+                if name.startswith(token, at):
+                    after[at + len(token)] = row
+                continue
+            for end in _ends_of(token, name, at):
+                if end not in after:
+                    after[end] = (*row, name[at:end])
+        ends = after
+        if not ends:
+            return None
+    return ends.get(len(name))
+
+
+def _is_placeholder(token: str) -> bool:
+    return token != "%" and _PLACEHOLDER.fullmatch(token) is not None
+
+
+def _ends_of(placeholder: str, name: str, at: int) -> Iterable[int]:
+    """Where it may end that begins there, the last first."""
     if placeholder == _VARIANT:
-        return "([^/]+)"
-    padding, width = placeholder[1:2], int(placeholder[1:-1] or 0)
-    if width < 2:
-        return "(0|[1-9][0-9]*)"
-    return rf"([0-9]{{{width}}}|[1-9][0-9]{{{width},}})" if padding == "0" else "( *[0-9]+)"
+        slash = name.find("/", at)
+        return range(slash if slash >= 0 else len(name), at, -1)
+    is_padded, width = placeholder[1:2] == "0", int(_width(placeholder) or 0)
+    first = at if is_padded or width < 2 else at + len(name[at:]) - len(name[at:].lstrip(" "))
+    found = _DIGITS.match(name, first)
+    end = found.end() if found is not None else first
+    if width >= 2 and not is_padded:
+        return range(end, first, -1)
+    least = first + max(width, 1)
+    if name.startswith("0", first):
+        end = min(end, least)
+    return range(end, least - 1, -1)

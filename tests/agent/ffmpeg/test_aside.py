@@ -188,3 +188,9 @@ def test_ffmpeg_replaces_a_file_only_if_it_was_told_to_and_any_other_program_alw
     assert not may_replace(grant("a", "-i", "-y.mkv", "a"))
     assert not may_replace(grant("a", "-n", "a"))
     assert may_replace(grant("a", program="sh"))
+
+
+@pytest.mark.parametrize("name", ["a%099999999999d.ts", "%d" * 13, "%v_" * 9])
+def test_a_set_that_nobody_could_tell_from_others_is_refused_with_a_sentence(name: str) -> None:
+    with pytest.raises(PathRefused, match=r"^\$R/out/\S+ cannot be an output of a staged job: (its|it|two) "):
+        aside(several((pattern(f"out/{name}"),), pattern(f"out/{name}")))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ffmesh_agent.ffmpeg.names import Names, fixed_folder
+from ffmesh_agent.ffmpeg.names import Names, fixed_folder, why_not
 from ffmesh_protocol.media import is_pattern
 
 
@@ -37,3 +37,27 @@ def test_a_longer_row_goes_on_after_the_last_new_number_as_far_as_there_is_no_ga
     assert Names("f%d.ts").going_on(["f0.ts", "f1.ts"], old) == ["f2.ts", "f3.ts"]
     assert Names("%v/s%d").going_on(["a/s0", "b/s0"], ["a/s1", "b/s2", "c/s0"]) == ["a/s1"]
     assert Names("%v.m3u8").going_on(["0.m3u8"], ["1.m3u8"]) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("a%099999999999d.ts", "its numbers have more than 20 digits"),
+        ("a%021d.ts", "its numbers have more than 20 digits"),
+        ("%d_" * 9, "it has 9 placeholders, and 8 are the limit"),
+        ("%d%d", "two of its placeholders follow each other with nothing between them"),
+        ("%v%d", "two of its placeholders follow each other with nothing between them"),
+        *((good, None) for good in ("a%020d.ts", "%d_" * 8, "%v/%v_%05d%%%d", "%d%%%d")),
+    ],
+)
+def test_sets_whose_names_could_not_be_told_apart_are_none(pattern: str, why: str | None) -> None:
+    assert why_not(pattern) == why
+
+
+def test_names_that_may_be_read_in_many_ways_cost_no_more_than_others() -> None:
+    assert "1" * 255 + "x" not in Names("%d" * 13)
+    assert "_" * 255 + "/" not in Names("%v_" * 8)
+    assert "10203" in Names("%d0%d0%d")
+    assert "10203" not in Names("%d0%d0%d0%d")
+    assert Names("%d_%d").going_on(["1_1"], ["1_2", "2_2", "01_2"]) == ["1_2"]
+    assert Names("%v_%d").going_on(["a_b_1"], ["a_b_2", "a_3"]) == ["a_b_2"]
