@@ -48,8 +48,8 @@ class Names:
 
     def variants(self, path: str) -> frozenset[str]:
         """What stands for `%v` in a path of the set."""
-        found = self._whole.fullmatch(path)
-        values = zip(self._placeholders, found.groups(), strict=True) if found is not None else ()
+        found = _matched(self._whole, path)
+        values = zip(self._placeholders, found, strict=True) if found is not None else ()
         return frozenset(value for placeholder, value in values if placeholder == _VARIANT)
 
     def going_on(self, made: Iterable[str], there: Iterable[str]) -> list[str]:

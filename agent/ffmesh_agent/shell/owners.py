@@ -14,7 +14,6 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -131,34 +130,37 @@ def settled(place: Path, new: NewFiles) -> None:
 
 def _settle_folder(place: Path, new: NewFiles) -> None:
     """With all that is in it. As many are open at a time as lie in one another."""
-    with ExitStack() as whole:
-        going: list[tuple[int, Iterator[str]]] = []
+    going: list[tuple[int, Iterator[str]]] = []
 
-        def enter(name: str | Path, above: int | None) -> None:
-            if len(going) == DEPTH_MAX:
-                raise OSError(errno.ENAMETOOLONG, f"more than {DEPTH_MAX} folders lie in one another")
-            try:
-                folder = os.open(name, _FOLDER, dir_fd=above)
-            except PermissionError as error:
-                log.warning("%s: its owner, group or mode cannot be set: %s", name, error.strerror)
-                return
-            inside: list[str] = []
-            going.append((folder, iter(inside)))
-            with os.scandir(folder) as entries:
-                inside += (entry.name for entry in entries)
-            _settle(folder, new)
+    def enter(name: str | Path, above: int | None) -> None:
+        if len(going) == DEPTH_MAX:
+            raise OSError(errno.ENAMETOOLONG, f"more than {DEPTH_MAX} folders lie in one another")
+        try:
+            folder = os.open(name, _FOLDER, dir_fd=above)
+        except PermissionError as error:
+            log.warning("%s: its owner, group or mode cannot be set: %s", name, error.strerror)
+            return
+        inside: list[str] = []
+        going.append((folder, iter(inside)))
+        with os.scandir(folder) as entries:
+            inside += (entry.name for entry in entries)
+        _settle(folder, new)
 
-        whole.callback(lambda: [os.close(folder) for folder, _ in going])
+    try:
         enter(place, None)
         while going:
             folder, names = going[-1]
             name = next(names, None)
             if name is None:
-                os.close(going.pop()[0])
+                going.pop()
+                os.close(folder)
             elif stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                 enter(name, folder)
             else:
                 _settle_file(name, folder, new)
+    finally:
+        for folder, _ in going:
+            os.close(folder)
 
 
 def _settle_file(name: str, folder: int, new: NewFiles) -> None:

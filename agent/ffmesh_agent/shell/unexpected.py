@@ -11,6 +11,10 @@ log = logging.getLogger(__name__)
 def told(attempt: str, error: Exception) -> str:
     """A sentence for its end. Called where the error is handled."""
     log.error("%s: the agent failed at it", attempt, exc_info=error)
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return f"the agent failed at it: {type(error).__name__}"
+    return f"the agent failed at it: {_name(error)}"
+
+
+def _name(error: BaseException) -> str:
+    """Of a group, that of its first."""
+    inside: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return _name(inside[0]) if inside else type(error).__name__
