@@ -23,7 +23,7 @@ from ffmesh_agent.core.events import (
     StagedOutput,
     StopAsked,
 )
-from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.jobs import JobKind, Written
 from ffmesh_protocol.messages.orders import Offers, Settled
 from ffmesh_protocol.messages.presence import CoordinatorState
 from ffmesh_protocol.messages.reports import Claim, FailureKind, HeldPhase, Hello, MayCommit, Results
@@ -380,3 +380,14 @@ def test_an_output_whose_result_is_kept_is_only_dropped() -> None:
         assert story.phases() == [HeldPhase.ENDED]
         story.permitted().none(CommitOutput)
         assert story.hears(Settled(attempts=(ATTEMPT,))).one(DropResult)
+
+
+def test_outputs_with_more_names_than_a_message_takes_are_told_as_far_as_it_goes() -> None:
+    many = tuple(Written(path=f"$R/{at:04000}", bytes=at) for at in range(256))
+    story = Story().runs(JobKind.STAGED).ends()
+    story.on(OutputSealed(attempt=ATTEMPT, outputs=many))
+    story.permitted().on(OutputCommitted(attempt=ATTEMPT))
+    kept = story.one(KeepResult).result
+    assert kept.outputs == many[:8]
+    story.is_kept()
+    assert story.core.packets(story.all(Tell))
