@@ -345,7 +345,7 @@ def _named_by(root: Path, lists: Sequence[str], old: set[str], sets: Sequence[Na
 
 
 def _variants(name: str, sets: Sequence[Names]) -> frozenset[str]:
-    return next((names.variants(name) for names in sets if name in names), frozenset())
+    return next((names.variants(name) for names in sets if name in names), frozenset[str]())
 
 
 def _made(number: int, place: Place, taking: Sequence[Step]) -> Iterator[str]:
