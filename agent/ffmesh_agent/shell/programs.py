@@ -17,7 +17,7 @@ import asyncio
 import errno
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -188,9 +188,11 @@ class Programs:
             try:
                 keys = reads_keys(grant.program, wanted.argv)
                 streams = Streams.made(pipes, progress=wanted.reports_progress, keys=keys)
-                program = await self._warden.start(
+                fence = await self._fence(private, grant, wanted)
+                start = partial(
+                    self._warden.start,
                     wanted.argv,
-                    fence=await self._fence(private, grant, wanted),
+                    fence=fence,
                     env=environment(self._environment, grant.env, private),
                     cwd=wanted.folder or private,
                     umask=new.umask(grant.umask),
@@ -207,6 +209,10 @@ class Programs:
                     program_called=media.printable(grant.program),
                     folder_called=media.printable(media.shown((grant.cwd,))) if grant.cwd else "of its own",
                 )
+                program = await running.begun(start)
+            except _CalledOff:
+                sentence = "it was stopped before it began"
+                self._not_started(grant, ReasonCode.NOT_STARTED, sentence, FailureKind.TRANSIENT)
             except PathRefused as refusal:
                 self._not_started(grant, ReasonCode.REFUSED_BY_AGENT, str(refusal), FailureKind.PERMANENT)
             except NotReady as refusal:
@@ -295,6 +301,10 @@ class Programs:
         )
 
 
+class _CalledOff(Exception):
+    """Told to stop before the warden had said that it runs; if it was forked, it was killed before it ran."""
+
+
 class _Running:
     """Keeps what is ordered while the program is still starting."""
 
@@ -303,13 +313,28 @@ class _Running:
         self.reading: Reading | None = None
         self._program: Program | None = None
         self._keys: Keys | None = None
-        self._early: list[int] = []
+        self._start: asyncio.Timeout | None = None
+        self._is_called_off = False
+
+    async def begun(self, start: Callable[[], Awaitable[Program]]) -> Program:
+        if self._is_called_off:
+            raise _CalledOff
+        try:
+            # Not a limit of time: a scope that `signal` can end.
+            async with asyncio.timeout(None) as self._start:
+                return await start()
+        except TimeoutError:
+            raise _CalledOff from None
+        finally:
+            self._start = None
 
     def signal(self, number: int) -> None:
-        if self._program is None:
-            self._early.append(number)
-        else:
+        if self._program is not None:
             self._program.signal(number)
+            return
+        if self._start is not None and not self._is_called_off:
+            self._start.reschedule(asyncio.get_running_loop().time())
+        self._is_called_off = True
 
     def hold_until(self, kill_at: float) -> None:
         self.kill_at = kill_at
@@ -324,5 +349,5 @@ class _Running:
         self._program = program
         self._keys = keys
         program.kill_at(self.kill_at)  # another one, if it was held longer while it was starting
-        for number in self._early:
-            program.signal(number)
+        if self._is_called_off:
+            program.signal(signal.SIGKILL)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.shell.stage import granted, stage, until
-from ffmesh_agent.core.events import ProgramEnded, ProgramStarted, ProgressRead
+from ffmesh_agent.core.events import ProgramEnded, ProgramNotStarted, ProgramStarted, ProgressRead
 from ffmesh_agent.ffmpeg import keys
 from ffmesh_agent.shell import programs as programs_module
 from ffmesh_agent.shell.tails import Tail
@@ -28,6 +28,22 @@ async def test_a_program_starts_ends_and_leaves_no_folder(warden: Warden, tmp_pa
         assert (ended.lengths.stdout, ended.lengths.stderr) == (3, 5)
         assert 0 < ended.seconds < 60
     assert list(here.scratch.iterdir()) == []
+
+
+async def test_what_is_stopped_while_its_warden_is_frozen_never_runs(warden: Warden, tmp_path: Path) -> None:
+    async with stage(warden, tmp_path / "home", {"R": str(tmp_path)}) as here:
+        grant = granted("sh", "-c", "echo >ran", cwd=RootPath(root="R", path=""))
+        await here.ended(granted("true"))
+        os.kill(warden.pid, signal.SIGSTOP)
+        try:
+            here.launch(grant)
+            await until(lambda: any(here.scratch.iterdir()))  # it is as far as the warden, or nearly
+            here.programs.terminate(grant.attempt)
+            assert (await here.heard(ProgramNotStarted)).attempt == grant.attempt
+        finally:
+            os.kill(warden.pid, signal.SIGCONT)
+        await here.ended(granted("true"))  # the warden has done by now what it was told before
+        assert not (tmp_path / "ran").exists()
 
 
 async def test_the_folder_is_private_empty_and_also_home_and_the_place_for_temporary_files(
