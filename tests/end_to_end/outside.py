@@ -24,7 +24,7 @@ from support.mesh import RunningMesh, is_alive, mesh_up
 
 T = TypeVar("T")
 
-GENEROUS = 40.0
+GENEROUS = 90.0
 """Seconds that an event may take on a machine that has other things to do. A limit, never a pause."""
 
 PYTHON = (sys.executable, "-P", "-m")

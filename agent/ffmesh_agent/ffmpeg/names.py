@@ -80,8 +80,9 @@ def why_not(pattern: str) -> str | None:
         return f"it has {len(placeholders)} placeholders, and {PLACEHOLDERS_MAX} are the limit"
     if any(len(_width(each.group())) > 2 or int(_width(each.group()) or 0) > WIDTH_MAX for each in placeholders):
         return f"its numbers have more than {WIDTH_MAX} digits"
-    if any(one.end() == next_one.start() for one, next_one in pairwise(placeholders)):
-        return "two of its placeholders follow each other with nothing between them"
+    numbers = [each for each in placeholders if each.group() != _VARIANT]
+    if any(one.end() == next_one.start() for one, next_one in pairwise(numbers)):
+        return "two of its numbers follow each other with nothing between them"
     return None
 
 

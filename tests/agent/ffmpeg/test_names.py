@@ -45,8 +45,7 @@ def test_a_longer_row_goes_on_after_the_last_new_number_as_far_as_there_is_no_ga
         ("a%099999999999d.ts", "its numbers have more than 20 digits"),
         ("a%021d.ts", "its numbers have more than 20 digits"),
         ("%d_" * 9, "it has 9 placeholders, and 8 are the limit"),
-        ("%d%d", "two of its placeholders follow each other with nothing between them"),
-        ("%v%d", "two of its placeholders follow each other with nothing between them"),
+        ("%d%d", "two of its numbers follow each other with nothing between them"),
         *((good, None) for good in ("a%020d.ts", "%d_" * 8, "%v/%v_%05d%%%d", "%d%%%d")),
     ],
 )

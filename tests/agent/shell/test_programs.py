@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from ffmesh_protocol.media import RawBytes, RootPath
 from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_warden.handle import Warden
+from ffmesh_warden.link import Link
 
 
 async def test_a_program_starts_ends_and_leaves_no_folder(warden: Warden, tmp_path: Path) -> None:
@@ -30,14 +32,18 @@ async def test_a_program_starts_ends_and_leaves_no_folder(warden: Warden, tmp_pa
     assert list(here.scratch.iterdir()) == []
 
 
-async def test_what_is_stopped_while_its_warden_is_frozen_never_runs(warden: Warden, tmp_path: Path) -> None:
+async def test_what_is_stopped_while_its_warden_is_frozen_never_runs(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with stage(warden, tmp_path / "home", {"R": str(tmp_path)}) as here:
         grant = granted("sh", "-c", "echo >ran", cwd=RootPath(root="R", path=""))
         await here.ended(granted("true"))
         os.kill(warden.pid, signal.SIGSTOP)
         try:
-            here.launch(grant)
-            await until(lambda: any(here.scratch.iterdir()))  # it is as far as the warden, or nearly
+            with monkeypatch.context() as patch:
+                ordered = _ordered(patch)
+                here.launch(grant)
+                await ordered.wait()
             here.programs.terminate(grant.attempt)
             assert (await here.heard(ProgramNotStarted)).attempt == grant.attempt
         finally:
@@ -125,7 +131,7 @@ async def test_a_signal_that_comes_while_the_program_starts_is_not_lost(warden: 
         grant = granted("sleep", "1000")
         here.launch(grant)
         here.programs.terminate(grant.attempt)
-        assert (await here.heard(ProgramEnded)).signal == signal.SIGTERM
+        assert (await here.heard(ProgramNotStarted)).sentence == "it was stopped before it began"
         here.programs.terminate(grant.attempt)  # of one that has ended: nothing
 
 
@@ -316,3 +322,16 @@ async def test_what_nobody_expected_after_a_good_end_is_no_success(
     async with stage(warden, tmp_path) as here:
         ended = await here.ended(granted("true"))
         assert (ended.exit_code, ended.signal, ended.failure) == (None, signal.SIGKILL, FailureKind.NODE)
+
+
+def _ordered(patch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when the warden has been told to start something, and has yet to answer."""
+    ordered = asyncio.Event()
+    post = Link.post
+
+    def told(link: Link, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        post(link, message, descriptors)
+        ordered.set()
+
+    patch.setattr(Link, "post", told)
+    return ordered
