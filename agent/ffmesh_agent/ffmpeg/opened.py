@@ -16,7 +16,12 @@ _UP: Final = ".."
 
 class Opened:
     def __init__(self, readable: Collection[str] = ()) -> None:
+        self._readable = tuple(readable)
         self._places = tuple(posixpath.normpath(place) for place in (*_SHARED, *readable))
+
+    def and_below(self, roots: Collection[str]) -> "Opened":
+        """For a job that may read these roots too, where its words name files in them as this machine does."""
+        return Opened((*self._readable, *roots))
 
     def has(self, name: str) -> bool:
         """By its letters: a name with `..` in it is none."""

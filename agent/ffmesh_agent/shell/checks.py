@@ -13,7 +13,7 @@ from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.ffmpeg.argv import Command, command
 from ffmesh_agent.ffmpeg.aside import SCRATCH
 from ffmesh_agent.ffmpeg.opened import Opened
-from ffmesh_agent.ffmpeg.reach import places
+from ffmesh_agent.ffmpeg.reach import places, roots_of
 from ffmesh_agent.ffmpeg.strangers import refuse_strangers
 from ffmesh_agent.shell.asking import Asking
 from ffmesh_agent.shell.below import LeadsOut, found
@@ -43,7 +43,8 @@ class Checks:
 
     def command(self, grant: Grant, roots: Mapping[str, str] | None = None) -> Command:
         """`roots`: with those that only the agent's own redirections name."""
-        refuse_strangers(grant, network=grant.program in self._network, opened=self._opened)
+        own = [self._roots[name] for name in roots_of(grant) if name in self._roots]
+        refuse_strangers(grant, network=grant.program in self._network, opened=self._opened.and_below(own))
         return command(grant, self._programs, roots or self._roots, self._opened)
 
     async def look(self, grant: Grant) -> None:
