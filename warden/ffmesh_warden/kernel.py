@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False  # see wire.py
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ctypes
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
@@ -36,32 +36,30 @@ _NUMBERS_OF_IOPRIO_SET = {
 """By what uname calls the machine: no C library has a function for it."""
 
 
-def _loaded() -> Callable[[int, int | bytes], bool]:
+def _loaded() -> ctypes.CDLL | None:
     if sys.platform != "linux":
-        return _nothing
+        return None
     try:
         import ctypes
 
-        libc = ctypes.CDLL(None)
+        return ctypes.CDLL(None)
     except (ImportError, OSError):
-        return _nothing
-
-    def prctl(option: int, value: int | bytes) -> bool:
-        # prctl is variadic: without their width, the upper halves of the registers are whatever was there.
-        argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
-        nothing = ctypes.c_ulong(0)
-        return bool(libc.prctl(option, argument, nothing, nothing, nothing) == 0)
-
-    return prctl
+        return None
 
 
-def _nothing(option: int, value: int | bytes) -> bool:
-    del option, value
-    return False
+_library = _loaded()
+"""Once, and not in each child before its program: to open it takes longer than the calls."""
 
 
-_prctl = _loaded()
-"""Once, and not in each child before its program: to open the library takes longer than the call."""
+def _prctl(option: int, value: int | bytes) -> bool:
+    if _library is None:
+        return False
+    import ctypes
+
+    # prctl is variadic: without their width, the upper halves of the registers are whatever was there.
+    argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
+    nothing = ctypes.c_ulong(0)
+    return bool(_library.prctl(option, argument, nothing, nothing, nothing) == 0)
 
 
 def die_with_parent(signal_number: int) -> bool:
@@ -90,14 +88,10 @@ def set_io_priority(kind: str, level: int) -> bool:
     if sys.maxsize < 2**32:
         machine = {"x86_64": "i386", "aarch64": "armv7l"}.get(machine, machine)
     number = _NUMBERS_OF_IOPRIO_SET.get(machine)
-    if sys.platform != "linux" or number is None:
+    if _library is None or number is None:
         return False
-    try:
-        import ctypes
+    import ctypes
 
-        libc = ctypes.CDLL(None)
-    except (ImportError, OSError):
-        return False
     priority = _IO_CLASSES[kind] << 13 | (level if kind == "best-effort" else 0)
     words = [ctypes.c_long(word) for word in (number, _THIS_PROCESS, 0, priority)]
-    return bool(libc.syscall(*words) == 0)
+    return bool(_library.syscall(*words) == 0)
