@@ -7,7 +7,7 @@ an argument (filters, URLs, patterns) is looked at by the shim's model, which co
 import base64
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import EllipsisType
 from typing import Annotated, Final, TypeAlias
 
@@ -229,11 +229,18 @@ def _as_bytes(piece: str | RawBytes) -> bytes:
     return piece.encode() if isinstance(piece, str) else raw_bytes(piece)
 
 
-def _before_a_root(rest: Sequence[Piece]) -> Iterator[str | RawBytes]:
-    for piece in rest:
+def until_a_root(pieces: Sequence[Piece]) -> tuple[str | RawBytes, ...]:
+    """What follows a path, up to the next one: it continues its name, or is another syntax's."""
+    before: list[str | RawBytes] = []
+    for piece in pieces:
         if isinstance(piece, RootPath):
-            return
-        yield piece
+            break
+        before.append(piece)
+    return tuple(before)
+
+
+def in_bytes(pieces: Iterable[str | RawBytes]) -> bytes:
+    return b"".join(map(_as_bytes, pieces))
 
 
 def _begins_with_a_root(argument: Sequence[Piece]) -> bool:
@@ -248,7 +255,7 @@ def _written_path(piece: RootPath, rest: Sequence[Piece], roots: Mapping[str, st
     if piece.quoting != QUOTING_NONE:
         raise PathRefused(f"the quoting “{printable(piece.quoting)}” is not known here")
     path = piece.path.encode()
-    tail = b"".join(_as_bytes(each) for each in _before_a_root(rest))
+    tail = in_bytes(until_a_root(rest))
     # What follows the piece continues its last name, so both are judged as the one path that the program will see.
     # "./" keeps it relative: normpath takes every leading ".." of an absolute path away.
     below = posixpath.normpath(b"./" + path + tail)

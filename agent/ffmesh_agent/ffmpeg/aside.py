@@ -28,7 +28,6 @@ from msgspec import structs
 
 from ffmesh_agent.ffmpeg.argv import FFMPEG
 from ffmesh_agent.ffmpeg.names import Names, fixed_folder, why_not
-from ffmesh_agent.ffmpeg.pieces import in_bytes, until_a_path
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.media import QUOTING_NONE, QUOTING_PATTERN, Argument, Piece, RawBytes, RootPath
@@ -244,7 +243,7 @@ def _redirected(argument: Argument, place: Aside, cwd: RootPath | None, *, optio
     pieces: list[Piece] = []
     rest: Sequence[Piece] = argument
     while rest:
-        first, tail = rest[0], until_a_path(rest[1:])
+        first, tail = rest[0], media.until_a_root(rest[1:])
         rest = rest[1 + len(tail) :]
         if isinstance(first, RootPath):
             pieces += _redirected_path(first, tail, place)
@@ -267,9 +266,9 @@ def _redirected_text(text: str, place: Aside, cwd: RootPath | None) -> Argument:
     return (prefix, path) if prefix else (path,)
 
 
-def _redirected_path(first: RootPath, tail: Sequence[Piece], place: Aside) -> list[Piece]:
+def _redirected_path(first: RootPath, tail: Sequence[str | RawBytes], place: Aside) -> list[Piece]:
     """What follows a path continues its name: bytes that are no UTF-8 stand there, or what another syntax needs."""
-    whole = first.path.encode() + in_bytes(tail)
+    whole = first.path.encode() + media.in_bytes(tail)
     moved = _moved(first.root, whole.decode(errors="surrogateescape"), place)
     if moved is not None:
         return list(_as_pieces(*moved, first.quoting))

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ffmesh_agent.ffmpeg.argv import FFMPEG, FFPROBE
-from ffmesh_agent.ffmpeg.pieces import in_bytes, until_a_path
 from ffmesh_protocol import media
 from ffmesh_protocol.media import Argument, Piece, RootPath
 from ffmesh_protocol.messages.orders import Grant
@@ -49,7 +48,7 @@ def _named(grant: Grant, at: int) -> Iterator[Place]:
     if any(isinstance(piece, RootPath) for piece in argument):
         yield from _pieces(argument, is_written=is_written)
     elif grant.cwd is not None and grant.program in UNDERSTOOD:
-        text = in_bytes(argument).decode(errors="surrogateescape").removeprefix(_FILE)
+        text = media.in_bytes(media.until_a_root(argument)).decode(errors="surrogateescape").removeprefix(_FILE)
         if _is_name(text):
             path = posixpath.normpath(posixpath.join(grant.cwd.path, text))
             yield Place(
@@ -77,7 +76,7 @@ def _pieces(argument: Argument, *, is_written: bool) -> Iterator[Place]:
     for at, piece in enumerate(argument):
         if not isinstance(piece, RootPath):
             continue
-        tail = in_bytes(until_a_path(argument[at + 1 :]))
+        tail = media.in_bytes(media.until_a_root(argument[at + 1 :]))
         yield _place(piece, tail, argument[at:], is_written=is_written)
         if tail and piece.path and not piece.path.endswith("/"):
             yield _place(piece, b"", (piece,), is_written=is_written)
