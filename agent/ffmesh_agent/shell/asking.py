@@ -22,8 +22,13 @@ class Asking:
     def __init__(self) -> None:
         self._given_up: dict[str, asyncio.Future[None]] = {}
 
-    async def answer(self, attempt: str, about: str, work: Callable[[], T], roots: str) -> T:
-        """What the work gives or raises. `NotReady`: there is no answer from these roots, or it was given up."""
+    async def answer(
+        self, attempt: str, about: str, work: Callable[[], T], roots: str, silence: str | None = None
+    ) -> T:
+        """What the work gives or raises. `NotReady`: there is no answer from these roots, or it was given up.
+
+        `silence`: what is said of roots that do not answer, after their names.
+        """
         asked = hanging.started(f"{about} of {attempt}", work)
         given_up = self._given_up[attempt] = asyncio.get_running_loop().create_future()
         try:
@@ -35,7 +40,7 @@ class Asking:
         if given_up.done():
             raise NotReady("it was stopped before it began", FailureKind.TRANSIENT)
         if not asked.done():
-            raise NotReady(f"{roots} did not answer within {ANSWER_SECONDS:.0f} s", FailureKind.NODE)
+            raise NotReady(f"{roots} {silence or f'did not answer within {ANSWER_SECONDS:.0f} s'}", FailureKind.NODE)
         return asked.result()
 
     def give_up(self, attempt: str) -> None:

@@ -1,19 +1,17 @@
 """What is looked at before a program starts, so that what cannot go well does not begin: its inputs, and its room.
 
 `NotReady` says why not. A root that does not answer holds up its own jobs only, and those no longer than
-`ANSWER_SECONDS`.
+`asking.ANSWER_SECONDS`.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from functools import partial
 
 from ffmesh_agent.ffmpeg.command_line import Line, files_in
 from ffmesh_agent.ffmpeg.estimate import expected_bytes
 from ffmesh_agent.roots import RootPlace
-from ffmesh_agent.shell import hanging
-from ffmesh_agent.shell.hanging import heard
+from ffmesh_agent.shell.asking import Asking
 from ffmesh_agent.shell.inputs import NotReady, sizes_of
 from ffmesh_agent.shell.room import Promise, Room, Sight, Wish, looked
 from ffmesh_protocol import media
@@ -23,14 +21,12 @@ from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import FailureKind
 
-ANSWER_SECONDS: Final = 20.0
-
 
 class Beforehand:
     def __init__(self, roots: Mapping[str, RootPlace]) -> None:
         self._paths = {name: place.path for name, place in roots.items()}
         self._room = Room(roots)
-        self._looking: dict[str, asyncio.Future[None]] = {}
+        self._asking = Asking()
 
     async def look(self, grant: Grant, as_started: Grant, roots: Mapping[str, str] | None = None) -> None:
         """Returns when its program may start; what it is expected to write is then promised to it until `over`.
@@ -45,26 +41,15 @@ class Beforehand:
         if not targets and not any(file.named for file in (*line.inputs, *line.outputs)):
             return
         promises = self._room.promises()
-        look = hanging.started(f"before {grant.attempt}", lambda: _looked(line, targets, promises))
-        given_up = self._looking[grant.attempt] = asyncio.get_running_loop().create_future()
-        try:
-            await asyncio.wait({look, given_up}, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            del self._looking[grant.attempt]
-            look.add_done_callback(heard)
-        if given_up.done():
-            raise NotReady("it was stopped before it began", FailureKind.TRANSIENT)
-        if not look.done():
-            asked = sorted({file.named.root for file in (*line.inputs, *line.outputs) if file.named is not None})
-            shown = " or ".join(f"${root}" for root in asked or sorted({each.root for each in targets}))
-            raise NotReady(f"{shown} does not answer", FailureKind.NODE)
-        self._room.promise(grant.attempt, look.result())
+        asked = sorted({file.named.root for file in (*line.inputs, *line.outputs) if file.named is not None})
+        roots_asked = " or ".join(f"${root}" for root in asked or sorted({each.root for each in targets}))
+        look = partial(_looked, line, targets, promises)
+        sights = await self._asking.answer(grant.attempt, "room", look, roots_asked, silence="does not answer")
+        self._room.promise(grant.attempt, sights)
 
     def give_up(self, attempt: str) -> None:
         """Its program is not wanted any more; what hangs is waited for by nobody."""
-        given_up = self._looking.get(attempt)
-        if given_up is not None and not given_up.done():
-            given_up.set_result(None)
+        self._asking.give_up(attempt)
 
     def over(self, attempt: str) -> None:
         """Its program has ended, or will not start."""

@@ -15,7 +15,7 @@ from agent.shell.stage import stage
 from ffmesh_agent.ffmpeg.aside import SCRATCH
 from ffmesh_agent.ffmpeg.command_line import File
 from ffmesh_agent.roots import RootPlace
-from ffmesh_agent.shell import beforehand, inputs
+from ffmesh_agent.shell import asking, beforehand, inputs
 from ffmesh_agent.shell.beforehand import Beforehand
 from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_protocol.media import Argument, RootPath
@@ -130,13 +130,13 @@ async def test_a_root_that_does_not_answer_is_the_machines_fault_and_holds_up_no
         return inputs.sizes_of(files)
 
     monkeypatch.setattr(beforehand, "sizes_of", sizes_of)
-    monkeypatch.setattr(beforehand, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.05)
     grant = job("-i", path("a.mkv"), path("out.mkv"))
     look = of(movies)
     try:
         assert await refusal(look, grant) == (FailureKind.NODE, "$Movies does not answer")
         await look.look(job("-f", "null", "-"), job("-f", "null", "-"))
-        monkeypatch.setattr(beforehand, "ANSWER_SECONDS", 1000.0)
+        monkeypatch.setattr(asking, "ANSWER_SECONDS", 1000.0)
         async with asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(refusal(look, grant), name="look")
             await asyncio.sleep(0)
@@ -156,7 +156,7 @@ async def test_a_look_that_fails_when_nobody_waits_any_more_is_nobodys(
         raise NotReady("too late", FailureKind.NODE)
 
     monkeypatch.setattr(beforehand, "sizes_of", sizes_of)
-    monkeypatch.setattr(beforehand, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.05)
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
     assert (await refusal(of(movies), job("-i", path("a.mkv"), path("out.mkv"))))[0] is FailureKind.NODE
     threads = [each for each in threading.enumerate() if each.name.startswith("before ")]
