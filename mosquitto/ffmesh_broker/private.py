@@ -14,7 +14,7 @@ import random
 import shutil
 import signal
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ START_SECONDS: Final = 20.0
 
 RELOAD_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 3.0
+TOLD_AGAIN_SECONDS: Final = 0.25
 POLL_SECONDS: Final = 0.002
 """How often its log is looked at: nobody tells that a file has grown. A pipe would, but it would have to be emptied for
 ever after, and a broker that writes into a full one stands still."""
@@ -83,10 +84,16 @@ class Broker:
         return f"Mosquitto {_end_of(await self._program.ended())}{self._log.last_words()}"
 
     async def stop(self) -> None:
-        self._program.signal(signal.SIGTERM)
+        """SIGTERM, and SIGKILL if that does not help.
+
+        Told more than once: Mosquitto says that it runs a moment before it begins to, and forgets, as it begins, what
+        it was told until then.
+        """
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self._program.ended()
+                while self._program.end is None:
+                    self._program.signal(signal.SIGTERM)
+                    await _until(self._program, seconds=TOLD_AGAIN_SECONDS)
         except TimeoutError:
             self._program.signal(signal.SIGKILL)
             await self._program.ended()
@@ -178,6 +185,13 @@ async def _listens(program: Program, log: Log, addresses: tuple[str, ...], port:
     if log.says_port_taken():
         raise PortTaken(addresses, port)
     raise BrokerFailed(f"Mosquitto did not start: it {_end_of(program.end)}{log.last_words()}")
+
+
+async def _until(program: Program, *, seconds: float) -> None:
+    """Returns when it has ended, or after so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await program.ended()
 
 
 async def _has_come(program: Program, sign: Callable[[], bool]) -> bool:

@@ -265,6 +265,26 @@ async def test_the_end_of_a_broker_is_told_with_its_last_words(warden: Warden, f
     assert "ended with exit code 0" in await again.ended()
 
 
+async def test_a_broker_that_forgets_that_it_was_told_to_stop_is_told_again(
+    warden: Warden, folder: BrokerFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgetful = tmp_path / "bin" / "mosquitto"
+    forgetful.parent.mkdir()
+    forgetful.write_text(
+        "#!/bin/sh\n"
+        "told=0\n"
+        "trap 'told=$((told + 1))' TERM\n"
+        "echo 'mosquitto version 2.0.11 running' >&2\n"
+        "while [ $told -lt 2 ]; do sleep 0.02; done\n"
+        "exit 0\n"
+    )
+    forgetful.chmod(0o755)
+    monkeypatch.setenv("PATH", str(forgetful.parent), prepend=os.pathsep)
+    broker = await start_broker(warden, folder)
+    await broker.stop()
+    assert "ended with exit code 0" in await broker.ended()
+
+
 async def test_nothing_that_was_retained_survives_a_kill(tmp_path: Path) -> None:
     topic = "ffmesh/home/agents/pi-1/status"
     async with private_broker(tmp_path, logins={"agents/pi-1": "secret"}) as broker:
