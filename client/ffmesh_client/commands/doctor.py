@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 HELP: Final = """\
 Checks what this machine needs to take part: its configuration, who may read it, the broker, the login, the access list,
-the coordinator, keys, agents, programs, roots and the fence; and says how to mend what is wrong. The file is
-client.toml, or agent.toml where --config names one or there is no client.toml. Exit code 1 if something is wrong.
+the coordinator, keys, agents, programs, roots and the fence, and the shims that were installed here; and says how to
+mend what is wrong. The file is client.toml, or agent.toml where --config names one or there is no client.toml.
+Exit code 1 if something is wrong.
 """
 
 AGENT_FILE: Final = "agent.toml"
@@ -31,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     from ffmesh_client.checkup import examined
+    from ffmesh_client.shim.ailing import shims
 
     try:
         file = _file(arguments)
@@ -38,6 +40,7 @@ def run(arguments: Namespace) -> int:
         findings = [_no_configuration(error)]
     else:
         findings = asyncio.run(examined(file))
+    findings += shims()
     if arguments.json:
         calling.print_json(findings)
     else:
