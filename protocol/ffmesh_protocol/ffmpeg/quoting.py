@@ -96,7 +96,7 @@ def _percents_doubled(place: bytes) -> bytes:
     return place.replace(b"%", b"%%")
 
 
-_OF_THE_PLACE: Final[Mapping[str, _Level]] = {PATTERN: _percents_doubled, GLOB: _escaping(rb"*?[]{}\ "[:-1])}
+_OF_THE_PLACE: Final[Mapping[str, _Level]] = {PATTERN: _percents_doubled, GLOB: _escaping(b"*?[]{}\\")}
 _OF_ALL: Final[Mapping[str, _Level]] = {
     # An = too: what stands before one could be a key.
     OPTION: _escaping(rb"\':="),
@@ -110,7 +110,8 @@ _OF_ALL: Final[Mapping[str, _Level]] = {
 
 def _split(quoting: str) -> tuple[list[_Level], list[_Level]] | None:
     """Those of the root's place come first: what is quoted already would be quoted inside out by them."""
-    names = [name for word in quoting.split(_JOIN) for name in _LONG.get(word, (word,)) if word != NONE or _JOIN in quoting]
+    words = [] if quoting == NONE else quoting.split(_JOIN)
+    names = [name for word in words for name in _LONG.get(word, (word,))]
     of_the_place = [name for name in names if name in _OF_THE_PLACE]
     of_all = names[len(of_the_place) :]
     if names[: len(of_the_place)] != of_the_place or not all(name in _OF_ALL for name in of_all):
