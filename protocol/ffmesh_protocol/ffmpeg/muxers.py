@@ -32,6 +32,8 @@ OUTPUT_DEVICES: Final = frozenset(
         *("sdl,sdl2", "sdl2", "sndio", "v4l2", "video4linux2", "video4linux2,v4l2", "xv"),
     }
 )
+TO_URLS: Final = frozenset({"rtp", "rtsp", "sap", "rtp_mpegts", "whip"})
+"""Their outputs are addresses, whatever they look like."""
 
 _PICTURES: Final = frozenset(
     (
@@ -69,7 +71,7 @@ def quoting_of_output(muxer: str, options: Options) -> str:
     """How its name is expanded, if it is."""
     if muxer == IMAGES:
         return NONE if is_on(options.get("update")) else PATTERN
-    return PATTERN if muxer in (SEGMENT, CHUNK) or (muxer == HLS and names_are_times(options)) else NONE
+    return PATTERN if muxer in (SEGMENT, CHUNK) else NONE
 
 
 def quoting_of_input(options: Options, name: str) -> str:
