@@ -102,7 +102,7 @@ _OF_ALL: Final[Mapping[str, _Level]] = {
     OPTION: _escaping(rb"\':="),
     SLAVE: _escaping(rb"\':=]"),
     GRAPH: _escaping(rb"\'[],;"),
-    TEE: _escaping(rb"\'|["),
+    TEE: _escaping(rb"\'|"),
     QUOTED: _between_quotes,
     CONCAT: _without_bars,
 }
