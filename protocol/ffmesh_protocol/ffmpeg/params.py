@@ -1,0 +1,48 @@
+"""Lists of settings inside one value: `key=value:key=value`, as encoders and muxers inside muxers take them."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from ffmesh_protocol.ffmpeg.escapes import spelled, take_pair
+from ffmesh_protocol.ffmpeg.meanings import MEANINGS, PARAMETERS, WORDS_FOR_NO_FILE, Kind, Meaning
+from ffmesh_protocol.ffmpeg.placing import address_in
+from ffmesh_protocol.ffmpeg.quoting import OPTION
+from ffmesh_protocol.ffmpeg.urls import Address, read_file, read_url
+
+_setting = re.compile(r"([^:=]+)=([^:]*)")
+_ESCAPED: Final = (OPTION,)
+
+
+def files_in(text: str, *, has_escapes: bool) -> Iterator[Address]:
+    """Those that an encoder's settings name. Some lists are cut at every colon, whatever stands before it."""
+    if not has_escapes:
+        for found in _setting.finditer(text):
+            meaning = _meaning(found[1], found[2])
+            if meaning is not None:
+                part = spelled(text).part(found.start(2), found.end(2))
+                yield address_in(part, read_file(part.text, meaning.use), ())
+        return
+    whole, at = spelled(text), 0
+    while at < len(text):
+        key, value, at = take_pair(whole, at, ":")
+        at += 1
+        meaning = _meaning(key or "", value.text)
+        if meaning is not None:
+            yield address_in(value, read_file(value.text, meaning.use), _ESCAPED)
+
+
+def muxer_options_in(text: str) -> Iterator[tuple[Meaning, Address]]:
+    whole, at = spelled(text), 0
+    while at < len(text):
+        key, value, at = take_pair(whole, at, ":")
+        at += 1
+        meaning = MEANINGS.get(key or "")
+        if meaning is not None and meaning.kind in (Kind.URL, Kind.FILE):
+            reading = read_url if meaning.kind is Kind.URL else read_file
+            yield meaning, address_in(value, reading(value.text, meaning.use), _ESCAPED)
+
+
+def _meaning(key: str, value: str) -> Meaning | None:
+    name = key.replace("_", "-").lower()
+    return None if f"{name}={value}" in WORDS_FOR_NO_FILE else PARAMETERS.get(name)
