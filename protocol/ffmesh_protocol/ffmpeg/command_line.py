@@ -59,8 +59,14 @@ class CommandLine(Told, frozen=True):
     lists: tuple[Named, ...]
     """Those that name what else is opened: lists, playlists, graphs in files."""
     filters: tuple[str, ...]
+    urls: tuple[str, ...]
+    """What is opened over the network."""
+    devices: tuple[str, ...]
+    """Inputs and outputs that are hardware, by their names."""
     reads_stdin: bool
     writes_stdout: bool
+    descriptors: tuple[int, ...]
+    """Those that its caller must have opened for it, besides the three that every program has."""
     doubts: tuple[str, ...]
 
     def paths(self, role: str) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from typing import Final
 from msgspec import structs
 
 from ffmesh_protocol.ffmpeg import muxers
-from ffmesh_protocol.ffmpeg.graphs import read_graph
 from ffmesh_protocol.ffmpeg.command_line import INPUT, OTHER, OUTPUT, CommandLine, File, Named, last_values
+from ffmesh_protocol.ffmpeg.graphs import read_graph
 from ffmesh_protocol.ffmpeg.meanings import MEANINGS, OF_PROBE, TEXTS, Kind
 from ffmesh_protocol.ffmpeg.options import Table
 from ffmesh_protocol.ffmpeg.params import files_in, muxer_options_in
@@ -23,12 +23,12 @@ from ffmesh_protocol.ffmpeg.placing import address_in
 from ffmesh_protocol.ffmpeg.quoting import NONE, PATTERN, joined
 from ffmesh_protocol.ffmpeg.tables import FFPROBE, table_of
 from ffmesh_protocol.ffmpeg.tee import OF_A_NAME, OF_AN_OPTION, slaves_of
-from ffmesh_protocol.ffmpeg.urls import STDIN, STDOUT, Address, read_file, read_url
+from ffmesh_protocol.ffmpeg.urls import STDERR, STDIN, STDOUT, Address, read_file, read_url
 from ffmesh_protocol.ffmpeg.words import Group, Option, Split, split
 from ffmesh_protocol.media import printable
 
-_LIST_SUFFIXES: Final = (".m3u8", ".m3u", ".mpd", ".ffconcat", ".concat", ".sdp", ".cpl")
-_LIST_FORMATS: Final = frozenset({"concat", "hls", "applehttp", "hls,applehttp", "dash", "imf", "sdp"})
+_LIST_SUFFIXES: Final = (".m3u8", ".m3u", ".mpd", ".ffconcat", ".concat", ".cpl")
+_LIST_FORMATS: Final = frozenset({"concat", "hls", "applehttp", "hls,applehttp", "dash", "imf"})
 _SCRIPTS: Final = frozenset({"filter_script", "filter_complex_script"})
 _FROM_A_FILE: Final = "/"
 _like_a_path: Final = re.compile(r"(?:^|[=:,|;' ])(?:file:|\.{0,2}/(?!/|dev/(?!shm/)))")
@@ -52,6 +52,9 @@ class _Reading:
         self._lists: list[Named] = []
         self._filters: list[str] = []
         self._doubts = list(taken.doubts)
+        self._urls: list[str] = []
+        self._devices: list[str] = []
+        self._streams: set[int] = set()
         self._reads_stdin = False
         self._writes_stdout = False
 
@@ -81,8 +84,11 @@ class _Reading:
             named=tuple(named),
             lists=tuple(self._lists),
             filters=tuple(dict.fromkeys(self._filters)),
+            urls=tuple(dict.fromkeys(self._urls)),
+            devices=tuple(dict.fromkeys(self._devices)),
             reads_stdin=self._reads_stdin,
             writes_stdout=self._writes_stdout,
+            descriptors=tuple(sorted(number for number in self._streams if number > STDERR)),
             doubts=tuple(dict.fromkeys(self._doubts)),
         )
 
@@ -108,6 +114,8 @@ class _Reading:
                 if meaning.is_output and group is not None:
                     address = _expanded(address, self._quoting_of_named(option, group))
                 self._tell(option.argument, address, role, is_list=option.plain in _SCRIPTS)
+            case Kind.ADDRESS:
+                self._urls += read_url(option.value).urls
             case Kind.FILE:
                 self._tell(option.argument, read_file(option.value, meaning.use), role)
             case Kind.FILES:
@@ -115,7 +123,7 @@ class _Reading:
             case Kind.GRAPH:
                 self._read_graph(option.argument, option.value)
             case Kind.PARAMETERS:
-                for address in files_in(option.value, has_escapes=option.plain != "x264opts"):
+                for address in files_in(option.plain, option.value):
                     self._tell(option.argument, address, OTHER)
             case Kind.OPTIONS:
                 for found, address in muxer_options_in(option.value):
@@ -159,7 +167,8 @@ class _Reading:
         if form == muxers.LAVFI:
             self._read_graph(group.argument, group.name)
             return file
-        if form in muxers.INPUT_DEVICES:
+        if form in muxers.INPUT_DEVICES or muxers.is_camera(group.name):
+            self._devices.append(group.name)
             return file
         address = read_url(group.name, READ)
         if len(address.places) == 1:
@@ -184,7 +193,10 @@ class _Reading:
         if muxer == muxers.FIFO:
             inner = settings.get("fifo_format", "")
             muxer = muxers.muxer_of({"f": inner} if inner else {}, _only_path(address))
-        if muxer == muxers.NULL or muxer in muxers.OUTPUT_DEVICES:
+        if muxer == muxers.NULL:
+            return Address()
+        if muxer in muxers.OUTPUT_DEVICES:
+            self._devices.append(muxer)
             return Address()
         if muxer in muxers.TO_URLS:
             address = structs.replace(address, places=(), doubt=None)
@@ -212,6 +224,10 @@ class _Reading:
         self._named += named
         if is_list:
             self._lists += named
+            if STDIN in address.streams:
+                self._doubts.append("what the list on standard input names is not known")
+        self._urls += address.urls
+        self._streams.update(address.streams)
         self._reads_stdin |= STDIN in address.streams
         self._writes_stdout |= STDOUT in address.streams
         if address.doubt is not None:
@@ -241,4 +257,3 @@ def _is_list(address: Address) -> bool:
 
 def _only_path(address: Address) -> str:
     return address.places[0].path if address.places else ""
-

@@ -36,11 +36,13 @@ TO_URLS: Final = frozenset({"rtp", "rtsp", "sap", "rtp_mpegts", "whip"})
 """Their outputs are addresses, whatever they look like."""
 
 _PICTURES: Final = frozenset(
-    (
-        "avif bmp cri dpx exr fit fits gem hdr im1 im24 im32 im8 img j2c j2k jls jp2 jpeg jpg jps jpx jxl ljpg mng mpg1-img "
-        "mpo pam pbm pcd pct pcx pfm pgm pgmyuv phm pic pict pix png pnm pns ppm psd ptx qdraw qoi ras raw rs sgi sun "
-        "sunras svg svgz tga tif tiff tim wbmp webp xbm xface xpm xwd y"
-    ).split()
+    {
+        *("avif", "bmp", "cri", "dpx", "exr", "fit", "fits", "gem", "hdr", "im1", "im24", "im32", "im8", "img"),
+        *("j2c", "j2k", "jls", "jp2", "jpeg", "jpg", "jps", "jpx", "jxl", "ljpg", "mng", "mpg1-img", "mpo"),
+        *("pam", "pbm", "pcd", "pct", "pcx", "pfm", "pgm", "pgmyuv", "phm", "pic", "pict", "pix", "png", "pnm"),
+        *("pns", "ppm", "psd", "ptx", "qdraw", "qoi", "ras", "raw", "rs", "sgi", "sun", "sunras", "svg", "svgz"),
+        *("tga", "tif", "tiff", "tim", "wbmp", "webp", "xbm", "xface", "xpm", "xwd", "y"),
+    }
 )
 _MANY_AT_A_TIME: Final = frozenset({"gif", "webp", "avif"})
 """By their suffix alone these are one file with all pictures in it."""
@@ -50,6 +52,8 @@ _TIMES: Final = ("strftime", "strftime_mkdir", "use_localtime")
 _OFF: Final = frozenset({"", "0", "false", "n", "no", "disable", "disabled", "off"})
 _numbers = re.compile(r"%[0-9]*d")
 _wildcards = re.compile(r"%[*?\[{]")
+
+_camera = re.compile(r"/dev/video[0-9]+\Z")
 
 Options = Mapping[str, str]
 """By their names without streams; the last of each counts."""
@@ -88,6 +92,10 @@ def quoting_of_input(options: Options, name: str) -> str:
             return PATTERN
         case _:
             return PATTERN if _numbers.search(name) or _wildcards.search(name) else NONE
+
+
+def is_camera(name: str) -> bool:
+    return _camera.match(name) is not None
 
 
 def names_are_times(options: Options) -> bool:

@@ -1,7 +1,7 @@
 """Lists of settings inside one value: `key=value:key=value`, as encoders and muxers inside muxers take them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ffmesh_protocol.ffmpeg.escapes import spelled, take_pair
@@ -12,13 +12,15 @@ from ffmesh_protocol.ffmpeg.urls import Address, read_file, read_url
 
 _setting = re.compile(r"([^:=]+)=([^:]*)")
 _ESCAPED: Final = (OPTION,)
+_WITHOUT_ESCAPES: Final = "x264opts"
 
 
-def files_in(text: str, *, has_escapes: bool) -> Iterator[Address]:
-    """Those that an encoder's settings name. Some lists are cut at every colon, whatever stands before it."""
-    if not has_escapes:
+def files_in(option: str, text: str) -> Iterator[Address]:
+    """Those that an encoder's settings name. `x264opts` is cut at every colon, whatever stands before it."""
+    known = PARAMETERS[option]
+    if option == _WITHOUT_ESCAPES:
         for found in _setting.finditer(text):
-            meaning = _meaning(found[1], found[2])
+            meaning = _meaning(known, found[1], found[2])
             if meaning is not None:
                 part = spelled(text).part(found.start(2), found.end(2))
                 yield address_in(part, read_file(part.text, meaning.use), ())
@@ -27,7 +29,7 @@ def files_in(text: str, *, has_escapes: bool) -> Iterator[Address]:
     while at < len(text):
         key, value, at = take_pair(whole, at, ":")
         at += 1
-        meaning = _meaning(key or "", value.text)
+        meaning = _meaning(known, key or "", value.text)
         if meaning is not None:
             yield address_in(value, read_file(value.text, meaning.use), _ESCAPED)
 
@@ -43,6 +45,6 @@ def muxer_options_in(text: str) -> Iterator[tuple[Meaning, Address]]:
             yield meaning, address_in(value, reading(value.text, meaning.use), _ESCAPED)
 
 
-def _meaning(key: str, value: str) -> Meaning | None:
+def _meaning(known: Mapping[str, Meaning], key: str, value: str) -> Meaning | None:
     name = key.replace("_", "-").lower()
-    return None if f"{name}={value}" in WORDS_FOR_NO_FILE else PARAMETERS.get(name)
+    return None if f"{name}={value}" in WORDS_FOR_NO_FILE else known.get(name)

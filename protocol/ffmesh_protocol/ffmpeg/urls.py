@@ -17,13 +17,14 @@ from ffmesh_protocol.wire import Told
 
 STDIN: Final = 0
 STDOUT: Final = 1
+STDERR: Final = 2
 
 NETWORK: Final = frozenset(
     {
         *("amqp", "dtls", "ffrtmpcrypt", "ffrtmphttp", "ftp", "gopher", "gophers", "http", "httpproxy", "https"),
         *("icecast", "ipfs", "ipns", "ipfs_gateway", "libsrt", "libssh", "mms", "mmsh", "mmst", "prompeg", "rist"),
-        *("rtmp", "rtmpe", "rtmps", "rtmpt", "rtmpte", "rtmpts", "rtp", "rtsp", "rtsps", "satip", "sap", "sctp", "sftp"),
-        *("smb", "srt", "srtp", "tcp", "tls", "udp", "udplite", "ws", "wss", "whip", "zmq"),
+        *("rtmp", "rtmpe", "rtmps", "rtmpt", "rtmpte", "rtmpts", "rtp", "rtsp", "rtsps", "satip", "sap"),
+        *("sctp", "sftp", "smb", "srt", "srtp", "tcp", "tls", "udp", "udplite", "ws", "wss", "whip", "zmq"),
     }
 )
 _NOTHING_OPENED: Final = frozenset({"data"})
@@ -36,7 +37,7 @@ _scheme = re.compile(r"[A-Za-z0-9+.-]*(?=:)")
 _number = re.compile(r" *[0-9]{1,9}\Z")
 _own_stream = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})\Z")
 _DEVICES: Final = "/dev/"
-_MEMORY: Final = "/dev/shm"
+_MEMORY: Final = "/dev/shm"  # noqa: S108 - a folder like any other
 _STANDARD: Final = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -45,6 +46,8 @@ class Address(Told, frozen=True):
 
     places: tuple[Place, ...] = ()
     streams: tuple[int, ...] = ()
+    urls: tuple[str, ...] = ()
+    """What is opened over the network."""
     is_list: bool = False
     """What is opened names what else is opened."""
     doubt: str | None = None
@@ -96,11 +99,15 @@ def _read(text: str, start: int, use: str, levels: tuple[str, ...], depth: int) 
         return _path(text, inside, FOLDER, levels)
     if scheme == "md5":
         return _read(text, inside, WRITTEN, levels, depth - 1) if text[inside:] else Address(streams=(STDOUT,))
-    if scheme in NETWORK or outer in NETWORK or scheme in _NOTHING_OPENED:
+    if scheme in NETWORK or outer in NETWORK:
+        return Address(urls=(rest,))
+    if scheme in _NOTHING_OPENED:
         return _NOTHING
     if scheme == "unix":
         return Address(doubt=f"{_shown(rest)} is a socket of this machine")
-    return Address(doubt=f"{_shown(rest)} begins like a protocol that is not known: write file: before the name of a file")
+    return Address(
+        doubt=f"{_shown(rest)} begins like a protocol that is not known: write file: before the name of a file"
+    )
 
 
 def _subfile(text: str, start: int, use: str, levels: tuple[str, ...], depth: int) -> Address:
@@ -133,6 +140,7 @@ def _together(addresses: Iterator[Address]) -> Address:
         whole = Address(
             places=whole.places + each.places,
             streams=whole.streams + each.streams,
+            urls=whole.urls + each.urls,
             is_list=whole.is_list or each.is_list,
             doubt=whole.doubt or each.doubt,
         )

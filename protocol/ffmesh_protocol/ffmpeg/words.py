@@ -106,9 +106,7 @@ class _Splitter:
                 else:
                     self._at += 1
                     self._options.append(
-                        Option(
-                            name=option, value=following, argument=self._at - 1, is_guessed=takes is Takes.GUESSED
-                        )
+                        Option(name=option, value=following, argument=self._at - 1, is_guessed=takes is Takes.GUESSED)
                     )
 
     def _is_rather_a_flag(self, option: str, following: str | None) -> bool:
@@ -123,8 +121,6 @@ class _Splitter:
         return following == "-i" or self._table.knows(following)
 
     def _end_group(self, argument: int, *, is_input: bool) -> None:
-        group = Group(
-            options=tuple(self._options), name=self._words[argument], argument=argument, is_input=is_input
-        )
+        group = Group(options=tuple(self._options), name=self._words[argument], argument=argument, is_input=is_input)
         self._groups.append(group)
         self._options = []

@@ -1,0 +1,76 @@
+"""The words of a command line as pieces: every path under a root is one, and the text around it stays as it is.
+
+The letters of a path decide alone; links are somebody else's matter. A relative path stays text: the program starts in
+the same folder of the same root.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from msgspec import structs
+
+from ffmesh_protocol.ffmpeg.command_line import CommandLine
+from ffmesh_protocol.ffmpeg.places import Place
+from ffmesh_protocol.ffmpeg.quoting import NONE, write
+from ffmesh_protocol.media import Argument, Arguments, Piece, RawBytes, RootPath, piece_of_path
+
+
+def arguments_of(line: CommandLine, roots: Mapping[str, str]) -> Arguments:
+    """What lies under no root stays text too; whoever sends it looks at `line.named` first."""
+    places = {
+        argument: [named.place for named in group]
+        for argument, group in groupby(line.named, key=lambda named: named.argument)
+    }
+    return tuple(_pieces(word, places.get(at, ()), roots) for at, word in enumerate(line.words))
+
+
+def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath | None:
+    """Where a path lies that is absolute, or taken from `cwd`; None: under no root."""
+    if path.startswith("/"):
+        return piece_of_path(path, roots)
+    return piece_of_path(f"{cwd}/{path}", roots) if cwd is not None else None
+
+
+def _pieces(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Argument:
+    pieces: list[Piece] = []
+    at = 0
+    for place in places:
+        found = root_path(place.path, roots, None)
+        if found is None:
+            continue
+        pieces += [*_text(word[at : place.start]), *_path(found, place)]
+        at = place.end
+    pieces += _text(word[at:])
+    return tuple(pieces) or ("",)
+
+
+def _path(found: RootPath, place: Place) -> Iterator[Piece]:
+    """A slash at its end says that a folder is meant, or where a prefix begins."""
+    path = f"{found.path}/" if place.path.endswith("/") and found.path else found.path
+    if _is_utf8(path):
+        yield structs.replace(found, path=path, quoting=place.quoting)
+        return
+    yield structs.replace(found, path="", quoting=place.quoting)
+    yield _bytes(path if place.quoting == NONE else _quoted(path, place.quoting))
+
+
+def _quoted(path: str, quoting: str) -> str:
+    return write(b"", path.encode(errors="surrogateescape"), quoting).decode(errors="surrogateescape")
+
+
+def _text(text: str) -> Iterator[Piece]:
+    if text:
+        yield text if _is_utf8(text) else _bytes(text)
+
+
+def _bytes(text: str) -> RawBytes:
+    return RawBytes(base64=base64.b64encode(text.encode(errors="surrogateescape")).decode())
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
