@@ -112,6 +112,7 @@ CASES: Final[dict[str, Case]] = {
     "a list for concat": case(
         *(*QUIET, "-f", "concat", "-safe", "0", "-i", "{out}/list.txt", "-c", "copy", "{out}/of list.mkv"),
         files={"list.txt": "file '{films}/one.ts'\nfile '{films}/two.ts'\n"},
+        here=True,
     ),
     "a list with relative names": case(
         *(*QUIET, "-f", "concat", "-i", "{films}/list.txt", "-c", "copy", "{out}/of list.mkv"),
@@ -165,7 +166,7 @@ CASES: Final[dict[str, Case]] = {
         )
     ),
     "attachments by their names": case(*QUIET, "-dump_attachment:t", "", "-y", *FILM, "-f", "null", "-", inside=True),
-    "attachments, and no output": case(*QUIET, "-dump_attachment:t", "", "-y", *FILM, inside=True, code=1),
+    "attachments, and no output": case(*QUIET, "-dump_attachment:t", "", "-y", *FILM, inside=True, code=1, here=True),
     "an attachment by our name": case(
         *QUIET, "-dump_attachment:t:0", "{out}/a font.ttf", *FILM, "-map", "0:v", "-c", "copy", "-f", "null", "-"
     ),
@@ -199,7 +200,7 @@ CASES: Final[dict[str, Case]] = {
     "no such filter": case(*QUIET, *PLAIN, "-vf", "nosuchfilter", "{out}/a.mkv", code=1),
     "no such stream": case(*QUIET, *PLAIN, "-map", "0:9", "-c", "copy", "{out}/a.mkv", code=1),
     "no such folder": case(*QUIET, *PLAIN, "-c", "copy", "{out}/no such/a.mkv", code=1),
-    "no output": case(*QUIET, *PLAIN, code=1),
+    "no output": case(*QUIET, *PLAIN, code=1, here=True),
     "half a film": case(*QUIET, "-xerror", "-err_detect", "explode", "-i", "{films}/half.mkv", "-f", "null", "-"),
     # --- an output that is there
     "there, and kept": case(*QUIET, *PLAIN, "-n", "{out}/a.mkv", files={"a.mkv": "old"}, code=1),

@@ -10,7 +10,7 @@ from end_to_end.jellyfin import TOPICS, film_in
 from end_to_end.outside import mesh
 from end_to_end.shims import LOCAL, Programs, Shim, needs_the_desk, shim_in
 
-STAYS_HERE = ("is_probed", "is_pictured", "gives_key_frames")
+STAYS_HERE = ("is_probed", "is_pictured", "gives_attachments", "gives_key_frames")
 
 
 @pytest.fixture(scope="module")
