@@ -1,7 +1,7 @@
 """Arguments, roots and needs as values.
 
-A path travels as a typed piece, so that every machine writes its own path and quoting. Not there yet: what hides inside
-an argument (filters, URLs, patterns) is looked at by the shim's model, which comes later.
+A path travels as a typed piece, so that every machine writes its own path and quoting. Where the paths of an argument
+stand is known to `ffmesh_protocol.ffmpeg`.
 """
 
 import base64
@@ -14,6 +14,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.ffmpeg import quoting
 from ffmesh_protocol.limits import (
     ARGUMENT_CHARS,
     ARGUMENTS,
@@ -51,7 +52,8 @@ Timeout = Annotated[float, msgspec.Meta(gt=0, le=SECONDS_MAX)]
 
 
 class RootPath(Told, frozen=True, tag_field="kind", tag="path"):
-    """A place under a root; "" is the root itself. `quoting` names where it stands: `none`, later `filter` too.
+    """A place under a root; "" is the root itself. `quoting` says where it stands, in the words of
+    `ffmesh_protocol.ffmpeg.quoting`: `none`, `filter`, `option+tee`, …
 
     Of an output it says how its name is written: `none`, or `pattern` for a set of names.
     """
@@ -77,6 +79,8 @@ QUOTING_NONE: Final = "none"
 QUOTING_PATTERN: Final = "pattern"
 
 _NO_FILE_OF_OURS: Final = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
+_ends_quoted = re.compile(rb"[:,;|\[\]'\"=]")
+"""Behind a quoted path: what can only be the syntax that it stands in."""
 _placeholder = re.compile(r"%(?:%|v|0?[0-9]*d)")
 _descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
 _device = re.compile(
@@ -88,6 +92,9 @@ _device = re.compile(
 Outputs: TypeAlias = Annotated[tuple[RootPath, ...], msgspec.Meta(max_length=OUTPUTS)]
 """What a staged job writes: files, folders (their paths end in `/`), and sets of names, as ffmpeg writes them down:
 `%d` and `%0Nd` for numbers, `%v` for variants. Files and folders must be there in the end; a set may be empty."""
+
+QUOTED_PATHS: Final = "quoted-paths"
+"""The feature of who writes paths with the quotings of the places where they stand."""
 
 MANY_OUTPUTS: Final = "many-outputs"
 """The feature of who understands more than one output, and sets."""
@@ -101,6 +108,12 @@ def is_pattern(path: str) -> bool:
 def are_many(outputs: Sequence[RootPath]) -> bool:
     """Whether it takes the feature `many-outputs` to understand them."""
     return len(outputs) > 1 or any(output.quoting != QUOTING_NONE for output in outputs)
+
+
+def has_quoted_paths(arguments: Iterable[Sequence[Piece]]) -> bool:
+    """Whether it takes the feature `quoted-paths` to write them."""
+    pieces = (piece for argument in arguments for piece in argument)
+    return any(isinstance(piece, RootPath) and piece.quoting != QUOTING_NONE for piece in pieces)
 
 
 class Needs(Told, frozen=True):
@@ -252,16 +265,17 @@ def _written_path(piece: RootPath, rest: Sequence[Piece], roots: Mapping[str, st
     place = roots.get(piece.root)
     if place is None:
         raise PathRefused(f"there is no root ${piece.root} here")
-    if piece.quoting != QUOTING_NONE:
-        raise PathRefused(f"the quoting “{printable(piece.quoting)}” is not known here")
     path = piece.path.encode()
     tail = in_bytes(until_a_root(rest))
+    continued = tail if piece.quoting == QUOTING_NONE else _ends_quoted.split(tail.replace(b"\\", b""), maxsplit=1)[0]
     # What follows the piece continues its last name, so both are judged as the one path that the program will see.
     # "./" keeps it relative: normpath takes every leading ".." of an absolute path away.
-    below = posixpath.normpath(b"./" + path + tail)
+    below = posixpath.normpath(b"./" + path + continued)
     if path.startswith(b"/") or b".." in path.split(b"/") or below == b".." or below.startswith(b"../"):
         raise PathRefused(f"${piece.root}/{printable(piece.path[:80])} leads out of its root")
     top = place.rstrip("/").encode(errors="surrogateescape") or b"/"
+    if piece.quoting != QUOTING_NONE:
+        return quoting.write(posixpath.join(top, b"") if continued and not path else top, path, piece.quoting)
     return posixpath.join(top, path) if path or tail else top
 
 

@@ -49,7 +49,7 @@ from ffmesh_agent.core.leases import Leases
 from ffmesh_agent.core.post import Post
 from ffmesh_agent.core.public import Public
 from ffmesh_protocol import VERSION, times
-from ffmesh_protocol.media import MANY_OUTPUTS
+from ffmesh_protocol.media import MANY_OUTPUTS, QUOTED_PATHS
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Load
 from ffmesh_protocol.messages.orders import (
@@ -75,7 +75,7 @@ from ffmesh_protocol.reasons import Stopped
 from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family, Verb
 
-FEATURES: Final = ("direct", "interactive", MANY_OUTPUTS, "staged")
+FEATURES: Final = ("direct", "interactive", MANY_OUTPUTS, QUOTED_PATHS, "staged")
 
 CHANGE_SAID_WITHIN: Final = 0.2
 """Changes so close together share one `holding`."""

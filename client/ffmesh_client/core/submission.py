@@ -1,16 +1,18 @@
 """A command line as the caller wrote it becomes a submit. Pure: where it was written is told.
 
 Paths: an absolute one under a root becomes a piece; a relative one stays text, and the program starts in the caller's
-folder where that lies under a root, else in an empty one. `file:` may stand before either. The letters of a path count
-first; one that they put under no root may still lie there by its real place, where links lead. What hides inside an
-argument (filters, URLs, patterns) is looked at by the shim's model, which is not there yet.
+folder where that lies under a root, else in an empty one. In the arguments of ffmpeg and ffprobe they are found
+wherever they stand (`ffmesh_protocol.ffmpeg`); of other programs only a whole argument can be a path, with or without
+`file:` before it. The letters of a path count first; one that they put under no root may still lie there by its real
+place, where links lead.
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from ffmesh_client.core import staging
 from ffmesh_client.core.written import Output
@@ -18,15 +20,24 @@ from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized, PathRefused
+from ffmesh_protocol.ffmpeg.command_line import Named
+from ffmesh_protocol.ffmpeg.line import read
+from ffmesh_protocol.ffmpeg.pieces import pieces_of
+from ffmesh_protocol.ffmpeg.places import Place
+from ffmesh_protocol.ffmpeg.tables import FFMPEG, FFPROBE
 from ffmesh_protocol.limits import ARGUMENTS, LABELS, MESSAGE_BYTES, PARENTS, SUBMIT_BYTES, WORD_CHARS
 from ffmesh_protocol.media import (
     MANY_OUTPUTS,
+    QUOTED_PATHS,
     QUOTING_PATTERN,
     Argument,
+    Arguments,
     Needs,
+    Outputs,
     RootPath,
     are_many,
     argument_of,
+    has_quoted_paths,
     is_same_everywhere,
     piece_of_path,
     printable,
@@ -38,6 +49,7 @@ from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.wire import Told
 
 CPU: Final = "cpu"
+UNDERSTOOD: Final = (FFMPEG, FFPROBE)
 MAX_ATTEMPTS: Final[dict[JobKind, int]] = {JobKind.INTERACTIVE: 1, JobKind.DIRECT: 1, JobKind.STAGED: 3}
 """Unless said. Only what is written aside can be begun anew as if nothing had been."""
 
@@ -74,7 +86,14 @@ class Surroundings(Told, frozen=True):
 
 def paths_in(kind: JobKind, line: Sequence[str], wishes: Wishes) -> list[str]:
     """What may be a path of all that was typed, and of what it makes ffmpeg write."""
-    return [*map(staging.without_protocol, line[1:]), *(output.path for output in outputs_of(kind, line, wishes))]
+    hidden = (named.place.path for named in _named(line))
+    outputs = (output.path for output in outputs_of(kind, line, wishes))
+    return list(dict.fromkeys([*map(staging.without_protocol, line[1:]), *hidden, *outputs]))
+
+
+def _named(line: Sequence[str]) -> tuple[Named, ...]:
+    """The paths in its arguments, if these are known to be ffmpeg's or ffprobe's."""
+    return read(line[0], line[1:]).named if line[0] in UNDERSTOOD else ()
 
 
 def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Output, ...]:
@@ -106,11 +125,11 @@ def submission(
         )
     known_roots = {**roots, **wishes.roots}
     working = _working(surroundings, known_roots)
-    arguments = tuple(_argument(word, surroundings, known_roots, working) for word in words)
+    arguments = _arguments(line, surroundings, known_roots, working)
     outputs = tuple(
         dict.fromkeys(_output(output, surroundings, known_roots, working) for output in outputs_of(kind, line, wishes))
     )
-    understands = (MANY_OUTPUTS,) if are_many(outputs) else ()
+    understands = tuple(_understanding(arguments, outputs))
     return _checked(
         Submit(
             requires=understands,
@@ -163,6 +182,44 @@ def _working(surroundings: Surroundings, roots: Mapping[str, str]) -> RootPath |
             if piece is not None:
                 return piece
     return None
+
+
+def _understanding(arguments: Arguments, outputs: Outputs) -> Iterator[str]:
+    """The features without which such a job would be misunderstood."""
+    if are_many(outputs):
+        yield MANY_OUTPUTS
+    if has_quoted_paths(arguments):
+        yield QUOTED_PATHS
+
+
+def _arguments(
+    line: Sequence[str], surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None
+) -> Arguments:
+    """What names a path by itself is judged as a path also where the model sees none: an agent would refuse it."""
+    places: dict[int, list[Place]] = {}
+    for named in _named(line):
+        places.setdefault(named.argument, []).append(named.place)
+    return tuple(
+        _pieces(word, places[at], surroundings, roots, working)
+        if at in places
+        else _argument(word, surroundings, roots, working)
+        for at, word in enumerate(line[1:])
+    )
+
+
+def _pieces(
+    word: str,
+    places: Sequence[Place],
+    surroundings: Surroundings,
+    roots: Mapping[str, str],
+    working: RootPath | None,
+) -> Argument:
+    moved: list[Place] = []
+    for place in places:
+        path = _under_a_root(place.path, surroundings, roots)
+        argument_of(path, roots, working)  # refuses what no other machine could know
+        moved.append(structs.replace(place, path=path))
+    return pieces_of(word, moved, roots)
 
 
 def _argument(word: str, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> Argument:

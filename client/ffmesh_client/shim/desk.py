@@ -47,6 +47,7 @@ class Desk:
 
     async def _send(self, line: Line, order: Order, descriptors: dict[int, int]) -> None:
         config = order.config
+
         async def on(mesh: Mesh) -> Ended:
             return await attended(mesh, order, descriptors, line)
 
@@ -61,7 +62,7 @@ class Desk:
             return ordered(call, self._config())
         except BadConfig as error:
             return StaysHere(reason=str(error))
-        
+
     def _config(self) -> ClientConfig:
         """As the file says now."""
         path = Path(self._path) if self._path else client_config.found(None, os.environ, Path.home())

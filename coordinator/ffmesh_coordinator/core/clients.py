@@ -19,7 +19,7 @@ from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import codec, times
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.limits import PAGE_BYTES, SUBMIT_BYTES
-from ffmesh_protocol.media import MANY_OUTPUTS, QUOTING_NONE, QUOTING_PATTERN, are_many, printable
+from ffmesh_protocol.media import MANY_OUTPUTS, QUOTED_PATHS, QUOTING_NONE, QUOTING_PATTERN, are_many, printable
 from ffmesh_protocol.media import shown as shown_argument
 from ffmesh_protocol.messages.answers import Accepted, AgentList, Attended, JobList, JobNews
 from ffmesh_protocol.messages.capability import AgentView
@@ -39,7 +39,7 @@ from ffmesh_protocol.messages.requests import (
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.reasons import Stopped
 
-FEATURES: Final = frozenset({"direct", "interactive", "staged", MANY_OUTPUTS})
+FEATURES: Final = frozenset({"direct", "interactive", "staged", MANY_OUTPUTS, QUOTED_PATHS})
 
 
 @dataclass

@@ -22,7 +22,7 @@ def arguments_of(line: CommandLine, roots: Mapping[str, str]) -> Arguments:
         argument: [named.place for named in group]
         for argument, group in groupby(line.named, key=lambda named: named.argument)
     }
-    return tuple(_pieces(word, places.get(at, ()), roots) for at, word in enumerate(line.words))
+    return tuple(pieces_of(word, places.get(at, ()), roots) for at, word in enumerate(line.words))
 
 
 def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath | None:
@@ -32,7 +32,8 @@ def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath 
     return piece_of_path(f"{cwd}/{path}", roots) if cwd is not None else None
 
 
-def _pieces(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Argument:
+def pieces_of(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Argument:
+    """One word, in which these places are, in their order."""
     pieces: list[Piece] = []
     at = 0
     for place in places:

@@ -209,9 +209,28 @@ def test_a_path_behind_file_becomes_a_piece_too() -> None:
     )
 
 
-def test_behind_file_nothing_else_is_looked_at() -> None:
-    words = ("file:a.mkv", "file:/etc/passwd", "file:", "file:-")
+def test_what_follows_file_is_a_path_however_it_begins() -> None:
+    words = ("file:a.mkv", "file:", "file:-")
     assert submitted("ffmpeg", *words, folders=("/media/movies",)).args == tuple((word,) for word in words)
+    with pytest.raises(PathRefused, match="/etc/passwd lies under no root"):
+        submitted("ffmpeg", "file:/etc/passwd")
+
+
+def test_a_path_inside_a_filter_becomes_a_piece_that_says_how_it_is_quoted() -> None:
+    submit = submitted("ffmpeg", "-i", "a.mkv", "-vf", "scale=2:2,subtitles='/media/movies/It'\\\\\\''s.srt':si=1", "b.mkv")
+    assert submit.args[3] == ("scale=2:2,subtitles=", RootPath(root="Movies", path="It's.srt", quoting="filter"), ":si=1")
+    assert submit.requires == ("quoted-paths",)
+    assert submit.needs.capabilities == ("feature=quoted-paths",)
+    assert submit.needs.roots == ("Movies",)
+
+
+def test_a_path_inside_a_filter_is_refused_as_any_other() -> None:
+    with pytest.raises(PathRefused, match=r"/etc/a\.srt lies under no root"):
+        submitted("ffmpeg", "-i", "a.mkv", "-vf", "subtitles=/etc/a.srt", "b.mkv")
+
+
+def test_of_another_program_only_a_whole_argument_is_a_path() -> None:
+    assert submitted("sh", "-vf", "subtitles=/etc/a.srt").args == (("-vf",), ("subtitles=/etc/a.srt",))
 
 
 # --- staged
@@ -286,7 +305,7 @@ def test_an_output_that_only_its_real_place_puts_under_a_root_counts_like_an_arg
     line = ("ffmpeg", "-i", f"file:{output}")
     assert paths_in(JobKind.STAGED, line, msgspec.structs.replace(wishes, outputs=("x",))) == ["-i", output, "x"]
     assert paths_in(JobKind.DIRECT, line, wishes) == ["-i", output]
-    assert paths_in(JobKind.STAGED, ("ffmpeg", "/films/%d.png"), wishes) == ["/films/%d.png"] * 2
+    assert paths_in(JobKind.STAGED, ("ffmpeg", "/films/%d.png"), wishes) == ["/films/%d.png"]
 
 
 @pytest.mark.parametrize(
