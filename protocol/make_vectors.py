@@ -300,6 +300,9 @@ _TOPICS: Final = [
     TOPICS.directed(PI, TV, CLIENT_LIFE, "stdout"),
     TOPICS.directed(TV, COORDINATOR, COORDINATOR_LIFE, "submit"),
     TOPICS.directed(TV, PI, AGENT_LIFE, "credit"),
+    TOPICS.directed(PI, TV, CLIENT_LIFE, "credit"),
+    TOPICS.directed(TV, PI, AGENT_LIFE, "stdin"),
+    TOPICS.directed(TV, PI, AGENT_LIFE, "signal"),
 ]
 
 

@@ -79,12 +79,16 @@ class Mesh:
         descriptors: Mapping[str, int],
         signals: Iterable[int] = (),
         remark: Callable[[str], None] | None = None,
+        *,
+        terminal: bool = False,
     ) -> Finish:
-        """Runs an interactive job with its streams written to these descriptors, to its end.
+        """Runs an interactive job with `stdout` and `stderr` written to these descriptors and `stdin`, if it is among
+        them, read from there, to its end.
 
-        `remark` is called with what a person who waits might want to know, as why the job waits.
+        `signals` that come meanwhile are its program's. `remark` is called with what a person who waits might want to
+        know, as why the job waits. `terminal`: stdin is one, and the program reads keys.
         """
-        return await self._runtime.attach(submit, descriptors, signals, remark)
+        return await self._runtime.attach(submit, descriptors, signals, remark, terminal=terminal)
 
     async def jobs(
         self,

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import stat
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -51,6 +52,15 @@ def _telling(stdout: TextIO) -> TextIO:
         errors=stdout.errors,
         line_buffering=bool(stdout.line_buffering),
     )
+
+
+def has_input() -> bool:
+    """Whether there may be something to read: it was closed, or is the null device, where there never is."""
+    try:
+        here, nowhere = os.fstat(0), os.stat(os.devnull)  # noqa: PTH116 - to compare with
+    except OSError:
+        return False
+    return not (stat.S_ISCHR(here.st_mode) and here.st_rdev == nowhere.st_rdev)
 
 
 def silence_stdout() -> None:

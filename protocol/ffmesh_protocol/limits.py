@@ -66,3 +66,6 @@ SECONDS_MAX: Final = 1_000_000_000
 SLOTS: Final = 1024
 STREAMS: Final = 8
 """Of one program. It has three today."""
+
+SIGNALS: Final = 64
+"""Of a caller, in one message: those that its program has not had yet."""

@@ -58,6 +58,7 @@ class Verb(StrEnum):
     STDOUT = "stdout"
     STDERR = "stderr"
     CREDIT = "credit"
+    SIGNAL = "signal"
     # anyone → anyone
     BYE = "bye"
     RETIRED = "retired"
@@ -67,7 +68,6 @@ RESERVED_VERBS: Final = frozenset(
     {
         "accepted",
         "heard",
-        "signal",
         "rotate",
         "unsupported",
         "pause",

@@ -26,6 +26,7 @@ from ffmesh_agent.core.events import (
     Disconnected,
     Event,
     HeartbeatReturned,
+    InputCame,
     LoadSampled,
     OutputCommitted,
     OutputNotCommitted,
@@ -40,6 +41,7 @@ from ffmesh_agent.core.events import (
     Restored,
     ResultKept,
     RootsLookedAt,
+    SignalsCame,
     StopAsked,
     TailRead,
     Thawed,
@@ -68,7 +70,7 @@ from ffmesh_protocol.messages.orders import (
 )
 from ffmesh_protocol.messages.presence import ClientState, CoordinatorState
 from ffmesh_protocol.messages.reports import Decline, DeclineCode, Declined, Hello, Holding, Tail
-from ffmesh_protocol.messages.requests import Bye
+from ffmesh_protocol.messages.requests import Bye, StreamCredit
 from ffmesh_protocol.names import agent as agent_principal
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.reasons import Stopped
@@ -165,6 +167,10 @@ class Agent:
         """A signed piece of an attempt's stream, or None when nobody reads it any more."""
         return self._post.chunk(attempt, verb, offset, content)
 
+    def credit(self, credit: StreamCredit) -> Packet | None:
+        """What its program has of the client's standard input, and of its signals; or None, as `chunk`."""
+        return self._post.credit(credit)
+
     def subscriptions(self) -> list[tuple[str, int]]:
         return self._post.subscriptions()
 
@@ -213,6 +219,10 @@ class Agent:
                 self._heard = max(self._heard, event.number)
             case CreditCame(credit=credit):
                 bench.credited(credit.attempt)
+            case SignalsCame(signals=signals):
+                bench.signalled(signals)
+            case InputCame():
+                pass
             case RootsLookedAt(attempt=attempt):
                 bench.roots_looked_at(attempt)
             case ProgramStarted(attempt=attempt, reads_keys=reads_keys):

@@ -35,8 +35,8 @@ class Attempt:
     """Owned by the core. `launched`: the shell was asked to start the program; what it says of it is still to come.
 
     `lease_until` is the moment at which the coordinator may give the job to another. A granted one starts as
-    soon as its client is here and its lease has time. `renaming`: the shell was asked to put the
-    output in place, by `tried_until` at the latest.
+    soon as its client is here and its lease has time. `signals_passed`: how many of its caller's its program has had.
+    `renaming`: the shell was asked to put the output in place, by `tried_until` at the latest.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Attempt:
     client_is_here: bool = True
     launched: bool = False
     reads_keys: bool = False
+    signals_passed: int = 0
     renaming: bool = False
     tried_until: float = float("-inf")
     stopping: Stopped | None = None

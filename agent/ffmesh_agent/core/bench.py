@@ -3,7 +3,6 @@
 Only a grant starts a program, and only while the attempt's lease has time. Every attempt that was ever granted to this
 life is remembered: a repeat of an ended one is answered with its result, never with a start. What we stopped carries
 the reason and is no success. What a staged attempt wrote takes its place by permission only.
-Not there yet: the caller's standard input.
 """
 
 import base64
@@ -27,6 +26,7 @@ from ffmesh_agent.core.effects import (
     Launch,
     LookAtRoots,
     OpenStreams,
+    PassOn,
     Quit,
     SealOutput,
     Terminate,
@@ -53,6 +53,7 @@ from ffmesh_protocol.messages.reports import (
     Results,
     Started,
 )
+from ffmesh_protocol.messages.requests import CallerSignals
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.reasons import REASON_OF_STOP, SENTENCES, ReasonCode, Stopped
 
@@ -551,6 +552,17 @@ class Bench:
         if attempt is not None:
             attempt.client_is_here = True
             self._launch_if_ready(attempt)
+
+    def signalled(self, came: CallerSignals) -> None:
+        """By its client. Those that the program has had are not given to it again; where there is none yet, the client
+        says it once more."""
+        attempt = self._attempts.get(came.attempt)
+        if attempt is None or not attempt.has_program:
+            return
+        already = attempt.signals_passed + 1 - came.first
+        fresh = came.signals[already:] if already >= 0 else ()
+        attempt.signals_passed += len(fresh)
+        self._desk.order(PassOn(attempt=came.attempt, signals=fresh, passed=attempt.signals_passed))
 
     def no_credit(self, attempt_id: str) -> None:
         """The client never came for its streams: the grant is given back, nothing was started."""

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from ffmesh_protocol.keys import StreamKeys
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import Result
+from ffmesh_protocol.messages.requests import CallerSignal
 from ffmesh_protocol.topics import Family
 from ffmesh_protocol.wire import Directed, Told
 
@@ -105,6 +106,14 @@ class Kill(Told, frozen=True):
     attempt: str
 
 
+class PassOn(Told, frozen=True):
+    """These signals, perhaps none, to the program's group; and tell the client that it has had so many in all."""
+
+    attempt: str
+    signals: tuple[CallerSignal, ...]
+    passed: int
+
+
 class KeepResult(Told, frozen=True):
     """Write it to the spool, fsync, and say `ResultKept`."""
 
@@ -164,6 +173,7 @@ Effect: TypeAlias = (
     | Quit
     | Terminate
     | Kill
+    | PassOn
     | KeepResult
     | DropResult
     | ReadTail

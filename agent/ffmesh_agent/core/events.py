@@ -21,8 +21,9 @@ from ffmesh_protocol.messages.orders import (
 )
 from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, CoordinatorStatus
 from ffmesh_protocol.messages.reports import FailureKind, LogLine, Result, StreamLengths
-from ffmesh_protocol.messages.requests import StreamCredit
+from ffmesh_protocol.messages.requests import CallerSignals, StreamCredit
 from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.streams import Chunk
 from ffmesh_protocol.wire import Told
 
 
@@ -120,6 +121,18 @@ class CreditCame(Told, frozen=True):
     """A genuine message of the client of an interactive attempt."""
 
     credit: StreamCredit
+
+
+class SignalsCame(Told, frozen=True):
+    """As `CreditCame`."""
+
+    signals: CallerSignals
+
+
+class InputCame(Told, frozen=True):
+    """As `CreditCame`: a piece of its standard input, which goes to the program. Nothing is to be decided."""
+
+    chunk: Chunk
 
 
 class RootsLookedAt(Told, frozen=True):
@@ -243,6 +256,8 @@ Event: TypeAlias = (
     | ClientStatusSeen
     | CoordinatorSpoke
     | CreditCame
+    | SignalsCame
+    | InputCame
     | RootsLookedAt
     | ProgramStarted
     | ProgramNotStarted

@@ -17,8 +17,10 @@ from ffmesh_agent.core.events import (
     CreditCame,
     Event,
     HeartbeatReturned,
+    InputCame,
     OwnAdvertSeen,
     OwnStatusSeen,
+    SignalsCame,
 )
 from ffmesh_protocol import codec, keys
 from ffmesh_protocol.errors import Forged, MalformedMessage, NotGenuine, OtherLife, Oversized
@@ -42,12 +44,12 @@ from ffmesh_protocol.messages.orders import (
 )
 from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, CoordinatorStatus
 from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, MayCommit, Results, Started, Tail
-from ffmesh_protocol.messages.requests import Bye, StreamCredit
+from ffmesh_protocol.messages.requests import Bye, CallerSignals, StreamCredit
 from ffmesh_protocol.names import COORDINATOR, Principal, Role
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.sending import Addressed, halves, joined, published
 from ffmesh_protocol.signing import Lives, Numbers, Stamp, checked_mac, signed, stamp_of
-from ffmesh_protocol.streams import Chunk, packed
+from ffmesh_protocol.streams import Chunk, packed, unpacked
 from ffmesh_protocol.topics import Family, Place, Topics, Verb, parse
 from ffmesh_protocol.wire import Directed
 
@@ -78,6 +80,10 @@ SPOKEN: Final[dict[type[Directed], Verb]] = {
     Tail: Verb.TAIL,
     Bye: Verb.BYE,
 }
+
+
+OF_CLIENTS: Final = frozenset({Verb.CREDIT, Verb.SIGNAL, Verb.STDIN})
+"""What the reader of an attempt's streams says."""
 
 
 class Post:
@@ -162,8 +168,8 @@ class Post:
             raise Oversized(f"{len(packet.payload)} bytes")
         if place.sender == COORDINATOR:
             return self._order(packet, place)
-        if place.sender.role is Role.CLIENTS and place.verb == Verb.CREDIT:
-            return self._credit(packet, place)
+        if place.sender.role is Role.CLIENTS and place.verb in OF_CLIENTS:
+            return self._of_client(packet, place)
         self.refused["not_allowed"] += 1
         return None
 
@@ -183,16 +189,29 @@ class Post:
         if stamp.kid != self._kid:
             raise Forged(f"a secret of generation {stamp.kid}; ours is {self._kid}")
 
-    def _credit(self, packet: Packet, place: Place) -> Event:
+    def _of_client(self, packet: Packet, place: Place) -> Event:
         """The attempt that it names says which key must have signed it."""
         stamp = stamp_of(packet)
-        credit = codec.decode(StreamCredit, packet.payload)
-        reader = self._audiences.get(credit.attempt)
+        said: StreamCredit | CallerSignals | Chunk
+        match place.verb:
+            case Verb.STDIN:
+                said = unpacked(packet.payload)
+            case Verb.SIGNAL:
+                said = codec.decode(CallerSignals, packet.payload)
+            case _:
+                said = codec.decode(StreamCredit, packet.payload)
+        reader = self._audiences.get(said.attempt)
         if reader is None or reader.client != place.sender or reader.life != stamp.sender_life:
             raise Forged("it is not the reader of this attempt")
         checked_mac(packet, stamp, reader.keys.to_agent)
         self._lives.admit(stamp)
-        return CreditCame(credit=credit)
+        match said:
+            case Chunk():
+                return InputCame(chunk=said)
+            case CallerSignals():
+                return SignalsCame(signals=said)
+            case StreamCredit():
+                return CreditCame(credit=said)
 
     def packets(self, effects: Iterable[Effect]) -> list[Packet]:
         """The messages among the effects of one batch, in order; what is for one life joined."""
@@ -215,11 +234,17 @@ class Post:
 
     def chunk(self, attempt: str, verb: Verb, offset: int, content: bytes) -> Packet | None:
         """One signed piece of a stream, for the attempt's reader; None when nobody reads it any more."""
+        return self._to_client(attempt, verb, packed(Chunk(attempt=attempt, offset=offset, content=content)))
+
+    def credit(self, credit: StreamCredit) -> Packet | None:
+        """For what the reader sends; None when nobody is there any more."""
+        return self._to_client(credit.attempt, Verb.CREDIT, codec.encode(credit))
+
+    def _to_client(self, attempt: str, verb: Verb, payload: bytes) -> Packet | None:
         reader = self._audiences.get(attempt)
         if reader is None:
             return None
         topic = self.topics.directed(self._me, reader.client, reader.life, verb)
-        payload = packed(Chunk(attempt=attempt, offset=offset, content=content))
         bare = Packet(topic=topic, payload=payload)
         return signed(bare, reader.keys.to_client, self._stamp(reader.kid, reader.life, reader.client))
 

@@ -1,5 +1,6 @@
 """Where the bytes of a program's stream go: somewhere that says how many it takes now."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ffmesh_agent.shell.pipes import BLOCK_BYTES
@@ -15,6 +16,10 @@ class Outlet(Protocol):
 
     def end(self) -> None: ...
 
+    def when_broken(self, broken: Callable[[], None]) -> None:
+        """To be called when nobody takes more, as soon as that is so."""
+        ...
+
 
 class Nowhere:
     """For streams that nobody reads. They are read all the same: a full pipe would freeze the program."""
@@ -26,3 +31,6 @@ class Nowhere:
         del content
 
     def end(self) -> None: ...
+
+    def when_broken(self, broken: Callable[[], None]) -> None:
+        del broken

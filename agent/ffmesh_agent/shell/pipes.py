@@ -1,4 +1,5 @@
-"""Our ends of a program's pipes: read as blocks of bytes, without lines and keeping nothing for anybody; or keys."""
+"""Our ends of a program's pipes: those that we read, as blocks of bytes, without lines and keeping nothing for anybody;
+and the one that we write."""
 
 import asyncio
 import contextlib
@@ -20,26 +21,30 @@ class Pipe:
     def __init__(self) -> None:
         self._reads, self.writes = os.pipe()
         os.set_blocking(self._reads, False)
+        self._reads_open = True
         self._writes_open = True
+        self._woken: asyncio.Future[None] | None = None
 
     def widen(self) -> None:
-        set_size: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)
-        if set_size is not None:
-            with contextlib.suppress(OSError):  # the user's share of pipes is used up
-                fcntl.fcntl(self._reads, set_size, _CAPACITY)
+        _widen(self._reads)
 
     async def readable(self) -> None:
         """Returns when there is something to read, or the end."""
+        if not self._reads_open:
+            return
         loop = asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
+        woken = self._woken = loop.create_future()
         loop.add_reader(self._reads, _wake, woken)
         try:
             await woken
         finally:
-            loop.remove_reader(self._reads)
+            if self._reads_open:
+                loop.remove_reader(self._reads)
 
     def read(self, at_most: int = BLOCK_BYTES) -> bytes | None:
         """What is there now; b"" is the end, None that there is nothing yet."""
+        if not self._reads_open:
+            return b""
         try:
             return os.read(self._reads, at_most)
         except BlockingIOError:
@@ -51,25 +56,47 @@ class Pipe:
             self._writes_open = False
             os.close(self.writes)
 
-    def close(self) -> None:
-        self.close_writes()
+    def close_reads(self) -> None:
+        """Nobody wants the rest: the program finds its pipe broken. Whoever waits to read finds the end."""
+        if not self._reads_open:
+            return
+        self._reads_open = False
+        if self._woken is not None:
+            asyncio.get_running_loop().remove_reader(self._reads)
+            _wake(self._woken)
         os.close(self._reads)
 
+    def close(self) -> None:
+        self.close_writes()
+        self.close_reads()
 
-class Keys:
-    """The standard input of a program that reads keys: open, and empty until one is pressed."""
+
+class StandardInput:
+    """A program's: open until we close it, and empty until a key is pressed or a client sends something."""
 
     def __init__(self) -> None:
-        self.reads, self._writes = os.pipe()
-        os.set_blocking(self._writes, False)
+        self.reads, self.writes = os.pipe()
+        os.set_blocking(self.writes, False)
         self._reads_open = True
-        self._closed = False
+        self._writes_open = True
+
+    def widen(self) -> None:
+        _widen(self.writes)
+
+    def write(self, content: bytes | memoryview) -> int | None:
+        """How much it takes now; None: nobody reads it any more."""
+        if not self._writes_open:
+            return None
+        try:
+            return os.write(self.writes, content)
+        except BlockingIOError:
+            return 0
+        except BrokenPipeError:
+            return None
 
     def press(self, key: bytes) -> None:
         """Does nothing when the program has ended, or let thousands of keys lie there."""
-        if not self._closed:
-            with contextlib.suppress(BrokenPipeError, BlockingIOError):
-                os.write(self._writes, key)
+        self.write(key)
 
     def close_reads(self) -> None:
         """Ours; the program has its own by then."""
@@ -77,10 +104,22 @@ class Keys:
             self._reads_open = False
             os.close(self.reads)
 
+    def close_writes(self) -> None:
+        """The program finds its end."""
+        if self._writes_open:
+            self._writes_open = False
+            os.close(self.writes)
+
     def close(self) -> None:
         self.close_reads()
-        self._closed = True
-        os.close(self._writes)
+        self.close_writes()
+
+
+def _widen(pipe: int) -> None:
+    set_size: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if set_size is not None:
+        with contextlib.suppress(OSError):  # the user's share of pipes is used up
+            fcntl.fcntl(pipe, set_size, _CAPACITY)
 
 
 def _wake(woken: asyncio.Future[None]) -> None:

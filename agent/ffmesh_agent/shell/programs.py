@@ -1,23 +1,21 @@
 """Carries out what the core orders of programs: launch, hold until, terminate, kill. The only place that starts one.
 
 Each attempt is one task, from the grant to `ProgramEnded`. A program starts in the folder of its grant, or in a private
-one that is removed after its end; with little of our environment; with nothing on standard input, or with the key that
-ends it when it is to end. Its streams are read as blocks from beginning to end, whether or not anybody wants them, and
-`ProgramEnded` is said when nothing of it runs and all that it wrote has been read.
+one that is removed after its end; with little of our environment; with what its client sends on standard input, or
+nothing, and the key that ends it when it is to end. Its streams are read as blocks from beginning to end, whether or
+not anybody wants them, and `ProgramEnded` is said when nothing of it runs and all that it wrote has been read.
 
 What goes wrong in an attempt in a way that nobody expected is its own end only: see unexpected.py.
 
 The moment at which a program's lease ends is the warden's from the program's first moment: it kills it then, also when
 we are frozen.
-
-Not there yet: the caller's standard input.
 """
 
 import asyncio
 import errno
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -40,7 +38,7 @@ from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.owners import NewFiles, given, new_files
-from ffmesh_agent.shell.pipes import Keys
+from ffmesh_agent.shell.pipes import StandardInput
 from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.steps import NotStaged
@@ -53,6 +51,7 @@ from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import FailureKind, StreamLengths
+from ffmesh_protocol.messages.requests import CallerSignal
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.topics import Verb
 from ffmesh_warden.errors import NotStarted, WardenDied
@@ -64,6 +63,9 @@ log = logging.getLogger(__name__)
 
 _THE_SAME_EVERYWHERE: Final = frozenset({errno.E2BIG, errno.EINVAL, errno.EILSEQ})
 """Of what does not start: arguments and names that no machine takes. All else lies with this one."""
+
+
+PASSED_ON: Final[Mapping[CallerSignal, int]] = {each: signal.Signals[f"SIG{each}"] for each in CallerSignal}
 
 
 class Programs:
@@ -114,9 +116,18 @@ class Programs:
     def quit(self, attempt: str) -> None:
         if running := self._running.get(attempt):
             running.press(QUIT)
+            running.wake()
 
     def terminate(self, attempt: str) -> None:
-        self._signal(attempt, signal.SIGTERM)
+        if running := self._running.get(attempt):
+            running.signal(signal.SIGTERM)
+            running.wake()
+
+    def pass_on(self, attempt: str, signals: Iterable[CallerSignal]) -> None:
+        """To a program that is still starting, when it has."""
+        if running := self._running.get(attempt):
+            for each in signals:
+                running.pass_on(each)
 
     def kill(self, attempt: str) -> None:
         self._checks.give_up(attempt)
@@ -124,11 +135,8 @@ class Programs:
         self._outputs.give_up(attempt)
         if self._fencing is not None:
             self._fencing.give_up(attempt)
-        self._signal(attempt, signal.SIGKILL)
-
-    def _signal(self, attempt: str, number: int) -> None:
         if running := self._running.get(attempt):
-            running.signal(number)
+            running.signal(signal.SIGKILL)
 
     async def _run(self, grant: Grant, running: "_Running") -> None:
         try:
@@ -187,7 +195,8 @@ class Programs:
         with ExitStack() as pipes:
             try:
                 keys = reads_keys(grant.program, wanted.argv)
-                streams = Streams.made(pipes, progress=wanted.reports_progress, keys=keys)
+                feed = self._streaming.feed(grant.attempt)
+                streams = Streams.made(pipes, progress=wanted.reports_progress, stdin=keys or feed is not None)
                 fence = await self._fence(private, grant, wanted)
                 start = partial(
                     self._warden.start,
@@ -201,7 +210,7 @@ class Programs:
                     nice=self._limits.nice,
                     ionice=self._limits.ionice,
                     cgroup=self._limits.cgroup(grant.attempt),
-                    stdin=streams.keys.reads if streams.keys else None,
+                    stdin=streams.stdin.reads if streams.stdin else None,
                     stdout=streams.stdout.writes,
                     stderr=streams.stderr.writes,
                     extra={PROGRESS_DESCRIPTOR: streams.progress.writes} if streams.progress else None,
@@ -230,8 +239,11 @@ class Programs:
             else:
                 try:
                     streams.close_the_programs()
-                    running.has_started(program, streams.keys)
+                    running.has_started(program, streams.stdin if keys else None)
                     self._tell(ProgramStarted(attempt=grant.attempt, reads_keys=keys))
+                    if feed is not None and streams.stdin is not None:
+                        pipes.callback(feed.over)
+                        feed.begin(streams.stdin, stays_open=keys)
                     await self._attend(grant, program, streams, running)
                 except Exception as error:  # noqa: BLE001  # nobody attends to it any more
                     await self._kill_unattended(grant, program, running, unexpected.told(grant.attempt, error))
@@ -312,7 +324,9 @@ class _Running:
         self.kill_at = kill_at
         self.reading: Reading | None = None
         self._program: Program | None = None
-        self._keys: Keys | None = None
+        self._keys: StandardInput | None = None
+        self._to_pass_on: list[CallerSignal] = []
+        self._is_paused = False
         self._start: asyncio.Timeout | None = None
         self._is_called_off = False
 
@@ -336,6 +350,20 @@ class _Running:
             self._start.reschedule(asyncio.get_running_loop().time())
         self._is_called_off = True
 
+    def pass_on(self, each: CallerSignal) -> None:
+        """When it has started."""
+        if self._program is None:
+            self._to_pass_on.append(each)
+            return
+        self._program.signal(PASSED_ON[each])
+        if each in (CallerSignal.STOP, CallerSignal.CONT):
+            self._is_paused = each is CallerSignal.STOP
+
+    def wake(self) -> None:
+        """One that its caller has stopped would hear neither a key nor a signal."""
+        if self._is_paused:
+            self.pass_on(CallerSignal.CONT)
+
     def hold_until(self, kill_at: float) -> None:
         self.kill_at = kill_at
         if self._program is not None:
@@ -345,9 +373,11 @@ class _Running:
         if self._keys is not None:
             self._keys.press(key)
 
-    def has_started(self, program: Program, keys: Keys | None) -> None:
+    def has_started(self, program: Program, keys: StandardInput | None) -> None:
         self._program = program
         self._keys = keys
         program.kill_at(self.kill_at)  # another one, if it was held longer while it was starting
         if self._is_called_off:
             program.signal(signal.SIGKILL)
+        for each in self._to_pass_on:
+            self.pass_on(each)

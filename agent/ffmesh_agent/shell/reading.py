@@ -18,7 +18,7 @@ from ffmesh_agent.ffmpeg.duration import NOTHING_SAID, DurationReader
 from ffmesh_agent.ffmpeg.last_words import LastWords
 from ffmesh_agent.ffmpeg.progress import ProgressReader
 from ffmesh_agent.shell.outlets import Outlet
-from ffmesh_agent.shell.pipes import Keys, Pipe
+from ffmesh_agent.shell.pipes import Pipe, StandardInput
 from ffmesh_agent.shell.tails import Tail
 from ffmesh_protocol.messages.jobs import Progress
 from ffmesh_protocol.messages.reports import StreamLengths
@@ -39,16 +39,16 @@ class Streams:
     stdout: Pipe
     stderr: Pipe
     progress: Pipe | None
-    keys: Keys | None = None
+    stdin: StandardInput | None = None
 
     @classmethod
-    def made(cls, pipes: ExitStack, *, progress: bool, keys: bool = False) -> "Streams":
+    def made(cls, pipes: ExitStack, *, progress: bool, stdin: bool = False) -> "Streams":
         def pipe() -> Pipe:
             made = Pipe()
             pipes.callback(made.close)
             return made
 
-        streams = cls(pipe(), pipe(), pipe() if progress else None, _keys(pipes) if keys else None)
+        streams = cls(pipe(), pipe(), pipe() if progress else None, _stdin(pipes) if stdin else None)
         streams.stdout.widen()
         return streams
 
@@ -57,12 +57,12 @@ class Streams:
         for pipe in (self.stdout, self.stderr, self.progress):
             if pipe is not None:
                 pipe.close_writes()
-        if self.keys is not None:
-            self.keys.close_reads()
+        if self.stdin is not None:
+            self.stdin.close_reads()
 
 
-def _keys(pipes: ExitStack) -> Keys:
-    made = Keys()
+def _stdin(pipes: ExitStack) -> StandardInput:
+    made = StandardInput()
     pipes.callback(made.close)
     return made
 
@@ -112,6 +112,8 @@ class Reading:
 
     async def until_ended(self, program: Program) -> Ended:
         """Its end; all that it wrote has been taken by then."""
+        self._stdout.when_broken(self._streams.stdout.close_reads)
+        self._stderr.when_broken(self._streams.stderr.close_reads)
         async with asyncio.TaskGroup() as tasks:
             readers = [
                 tasks.create_task(self._copy(self._streams.stdout, self._stdout, self._take_stdout), name="stdout"),

@@ -31,6 +31,7 @@ from ffmesh_agent.core.effects import (
     Note,
     NoteLevel,
     OpenStreams,
+    PassOn,
     Publish,
     Quit,
     ReadTail,
@@ -42,6 +43,7 @@ from ffmesh_agent.core.effects import (
 from ffmesh_agent.core.events import (
     CreditCame,
     Event,
+    InputCame,
     LoadSampled,
     Restored,
     ResultKept,
@@ -76,6 +78,7 @@ from ffmesh_protocol.bus import BrokerAddress
 from ffmesh_protocol.keys import broker_password, client_id_tag
 from ffmesh_protocol.line import Line
 from ffmesh_protocol.messages.reports import Result, Started
+from ffmesh_protocol.messages.requests import StreamCredit
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF, HOLDING
 from ffmesh_protocol.topics import Verb
@@ -101,6 +104,7 @@ class Core(Voice, Protocol):
     def opened(self, packet: Packet) -> Event | None: ...
     def packets(self, effects: Iterable[Effect]) -> list[Packet]: ...
     def chunk(self, attempt: str, verb: Verb, offset: int, content: bytes) -> Packet | None: ...
+    def credit(self, credit: StreamCredit) -> Packet | None: ...
 
 
 class _Left(Exception):
@@ -139,7 +143,7 @@ class Runtime:
         self._scratch = Scratch(home / "scratch", disk, spool_id)
         self._private_folders = [home, *([Path(config.scratch)] if config.scratch else [])]
         self._tails = Tails(home / "logs", disk)
-        self._streaming = Streaming(core.chunk)
+        self._streaming = Streaming(core.chunk, core.credit)
         self._sensors = Sensors()
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
         self._fencing = Fencing(config, force, of_this_machine()["PATH"])
@@ -267,8 +271,13 @@ class Runtime:
         event = self._core.opened(came) if isinstance(came, Packet) else came
         if event is None:
             return []
-        if isinstance(event, CreditCame):
-            self._streaming.credit(event.credit)
+        match event:
+            case CreditCame(credit=credit):
+                self._streaming.credit(credit)
+            case InputCame(chunk=chunk):
+                self._streaming.take(chunk)
+            case _:
+                pass
         now = boottime()
         thawed = now - self._handled_at > DEAF
         self._handled_at = now
@@ -317,6 +326,9 @@ class Runtime:
                 self._programs.terminate(attempt)
             case Kill(attempt=attempt):
                 self._programs.kill(attempt)
+            case PassOn(attempt=attempt, signals=signals, passed=passed):
+                self._programs.pass_on(attempt, signals)
+                self._streaming.signalled(attempt, passed)
             case KeepResult(result=result):
                 self._blame.over(result.attempt)
                 self._spool.keep(result)

@@ -1,19 +1,21 @@
 """`ffmesh run`: a program on the mesh, attached, as if it were local."""
 
+import os
 import signal
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import Final
 
-from ffmesh_client import calling, wishing
+from ffmesh_client import calling, standard, wishing
 from ffmesh_client.errors import WrongUsage
+from ffmesh_protocol.standard_input import Reads, reads
 
 HELP = """\
-Run a program on the mesh as if it were here: its standard output and error come byte for byte and
-unmixed, and its exit code is ours. When this command ends, the program is stopped.
+Run a program on the mesh as if it were here: standard input goes to it, its standard output and error
+come byte for byte and unmixed, and its exit code is ours. When this command ends, the program is
+stopped.
 
 PROGRAM is a name that agents have on their list (`ffmesh agents`). Absolute paths must lie under a
 root (client.toml, --root); the program starts in the folder of the same root, if this one is in one.
-Standard input is not passed on.
 
     ffmesh run -- ffmpeg -i /media/movies/in.mkv -c:v libx265 /media/movies/out.mkv
     ffmesh run --on pi-1 --need encoder=h264_v4l2m2m -- ffmpeg -i in.mkv -c:v h264_v4l2m2m out.mkv
@@ -21,12 +23,19 @@ Standard input is not passed on.
 With --after it waits for other jobs first. With --max-attempts it is tried again as long as the program did
 not start; what it has written nobody can take back.
 
-Ctrl-C and SIGTERM cancel the job, wait for its end and exit 130 or 143; a second one leaves at once.
+Standard input is read as soon as the program runs, and no further once it has ended. ffmpeg reads keys
+there (q, ?, c) unless -nostdin says otherwise; then nothing is read. A terminal is put into the mode
+that ffmpeg wants for its keys, and back.
+
+Ctrl-C, SIGTERM, SIGHUP and SIGQUIT go to the program, each of them: ffmpeg ends its files and exits with
+255. Where no program runs yet they cancel the job, and where the agent does not hear them for 10 s this
+command leaves, as it does at a second one after 1 s. Ctrl-Z stops the program and then this command; fg
+lets both go on.
 Exit code: the program's own; 128+N for signal N; cancelled 130; timed out 124; lost or else 1.
 """
 
-ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What asks a program to end; unless our parent wants it ignored, as nohup does and `trap '' INT`."""
+TAKEN: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
+"""What asks a program to end, or to pause; unless our parent wants it ignored, as nohup does and `trap '' INT`."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,9 +52,22 @@ def run(arguments: Namespace) -> int:
 
     config = calling.configured(arguments)
     submit = wishing.submit_of(arguments, JobKind.INTERACTIVE, config)
-    signals = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    signals = [number for number in TAKEN if signal.getsignal(number) is not signal.SIG_IGN]
+    program, *words = arguments.line
+    wanted = reads(program, [os.fsencode(word) for word in words])
     streams = {"stdout": 1, "stderr": 2}
-    finish = calling.conversed(config, lambda mesh: mesh.run(submit, streams, signals, calling.complain))
+    if wanted is not Reads.NOTHING and standard.has_input():
+        streams["stdin"] = 0
+    finish = calling.conversed(
+        config,
+        lambda mesh: mesh.run(
+            submit,
+            streams,
+            signals,
+            calling.complain,
+            terminal=wanted is Reads.KEYS and submit.stdin_is_terminal,
+        ),
+    )
     if finish.sentence is not None:
         calling.complain(finish.sentence)
     return finish.exit_code

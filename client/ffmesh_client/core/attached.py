@@ -4,14 +4,29 @@ It promises: the program's bytes go on in order and once; it ends with the job, 
 again, and says which; it never waits for ever on a word that was lost, because all that it says is said again until it
 is answered. A broker or coordinator that is away is waited for once the job is known to be accepted.
 
-It takes chunks of one attempt only. Not there yet: standard input, and signals that are handed on.
+It takes chunks of one attempt only. Once its program may run, signals go to it, as our standard input does, and what it
+makes of them is its own matter; before, a signal cancels the job.
 """
 
 from enum import StrEnum
+from signal import SIGTSTP
 from typing import Final
 
 from ffmesh_client import exits
-from ffmesh_client.core.effects import Effect, Finish, GiveUp, OpenStreams, Remark, Tell, TellAgent, WakeAt, Write
+from ffmesh_client.core.effects import (
+    Effect,
+    Finish,
+    GiveUp,
+    Missing,
+    OpenStreams,
+    Remark,
+    SignalAgent,
+    Suspend,
+    Tell,
+    TellAgent,
+    WakeAt,
+    Write,
+)
 from ffmesh_client.core.events import (
     Answered,
     ChunkCame,
@@ -19,17 +34,23 @@ from ffmesh_client.core.events import (
     CoordinatorSeen,
     CoordinatorSpoke,
     CoordinatorWord,
+    CreditCame,
     Disconnected,
     Event,
+    InputRead,
     ReaderGone,
     Reborn,
+    Resumed,
     Signalled,
     Woken,
     Written,
 )
+from ffmesh_client.core.feeding import STREAM, Feeding
+from ffmesh_client.core.output import STREAMS, Output
 from ffmesh_client.core.reach import Reach
+from ffmesh_client.core.signalling import Signalling
+from ffmesh_client.core.verdict import verdict
 from ffmesh_client.exits import SIGNAL_BASE, Exit
-from ffmesh_protocol.limits import WINDOW_BYTES
 from ffmesh_protocol.messages.answers import (
     Accepted,
     Answer,
@@ -43,12 +64,8 @@ from ffmesh_protocol.messages.answers import (
     Retired,
 )
 from ffmesh_protocol.messages.jobs import JobState
-from ffmesh_protocol.messages.requests import Attending, Cancel, StreamCredit, Submit
-from ffmesh_protocol.reasons import SENTENCES, ReasonCode
-from ffmesh_protocol.streams import IncomingStream
+from ffmesh_protocol.messages.requests import Attending, CallerSignal, Cancel, StreamCredit, Submit
 from ffmesh_protocol.times import ATTENDING, CLIENT_SILENCE, REQUEST_PATIENCE, REQUEST_REPEAT
-
-STREAMS: Final = ("stdout", "stderr")
 
 OUTPUT_SILENCE: Final = 2 * CLIENT_SILENCE
 """The job has ended and the rest of its output does not come: after this long, counted while we are connected and our
@@ -59,8 +76,14 @@ FIRST_CREDIT_REPEAT: Final = 0.02
 sign it is said again after this long, and then each time after twice as long, up to the usual beat."""
 
 LEAVE_PATIENCE: Final = REQUEST_PATIENCE
-"""Who was told to end waits this long for the end of its job, and then leaves; its farewell stops the job as well."""
+"""Who was told to end waits this long for the end of its job, or for the agent to hear it, and then leaves; its
+farewell stops the job as well."""
 
+SIGNAL_PATIENCE: Final = 1.0
+"""Who asks again after this long, when the agent has not heard the first time, wants to leave."""
+
+SUSPEND_PATIENCE: Final = 1.0
+"""Who is to pause waits this long for its program to do so first."""
 
 WAIT_REMARK: Final = 10.0
 """Whose job has found no place for this long is told why, and after as long again if the reason is a new one."""
@@ -83,28 +106,34 @@ class Timer(StrEnum):
     LEAVE = "leave"
     OUTPUT = "output"
     WAIT = "wait"
+    SIGNAL = "signal"
+    FEED = "feed"
+    SUSPEND = "suspend"
 
 
 #: What is said again and again in each phase, as long as somebody can hear it.
 SAID: Final[dict[Phase, tuple[Timer, ...]]] = {
     Phase.SUBMITTING: (Timer.SUBMIT,),
-    Phase.ATTENDING: (Timer.ATTEND, Timer.CREDIT, Timer.CANCEL),
+    Phase.ATTENDING: (Timer.ATTEND, Timer.CREDIT, Timer.CANCEL, Timer.SIGNAL),
     Phase.ENDED: (Timer.ATTEND, Timer.CREDIT),
     Phase.FINISHED: (),
 }
 #: What runs out in each phase.
 RUNS_OUT: Final[dict[Phase, tuple[Timer, ...]]] = {
     Phase.SUBMITTING: (Timer.PATIENCE,),
-    Phase.ATTENDING: (Timer.LEAVE, Timer.WAIT),
+    Phase.ATTENDING: (Timer.LEAVE, Timer.WAIT, Timer.FEED, Timer.SUSPEND),
     Phase.ENDED: (Timer.LEAVE, Timer.OUTPUT),
     Phase.FINISHED: (),
 }
 
 
 class Attached:
-    """Make it before anything else happens: `began` is when the patience with an absent mesh begins."""
+    """Make it before anything else happens: `began` is when the patience with an absent mesh begins.
 
-    def __init__(self, submit: Submit, began: float) -> None:
+    `has_input`: there is a standard input that the program may read.
+    """
+
+    def __init__(self, submit: Submit, began: float, *, has_input: bool = False) -> None:
         self.job = submit.job
         self.phase = Phase.SUBMITTING
         self._submit = submit
@@ -115,10 +144,15 @@ class Attached:
         self._newest = 0
         self._assignment: Assignment | None = None
         self._attempts: set[str] = set()
-        self._streams: dict[str, IncomingStream] = {name: IncomingStream() for name in STREAMS}
-        self._credited: dict[str, int] = dict.fromkeys(STREAMS, 0)
+        self._output = Output()
         self._credit_pause = FIRST_CREDIT_REPEAT
-        self._gone: set[str] = set()
+        self._has_input = has_input
+        self._feeding: Feeding | None = None
+        self._signalling: Signalling | None = None
+        self._is_waiting = True
+        self._last_signal = 0
+        self._suspended_at: float | None = None
+        self._has_paused_it = False
         self._cut_off = False
         self._end: End | None = None
         self._leave_with: tuple[int, str | None] | None = None
@@ -159,9 +193,20 @@ class Attached:
                 self._consumed(stream, count, now)
             case ReaderGone(stream=stream, sentence=sentence):
                 self._reader_gone(stream, sentence, now)
+            case CreditCame(credit=credit):
+                self._credit_came(credit, now)
+            case InputRead(content=content):
+                if self._feeding is not None and self.phase is Phase.ATTENDING:
+                    self._effects += self._feeding.read(content)
             case Signalled(signal=signal):
-                self._asked_to_leave(SIGNAL_BASE + signal, None, now)
-            case Connected() | CoordinatorSeen():
+                self._signalled(signal, now)
+            case Resumed():
+                self._resumed(now)
+            case Connected():
+                self._heed_output(now)
+                if self._feeding is not None and self.phase is Phase.ATTENDING:
+                    self._effects += self._feeding.send_again()
+            case CoordinatorSeen():
                 self._heed_output(now)
             case Disconnected():
                 self._timers.pop(Timer.OUTPUT, None)
@@ -169,6 +214,7 @@ class Attached:
                 self._newest = 0
                 # Chunks come to the life that submitted. That life is over, and for the agent so is the job.
                 self._cut_off = self._cut_off or self.phase is not Phase.SUBMITTING
+                self._feed_no_more()
                 self._finish_if_complete()
             case _:
                 pass
@@ -225,10 +271,13 @@ class Attached:
 
     def _waits(self, news: JobNews, now: float) -> None:
         """For an agent or for other jobs; perhaps again, when an attempt did not come to start its program."""
-        is_waiting = news.state in (JobState.WAITING, JobState.QUEUED)
+        is_waiting = self._is_waiting = news.state in (JobState.WAITING, JobState.QUEUED)
         self._why_waiting = news.reason if is_waiting else None
         if is_waiting:
             self._timers.setdefault(Timer.WAIT, now + WAIT_REMARK)
+            ending = self._signalling.ending if self._signalling is not None else None
+            if ending is not None:  # there is no program that could hear it
+                self._asked_to_leave(SIGNAL_BASE + ending, None, now)
 
     def _accepted(self, now: float) -> None:
         if self.phase is not Phase.SUBMITTING:
@@ -241,15 +290,23 @@ class Attached:
         self._timers[Timer.WAIT] = now + WAIT_REMARK
 
     def _assigned(self, assignment: Assignment, now: float) -> None:
-        if assignment.attempt in self._attempts or any(stream.received for stream in self._streams.values()):
+        if assignment.attempt in self._attempts or self._has_streamed:
             return  # the output of one try is never continued by that of another
         self._attempts.add(assignment.attempt)
         self._assignment = assignment
-        self._streams = {name: IncomingStream() for name in STREAMS}
+        self._is_waiting = False
+        self._feeding = Feeding(assignment.attempt) if self._has_input else None
+        self._signalling = Signalling(assignment.attempt)
+        self._output = Output()
         self._effects.append(OpenStreams(job=self.job, assignment=assignment))
         self._timers[Timer.CREDIT] = now
         self._credit_pause = FIRST_CREDIT_REPEAT
         self._timers.pop(Timer.WAIT, None)
+
+    @property
+    def _has_streamed(self) -> bool:
+        """In either direction."""
+        return self._output.has_begun or (self._feeding is not None and self._feeding.has_begun)
 
     def _ended(self, end: End, now: float) -> None:
         if self.phase is Phase.ENDED:
@@ -258,25 +315,27 @@ class Attached:
         else:
             self._end = end
             self.phase = Phase.ENDED
+            self._feed_no_more()
             self._timers.pop(Timer.CANCEL, None)
+            if self._leave_with is None:
+                self._timers.pop(Timer.LEAVE, None)
             self._heed_output(now)
         self._finish_if_complete()
 
     # --- the streams
 
     def _chunk(self, event: ChunkCame, now: float) -> None:
-        stream = self._streams.get(event.stream)
-        if stream is None or self._assignment is None or event.chunk.attempt != self._assignment.attempt:
+        if event.stream not in STREAMS or not self._is_ours(event.chunk.attempt):
             return
         self._credit_arrived(now)
-        fresh = stream.take(event.chunk)
+        fresh = self._output.take(event)
         if fresh:
             self._heed_output(now)
-            if event.stream in self._gone:
-                self._consumed(event.stream, len(fresh), now)
-            else:
-                self._effects.append(Write(stream=event.stream, content=fresh))
+            self._effects.append(Write(stream=event.stream, content=fresh))
         self._finish_if_complete()
+
+    def _is_ours(self, attempt: str) -> bool:
+        return self._assignment is not None and attempt == self._assignment.attempt
 
     def _credit_arrived(self, now: float) -> None:
         """The agent knows us: the next one has time."""
@@ -284,26 +343,100 @@ class Attached:
             self._credit_pause = ATTENDING
             self._timers[Timer.CREDIT] = now + ATTENDING
 
+    def _credit_came(self, credit: StreamCredit, now: float) -> None:
+        if not self._is_ours(credit.attempt):
+            return
+        self._credit_arrived(now)
+        if self._signalling is not None:
+            self._signalling.passed(credit.signals)
+            self._heed_signals(now)
+        if self._feeding is not None and self.phase is Phase.ATTENDING:
+            self._timers.setdefault(Timer.FEED, now + ATTENDING)
+            self._effects += self._feeding.credited(credit)
+
+    def _feed_no_more(self) -> None:
+        if self._feeding is not None:
+            self._effects += self._feeding.over()
+        self._timers.pop(Timer.FEED, None)
+
     def _consumed(self, name: str, count: int, now: float) -> None:
-        stream = self._streams[name]
-        stream.consume(count)
         self._heed_output(now)
-        if stream.consumed - self._credited[name] >= WINDOW_BYTES // 2:
+        if self._output.consumed(name, count):
             self._due_again(Timer.CREDIT, now)
         self._finish_if_complete()
 
     def _reader_gone(self, name: str, sentence: str | None, now: float) -> None:
-        if name in self._gone:
+        if not self._output.reader_gone(name):
             return
-        self._gone.add(name)
-        stream = self._streams[name]
-        stream.consume(stream.received - stream.consumed)
-        self._asked_to_leave(Exit.PIPE if sentence is None else Exit.FAILED, sentence, now)
+        if sentence is not None:
+            self._asked_to_leave(Exit.FAILED, sentence, now)
+            return
+        self._due_again(Timer.CREDIT, now)  # which tells it, and the program finds its pipe closed, as it would here
+        self._finish_if_complete()
 
     def _heed_output(self, now: float) -> None:
         """Something moved: if the rest of the output is awaited, its time begins anew."""
         if self.phase is Phase.ENDED and self._reach.connected:
             self._timers[Timer.OUTPUT] = now + OUTPUT_SILENCE
+
+    # --- signals
+
+    def _signalled(self, number: int, now: float) -> None:
+        if number == SIGTSTP:
+            self._asked_to_pause(now)
+        elif self._signalling is None or self._is_waiting or self.phase is not Phase.ATTENDING:
+            self._asked_to_leave(SIGNAL_BASE + number, None, now)
+        elif self._leave_with is not None or self._is_unheard(self._signalling, now):
+            self._finish(SIGNAL_BASE + number, None)
+        else:
+            self._last_signal = number
+            self._signalling.ask_to_end(number, now)
+            self._timers[Timer.SIGNAL] = now
+            self._timers.setdefault(Timer.LEAVE, now + LEAVE_PATIENCE)
+
+    def _is_unheard(self, signalling: Signalling, now: float) -> bool:
+        """An earlier one; or whatever the program makes of it, nobody could tell us."""
+        return signalling.ending_for(now) >= SIGNAL_PATIENCE or (
+            Timer.LEAVE in self._timers and self._reach.missing is not Missing.ANSWER
+        )
+
+    def _heed_signals(self, now: float) -> None:
+        """The program has had some."""
+        if self._signalling is None or self._signalling.waits:
+            return
+        self._timers.pop(Timer.SIGNAL, None)
+        if self._leave_with is None and self._reach.missing is Missing.ANSWER:
+            self._timers.pop(Timer.LEAVE, None)
+        if Timer.SUSPEND in self._timers:
+            self._pause(now)
+
+    def _asked_to_pause(self, now: float) -> None:
+        """The program first, if it may run."""
+        if self._suspended_at is not None or Timer.SUSPEND in self._timers:
+            return
+        if self._signalling is None or self._is_waiting or self.phase is not Phase.ATTENDING:
+            self._pause(now)
+        else:
+            self._signalling.add(CallerSignal.STOP)
+            self._timers[Timer.SIGNAL] = now
+            self._timers[Timer.SUSPEND] = now + SUSPEND_PATIENCE
+
+    def _pause(self, now: float) -> None:
+        self._has_paused_it = self._timers.pop(Timer.SUSPEND, None) is not None
+        self._suspended_at = now
+        self._effects.append(Suspend())
+
+    def _resumed(self, now: float) -> None:
+        """What runs out has stood still with us. Where somebody else has stopped us, the program ran on."""
+        if self._suspended_at is None:
+            return
+        for timer in RUNS_OUT[self.phase]:
+            if timer in self._timers:
+                self._timers[timer] += now - self._suspended_at
+        self._suspended_at = None
+        if self._has_paused_it and self._signalling is not None and self.phase is Phase.ATTENDING:
+            self._signalling.add(CallerSignal.CONT)
+            self._timers[Timer.SIGNAL] = now
 
     # --- ends
 
@@ -319,38 +452,24 @@ class Attached:
 
     def _finish_if_complete(self) -> None:
         end = self._end
-        if end is None or self.phase is not Phase.ENDED or self._unwritten:
+        if end is None or self.phase is not Phase.ENDED or self._output.is_unwritten:
             return
         if end.lengths is None or end.streams_lost or self._cut_off or self._arrived(end):
             self._finish_with(end, output_lost=end.lengths is not None and not self._arrived(end))
 
-    @property
-    def _unwritten(self) -> bool:
-        """Our own reader has yet to take something."""
-        return any(stream.received > stream.consumed for stream in self._streams.values())
-
     def _arrived(self, end: End) -> bool:
-        lengths = end.lengths
-        if lengths is None:
-            return True
-        return self._streams["stdout"].received >= lengths.stdout and self._streams["stderr"].received >= lengths.stderr
+        return end.lengths is None or self._output.has_arrived(end.lengths)
 
     def _finish_with(self, end: End, *, output_lost: bool) -> None:
         if self._leave_with is not None:
             self._finish(*self._leave_with)
             return
-        code = exits.of_end(end.state, end.exit_code, end.signal, end.reason_code)
-        if output_lost and code == Exit.DONE:
-            self._finish(Exit.FAILED, f"job {self.job} succeeded, but some of its output was lost on the way")
-        elif output_lost and end.reason_code in exits.PROGRAMS_OWN:
-            self._finish(code, f"job {self.job} failed, and some of its output was lost on the way")
-        elif end.reason_code in exits.PROGRAMS_OWN and end.state is not JobState.CANCELLED:
-            self._finish(code, None)
-        else:
-            self._finish(code, f"job {self.job} {_how(end)}{_why(end)}")
+        finish = verdict(self.job, end, output_lost=output_lost)
+        self._finish(finish.exit_code, finish.sentence)
 
     def _finish(self, exit_code: int, sentence: str | None) -> None:
         self._credit()  # so that the agent need not keep what has arrived
+        self._feed_no_more()
         self.phase = Phase.FINISHED
         self._timers.clear()
         self._effects.append(Finish(exit_code=exit_code, sentence=sentence))
@@ -383,18 +502,17 @@ class Attached:
                 self._credit()
                 self._timers[timer] = now + self._credit_pause
                 self._credit_pause = min(2 * self._credit_pause, ATTENDING)
-            case Timer.PATIENCE | Timer.LEAVE | Timer.OUTPUT | Timer.WAIT:
+            case Timer.SIGNAL:
+                assert self._signalling is not None
+                self._effects.append(SignalAgent(signals=self._signalling.due()))
+                self._timers[timer] = now + REQUEST_REPEAT
+            case _:
                 raise AssertionError(timer)
 
     def _credit(self) -> None:
         if self._assignment is None or not self._reach.connected or self._cut_off:
             return
-        self._credited = {name: stream.consumed for name, stream in self._streams.items()}
-        credit = StreamCredit(
-            attempt=self._assignment.attempt,
-            received={name: stream.received for name, stream in self._streams.items()},
-            allowed={name: stream.allowed for name, stream in self._streams.items()},
-        )
+        credit = self._output.credit(self._assignment.attempt, sends=(STREAM,) if self._has_input else ())
         self._effects.append(TellAgent(credit=credit))
 
     def _run_out(self, now: float) -> None:
@@ -408,13 +526,18 @@ class Attached:
                 self.phase = Phase.FINISHED
                 self._effects.append(GiveUp(correlation=self.correlation, missing=self._reach.missing))
             case Timer.LEAVE:
-                assert self._leave_with is not None
-                self._finish(*self._leave_with)
+                self._finish(*(self._leave_with or (SIGNAL_BASE + self._last_signal, None)))
+            case Timer.SUSPEND:
+                self._pause(now)
+            case Timer.FEED:
+                assert self._feeding is not None
+                self._effects += self._feeding.beat()
+                self._timers[timer] = now + ATTENDING
             case Timer.WAIT:
                 self._remark_waiting()
                 self._timers[timer] = now + WAIT_REMARK
             case Timer.OUTPUT:
-                if self._unwritten:
+                if self._output.is_unwritten:
                     self._heed_output(now)
                 elif self._end is not None:
                     self._finish_with(self._end, output_lost=True)
@@ -433,21 +556,3 @@ class Attached:
         if wake_at != self._wake_at or (woken and wake_at is not None):
             self._wake_at = wake_at
             self._effects.append(WakeAt(elapsed=wake_at))
-
-
-def _how(end: End) -> str:
-    if end.state is JobState.CANCELLED:
-        return "was cancelled"
-    match end.reason_code:
-        case ReasonCode.LOST:
-            return "was lost"
-        case ReasonCode.TIMED_OUT:
-            return "timed out"
-        case _:
-            return "failed"
-
-
-def _why(end: End) -> str:
-    if end.reason_code is ReasonCode.CANCELLED and end.reason == SENTENCES[ReasonCode.CANCELLED]:
-        return ""  # it would say the same once more
-    return f": {end.reason or 'no reason is known'}"

@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from ffmesh_protocol.messages.answers import Answer, Assignment
-from ffmesh_protocol.messages.requests import StreamCredit
+from ffmesh_protocol.messages.requests import CallerSignals, StreamCredit
+from ffmesh_protocol.streams import Chunk
 from ffmesh_protocol.wire import Directed, Told
 
 
@@ -34,6 +35,35 @@ class TellAgent(Told, frozen=True):
     """A message to the agent of the attempt whose streams are open, signed with its stream key."""
 
     credit: StreamCredit
+
+
+class SignalAgent(Told, frozen=True):
+    """As `TellAgent`."""
+
+    signals: CallerSignals
+
+
+class Feed(Told, frozen=True):
+    """A piece of our standard input, to the agent of the attempt whose streams are open."""
+
+    chunk: Chunk
+
+
+class ReadInput(Told, frozen=True):
+    """Read what there is of standard input, so many bytes at most, and say `InputRead`; wait until there is something.
+
+    Not one more may be taken: it could be meant for whoever reads there next.
+    """
+
+    at_most: int
+
+
+class StopInput(Told, frozen=True):
+    """Leave standard input alone from now on, also what was asked for."""
+
+
+class Suspend(Told, frozen=True):
+    """Stop this process, as SIGTSTP does, and say `Resumed` when it goes on."""
 
 
 class Write(Told, frozen=True):
@@ -76,4 +106,19 @@ class WakeAt(Told, frozen=True):
     elapsed: float | None
 
 
-Effect: TypeAlias = Tell | OpenStreams | TellAgent | Write | Deliver | GiveUp | Finish | Remark | WakeAt
+Effect: TypeAlias = (
+    Tell
+    | OpenStreams
+    | TellAgent
+    | SignalAgent
+    | Feed
+    | ReadInput
+    | StopInput
+    | Suspend
+    | Write
+    | Deliver
+    | GiveUp
+    | Finish
+    | Remark
+    | WakeAt
+)

@@ -5,6 +5,7 @@ from typing import TypeAlias
 from ffmesh_protocol.messages.answers import Answer, Assigned, Attended, Ended, Retired
 from ffmesh_protocol.messages.jobs import Progress, PublicJob
 from ffmesh_protocol.messages.presence import ClientStatus, CoordinatorStatus
+from ffmesh_protocol.messages.requests import StreamCredit
 from ffmesh_protocol.streams import Chunk
 from ffmesh_protocol.wire import Directed, Told
 
@@ -60,6 +61,12 @@ class ChunkCame(Told, frozen=True):
     chunk: Chunk
 
 
+class CreditCame(Told, frozen=True):
+    """A genuine word of the agent about what its program reads."""
+
+    credit: StreamCredit
+
+
 class JobSeen(Told, frozen=True):
     """The public state of a job; null: it is retained no longer."""
 
@@ -101,15 +108,38 @@ class ReaderGone(Told, frozen=True):
     sentence: str | None
 
 
+class InputRead(Told, frozen=True):
+    """What `ReadInput` asked for, or less; nothing: standard input is at its end."""
+
+    content: bytes
+
+
 class Signalled(Told, frozen=True):
-    """Somebody wants us to end."""
+    """Somebody wants the program to end, or all of us to pause."""
 
     signal: int
 
 
-Heard: TypeAlias = CoordinatorSeen | OwnStatusSeen | Answered | CoordinatorSpoke | ChunkCame | JobSeen | ProgressSeen
+class Resumed(Told, frozen=True):
+    """We were stopped, as `Suspend` asked or by somebody else, and go on."""
+
+
+Heard: TypeAlias = (
+    CoordinatorSeen | OwnStatusSeen | Answered | CoordinatorSpoke | ChunkCame | CreditCame | JobSeen | ProgressSeen
+)
 """What can come out of a packet."""
 
 Event: TypeAlias = (
-    Connected | Disconnected | Reborn | Woken | Heard | Asked | Forgotten | Written | ReaderGone | Signalled
+    Connected
+    | Disconnected
+    | Reborn
+    | Woken
+    | Heard
+    | Asked
+    | Forgotten
+    | Written
+    | ReaderGone
+    | InputRead
+    | Signalled
+    | Resumed
 )

@@ -15,6 +15,7 @@ from ffmesh_client.core.events import (
     CoordinatorSeen,
     CoordinatorSpoke,
     CoordinatorWord,
+    CreditCame,
     Heard,
     JobSeen,
     OwnStatusSeen,
@@ -29,6 +30,7 @@ from ffmesh_protocol.messages.presence import ClientState, ClientStatus, Coordin
 from ffmesh_protocol.messages.requests import (
     Attending,
     Bye,
+    CallerSignals,
     Cancel,
     DrainAgent,
     ListAgents,
@@ -44,7 +46,7 @@ from ffmesh_protocol.names import COORDINATOR, Principal, Role
 from ffmesh_protocol.names import agent as agent_principal
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.signing import Lives, Numbers, Stamp, checked_mac, signed, stamp_of
-from ffmesh_protocol.streams import unpacked
+from ffmesh_protocol.streams import Chunk, packed, unpacked
 from ffmesh_protocol.topics import DELIVERY, Family, Place, Topics, Verb, parse
 from ffmesh_protocol.wire import Directed, Told
 
@@ -67,7 +69,13 @@ WORDS: Final[dict[str, type[CoordinatorWord]]] = {
     Verb.ENDED: Ended,
     Verb.RETIRED: Retired,
 }
+SPOKEN_TO_AGENT: Final[dict[type[Told], Verb]] = {
+    StreamCredit: Verb.CREDIT,
+    CallerSignals: Verb.SIGNAL,
+    Chunk: Verb.STDIN,
+}
 STREAM_NAMES: Final[dict[str, str]] = {Verb.STDOUT: "stdout", Verb.STDERR: "stderr"}
+OF_AGENTS: Final = frozenset({*STREAM_NAMES, Verb.CREDIT})
 
 
 class Identity(Told, frozen=True):
@@ -151,14 +159,16 @@ class Post:
         """Nobody takes chunks of this job any more."""
         self._attempts = {attempt: opened for attempt, opened in self._attempts.items() if opened.job != job}
 
-    def to_agent(self, credit: StreamCredit) -> Packet | None:
-        """Signed for the agent of that attempt, or None: its streams are not open."""
-        opened = self._attempts.get(credit.attempt)
+    def to_agent(self, said: StreamCredit | CallerSignals | Chunk) -> Packet | None:
+        """Signed for the agent of that attempt, or None: its streams are not open. A chunk is of our standard input."""
+        opened = self._attempts.get(said.attempt)
         if opened is None:
             return None
         life = opened.assignment.life
-        topic = self.topics.directed(self._me, agent_principal(opened.assignment.agent), life, Verb.CREDIT)
-        return self._signed(Packet(topic=topic, payload=codec.encode(credit)), opened.keys.to_agent, life)
+        verb = SPOKEN_TO_AGENT[type(said)]
+        topic = self.topics.directed(self._me, agent_principal(opened.assignment.agent), life, verb)
+        payload = packed(said) if isinstance(said, Chunk) else codec.encode(said)
+        return self._signed(Packet(topic=topic, payload=payload), opened.keys.to_agent, life)
 
     def opened(self, packet: Packet) -> Heard | None:
         """What the packet says, or None: nothing to us, or nothing that may be acted on."""
@@ -227,7 +237,7 @@ class Post:
             raise Forged(f"nothing of ours is signed with a secret of generation {stamp.kid}")
         if place.sender == COORDINATOR:
             return self._of_coordinator(packet, place, stamp)
-        if place.sender.role is Role.AGENTS and place.verb in STREAM_NAMES:
+        if place.sender.role is Role.AGENTS and place.verb in OF_AGENTS:
             return self._of_agent(packet, place, stamp)
         self.refused["malformed"] += 1
         return None
@@ -249,15 +259,18 @@ class Post:
         return CoordinatorSpoke(life=stamp.sender_life, number=stamp.number, word=told)
 
     def _of_agent(self, packet: Packet, place: Place, stamp: Stamp) -> Heard:
-        chunk = unpacked(packet.payload)
-        opened = self._attempts.get(chunk.attempt)
+        is_credit = place.verb == Verb.CREDIT
+        said = codec.decode(StreamCredit, packet.payload) if is_credit else unpacked(packet.payload)
+        opened = self._attempts.get(said.attempt)
         if opened is None:
-            raise OtherLife(f"no streams of attempt {chunk.attempt} are open here")
+            raise OtherLife(f"no streams of attempt {said.attempt} are open here")
         checked_mac(packet, stamp, opened.keys.to_client)
         if place.sender.name != opened.assignment.agent or stamp.sender_life != opened.assignment.life:
-            raise OtherLife(f"attempt {chunk.attempt} was given to another life")
+            raise OtherLife(f"attempt {said.attempt} was given to another life")
         self._lives.admit(stamp)
-        return ChunkCame(stream=STREAM_NAMES[place.verb or ""], chunk=chunk)
+        if isinstance(said, Chunk):
+            return ChunkCame(stream=STREAM_NAMES[place.verb or ""], chunk=said)
+        return CreditCame(credit=said)
 
 
 def _answer(payload: bytes) -> Answer:

@@ -1,6 +1,8 @@
 """Runs the client's cores: one inbox, one consumer, and what they ask for is done on the spot."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol, TypeVar, assert_never
@@ -10,11 +12,16 @@ from ffmesh_client.core.attached import Attached
 from ffmesh_client.core.effects import (
     Deliver,
     Effect,
+    Feed,
     Finish,
     GiveUp,
     Missing,
     OpenStreams,
+    ReadInput,
     Remark,
+    SignalAgent,
+    StopInput,
+    Suspend,
     Tell,
     TellAgent,
     WakeAt,
@@ -28,11 +35,13 @@ from ffmesh_client.core.events import (
     Disconnected,
     Event,
     Forgotten,
+    InputRead,
     JobSeen,
     OwnStatusSeen,
     ProgressSeen,
     ReaderGone,
     Reborn,
+    Resumed,
     Signalled,
     Woken,
     Written,
@@ -42,7 +51,9 @@ from ffmesh_client.core.requests import Requests
 from ffmesh_client.errors import CoordinatorUnreachable, NoAnswer
 from ffmesh_client.ids import fresh_ulid
 from ffmesh_client.shell.connection import Connection
+from ffmesh_client.shell.intake import Intake
 from ffmesh_client.shell.outlet import Outlet
+from ffmesh_client.shell.terminal import Terminal
 from ffmesh_protocol.errors import BrokerUnreachable, FfmeshError
 from ffmesh_protocol.messages.answers import Answer, Retired
 from ffmesh_protocol.messages.presence import ClientState
@@ -52,6 +63,8 @@ from ffmesh_protocol.times import REQUEST_PATIENCE
 from ffmesh_protocol.wire import Directed
 
 R = TypeVar("R")
+
+STDIN = "stdin"
 
 
 class Machine(Protocol):
@@ -72,6 +85,8 @@ class Seat:
         self.result = result
         self.remark = remark
         self.outlets: Mapping[str, Outlet] = {}
+        self.intake: Intake | None = None
+        self.terminal: Terminal | None = None
         self.alarm: asyncio.TimerHandle | None = None
 
 
@@ -123,9 +138,14 @@ class Runtime:
         descriptors: Mapping[str, int],
         signals: Iterable[int],
         remark: Callable[[str], None] | None = None,
+        *,
+        terminal: bool = False,
     ) -> Finish:
-        """Runs the job with its streams here, to its end. These signals are taken as the wish to cancel it."""
-        seat = self._seated(submit, descriptors, remark)
+        """Runs the job with its streams here, to its end. These signals are its program's, once that runs.
+
+        `terminal`: its stdin is one, and the program reads keys.
+        """
+        seat = self._seated(submit, descriptors, remark, terminal=terminal)
         for event in (Woken(), *self._present):
             self._handle(seat, event)
         taken = [*signals]
@@ -135,26 +155,55 @@ class Runtime:
             assert seat.result is not None
             return await seat.result
         finally:
+            if seat.intake is not None:
+                seat.intake.stop()
+            if seat.terminal is not None:
+                seat.terminal.give_back()
             for number in taken:
                 self._loop.remove_signal_handler(number)
             self._seats.remove(seat)
             self._set_alarm(seat, None)
             self._post.close_streams(submit.job)
 
-    def _seated(self, submit: Submit, descriptors: Mapping[str, int], remark: Callable[[str], None] | None) -> Seat:
-        seat = Seat(Attached(submit, self._loop.time()), result=self._loop.create_future(), remark=remark)
+    def _seated(
+        self,
+        submit: Submit,
+        descriptors: Mapping[str, int],
+        remark: Callable[[str], None] | None,
+        *,
+        terminal: bool,
+    ) -> Seat:
+        stdin = descriptors.get(STDIN)
+        machine = Attached(submit, self._loop.time(), has_input=stdin is not None)
+        seat = Seat(machine, result=self._loop.create_future(), remark=remark)
 
-        def from_thread(event: Written | ReaderGone) -> None:
+        def from_thread(event: Written | ReaderGone | InputRead) -> None:
             with suppress(RuntimeError):  # the loop has been closed: nobody wants to know any more
                 self._loop.call_soon_threadsafe(self._tell, seat, event)
 
-        seat.outlets = {stream: Outlet(stream, number, from_thread) for stream, number in descriptors.items()}
+        seat.outlets = {
+            stream: Outlet(stream, number, from_thread) for stream, number in descriptors.items() if stream != STDIN
+        }
+        if stdin is not None:
+            seat.terminal = Terminal(stdin) if terminal else None
+            seat.intake = Intake(stdin, from_thread, seat.terminal)
         self._seats.append(seat)
         self._tell(seat, Woken())  # its patience counts from now, also when nothing else ever happens
         return seat
 
     def _signalled(self, seat: Seat, number: int) -> None:
         self._tell(seat, Signalled(signal=number))
+
+    def _suspend(self, seat: Seat) -> None:
+        if seat.terminal is not None:
+            seat.terminal.give_back()
+        self._loop.remove_signal_handler(signal.SIGTSTP)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # Here we go on, later.
+        self._loop.add_signal_handler(signal.SIGTSTP, self._signalled, seat, signal.SIGTSTP)
+        if seat.terminal is not None:
+            seat.terminal.may_take()
+        self._tell(seat, Resumed())
 
     def _hear(self, event: Event | Packet) -> None:
         self._inbox.put_nowait((None, event))
@@ -190,8 +239,16 @@ class Runtime:
         match effect:
             case Tell(message=message, correlation=correlation):
                 self.connection.say(self._post.to_coordinator(message, correlation))
-            case TellAgent(credit=credit):
-                self.connection.say(self._post.to_agent(credit))
+            case TellAgent(credit=said) | SignalAgent(signals=said) | Feed(chunk=said):
+                self.connection.say(self._post.to_agent(said))
+            case ReadInput(at_most=at_most):
+                if seat.intake is not None:
+                    seat.intake.read(at_most)
+            case StopInput():
+                if seat.intake is not None:
+                    seat.intake.stop()
+            case Suspend():
+                self._suspend(seat)
             case OpenStreams(job=job, assignment=assignment):
                 self._post.open_streams(job, assignment)
             case Write(stream=stream, content=content):

@@ -4,11 +4,12 @@ A request carries a response topic in the asker's own place, and correlation dat
 again changes nothing that the first one did.
 """
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import msgspec
 
-from ffmesh_protocol.limits import ATTEMPTS, LIST_ITEMS, NAME_CHARS, PAGE_ITEMS, PARENTS, STREAMS
+from ffmesh_protocol.limits import ATTEMPTS, LIST_ITEMS, NAME_CHARS, NUMBER_MAX, PAGE_ITEMS, PARENTS, SIGNALS, STREAMS
 from ffmesh_protocol.media import Arguments, Environment, Needs, Outputs, Program, RootPath, Timeout, Umask
 from ffmesh_protocol.messages.jobs import JobKind, JobState, Label, Labels, Priority
 from ffmesh_protocol.messages.orders import Ulids
@@ -18,6 +19,8 @@ from ffmesh_protocol.wire import Directed, Natural
 StreamName = Annotated[str, msgspec.Meta(max_length=NAME_CHARS)]
 Offsets: TypeAlias = Annotated[dict[StreamName, Natural], msgspec.Meta(max_length=STREAMS)]
 """Of streams by name; names that are not known are ignored."""
+
+StreamNames: TypeAlias = Annotated[tuple[StreamName, ...], msgspec.Meta(max_length=STREAMS)]
 
 
 class Submit(Directed, frozen=True):
@@ -111,8 +114,41 @@ class Bye(Directed, frozen=True):
 
 
 class StreamCredit(Directed, frozen=True):
-    """Verb `credit`: what the receiver has of each stream, and how far the sender may go. Absolute and repeated."""
+    """Verb `credit`: what the receiver has of each stream, and how far the sender may go. Absolute and repeated.
+
+    By the client of what the program writes, by the agent of what the program reads.
+    """
 
     attempt: Ulid
     received: Offsets
     allowed: Offsets
+    sends: StreamNames = ()
+    """What the client has for the program to read. Where it does not name `stdin`, the program finds its end."""
+    closed: StreamNames = ()
+    """Nobody takes more of these: who reads them is gone, or has all of it."""
+    signals: Natural = 0
+    """By the agent: how many of the caller's signals the program has had."""
+
+
+class CallerSignal(StrEnum):
+    """A signal by its name, which is the same on every system."""
+
+    INT = "INT"
+    TERM = "TERM"
+    HUP = "HUP"
+    QUIT = "QUIT"
+    STOP = "STOP"
+    """Its caller was stopped, and cannot work on what it is given."""
+    CONT = "CONT"
+
+
+class CallerSignals(Directed, frozen=True):
+    """Verb `signal`, client to agent: what the caller was sent, for the program. Repeated until `credit` counts them.
+
+    `first` is the number of the first of these, counted from 1 for the attempt. What the program has had it is not
+    given again.
+    """
+
+    attempt: Ulid
+    first: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)]
+    signals: Annotated[tuple[CallerSignal, ...], msgspec.Meta(max_length=SIGNALS)]

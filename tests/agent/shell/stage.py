@@ -24,6 +24,7 @@ from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.summary import Summary
 from ffmesh_agent.shell.tails import Tails
+from ffmesh_protocol import codec
 from ffmesh_protocol.media import Argument, Needs, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
@@ -81,6 +82,10 @@ def packet_of_chunk(attempt: str, verb: Verb, offset: int, content: bytes) -> Pa
     return Packet(topic=verb, payload=packed(Chunk(attempt=attempt, offset=offset, content=content)))
 
 
+def packet_of_credit(credit: StreamCredit) -> Packet:
+    return Packet(topic=Verb.CREDIT, payload=codec.encode(credit))
+
+
 class Stage:
     def __init__(
         self,
@@ -98,7 +103,7 @@ class Stage:
         self.home = home
         self.scratch = home / "scratch"
         self.tails = Tails(home / "logs", disk)
-        self.streaming = Streaming(packet_of_chunk)
+        self.streaming = Streaming(packet_of_chunk, packet_of_credit)
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         scratch = Scratch(self.scratch, disk, fresh_id())
         scratch.left()
@@ -180,6 +185,10 @@ class Client:
         self.streams = {Verb.STDOUT: IncomingStream(), Verb.STDERR: IncomingStream()}
         self.got = {Verb.STDOUT: bytearray(), Verb.STDERR: bytearray()}
         self.reads = True
+        self.heard: StreamCredit | None = None
+        """The agent's last word about what the program reads."""
+        self.sends: tuple[str, ...] = ()
+        self.closed: tuple[str, ...] = ()
         self.posted = 0
         self.lost = 0
         self.lose: deque[bool] = deque()
@@ -195,6 +204,10 @@ class Client:
         await self.open.wait()
 
     def post(self, packet: Packet) -> None:
+        if packet.topic == Verb.CREDIT:
+            self.heard = codec.decode(StreamCredit, packet.payload)
+            self._changed.set()
+            return
         self.posted += 1
         if self.lose and self.lose.popleft():
             self.lost += 1
@@ -222,6 +235,8 @@ class Client:
                 attempt=self._attempt,
                 received={verb: stream.received for verb, stream in self.streams.items()},
                 allowed={verb: stream.allowed for verb, stream in self.streams.items()},
+                sends=self.sends,
+                closed=self.closed,
             )
         )
 

@@ -15,9 +15,13 @@ import msgspec
 from ffmesh_client.core.attached import Attached
 from ffmesh_client.core.effects import (
     Effect,
+    Feed,
     Finish,
     GiveUp,
     OpenStreams,
+    ReadInput,
+    SignalAgent,
+    StopInput,
     Tell,
     TellAgent,
     WakeAt,
@@ -29,8 +33,10 @@ from ffmesh_client.core.events import (
     Connected,
     CoordinatorSeen,
     CoordinatorSpoke,
+    CreditCame,
     Disconnected,
     Event,
+    InputRead,
     Woken,
     Written,
 )
@@ -39,9 +45,9 @@ from ffmesh_protocol.messages.answers import Accepted, Assigned, Assignment, Att
 from ffmesh_protocol.messages.jobs import JobKind, JobState
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
 from ffmesh_protocol.messages.reports import StreamLengths
-from ffmesh_protocol.messages.requests import Attending, Cancel, StreamCredit, Submit
+from ffmesh_protocol.messages.requests import Attending, CallerSignals, Cancel, StreamCredit, Submit
 from ffmesh_protocol.reasons import ReasonCode
-from ffmesh_protocol.streams import Chunk, OutgoingStream
+from ffmesh_protocol.streams import Chunk, IncomingStream, OutgoingStream
 
 JOB = "01J0000000000000000000000J"
 ATTEMPT = "01J0000000000000000000000A"
@@ -114,6 +120,11 @@ class FakeMesh:
     """Coordinator and agent in one, as simple as they can be: state in, words out, everything told again when asked."""
 
     output: dict[str, bytes]
+    wants: int = 0
+    """Bytes of standard input without which the program does not end."""
+    fed: bytearray = field(default_factory=bytearray)
+    incoming: IncomingStream = field(default_factory=IncomingStream)
+    signals: int = 0
     accepted: bool = False
     cancelled: bool = False
     started: bool = False
@@ -136,12 +147,35 @@ class FakeMesh:
             stream.write(part)
             self.written[name] += len(part)
         complete = all(self.written[name] == len(self.output[name]) for name in self.streams)
-        if complete or self.cancelled:
+        complete = complete and self.incoming.complete if self.wants else complete
+        if complete or self.cancelled or self.signals:
             for stream in self.streams.values():
                 stream.end()
-            self.end = cancelled() if self.cancelled else succeeded()
+            self.end = cancelled() if self.cancelled else failed(ReasonCode.KILLED, signal=2)
+            self.end = succeeded() if complete else self.end
             lengths = StreamLengths(stdout=self.written["stdout"], stderr=self.written["stderr"])
             self.end = msgspec.structs.replace(self.end, lengths=lengths)
+
+    def feed(self, chunk: Chunk) -> None:
+        fresh = self.incoming.take(chunk)
+        self.fed += fresh
+        self.incoming.consume(len(fresh))
+        self.program_runs()
+
+    def signal(self, came: CallerSignals) -> None:
+        if self.started:
+            self.signals = max(self.signals, came.first - 1 + len(came.signals))
+            self.program_runs()
+
+    def own_credit(self) -> StreamCredit:
+        is_over = self.incoming.complete or self.end is not None
+        return StreamCredit(
+            attempt=ATTEMPT,
+            received={"stdin": self.incoming.received},
+            allowed={"stdin": self.incoming.allowed},
+            closed=("stdin",) if is_over else (),
+            signals=self.signals,
+        )
 
     def credit(self, credit: StreamCredit) -> None:
         self.started = True
@@ -155,11 +189,15 @@ class FakeMesh:
 class World:
     """One heap of what happens when."""
 
-    def __init__(self, seed: int, output: dict[str, bytes], *, faults_until: float) -> None:
+    def __init__(self, seed: int, output: dict[str, bytes], *, faults_until: float, typed: bytes = b"") -> None:
+        """`typed` is what there is on standard input."""
         self.now = 0.0
         self.dice = random.Random(seed)
-        self.mesh = FakeMesh(output)
-        self.machine = Attached(submit(), self.now)
+        self.mesh = FakeMesh(output, wants=len(typed))
+        self.machine = Attached(submit(), self.now, has_input=bool(typed))
+        self.typed = typed
+        self.taken = 0
+        self.may_take = True
         self.connected = False
         self.life = 0
         self.numbers = 0
@@ -241,6 +279,14 @@ class World:
                 self.seen[stream] += content
                 later = self.now + self.dice.random() * 0.05
                 self.at(later, lambda: self.tell(Written(stream=stream, count=len(content))))
+            case SignalAgent(signals=signals):
+                self._travel(lambda: self._agent_is_told(lambda: self.mesh.signal(signals)))
+            case Feed(chunk=chunk):
+                self._travel(lambda: self._agent_is_told(lambda: self.mesh.feed(chunk)))
+            case ReadInput(at_most=at_most):
+                self.at(self.now + self.dice.random() * 0.05, lambda: self._type(at_most))
+            case StopInput():
+                self.may_take = False
             case WakeAt(elapsed=elapsed):
                 self._alarm += 1
                 alarm = self._alarm
@@ -283,9 +329,24 @@ class World:
         if self.mesh.end is not None:
             self._speak(Ended(job=JOB, end=self.mesh.end))
 
+    def _type(self, at_most: int) -> None:
+        if self.may_take:
+            content = self.typed[self.taken : self.taken + self.dice.randint(1, at_most)]
+            self.taken += len(content)
+            self.tell(InputRead(content=content))
+
+    def _agent_is_told(self, what: Callable[[], None]) -> None:
+        before = self.mesh.end
+        what()
+        self._say(CreditCame(credit=self.mesh.own_credit()))
+        if self.mesh.end is not before:
+            self._tell_end()
+
     def _agent_hears(self, credit: StreamCredit) -> None:
         before = self.mesh.end
         self.mesh.credit(credit)
+        if credit.sends:
+            self._say(CreditCame(credit=self.mesh.own_credit()))
         for name, stream in self.mesh.streams.items():
             for offset, content in stream.due():
                 chunk = Chunk(attempt=ATTEMPT, offset=offset, content=content)

@@ -61,6 +61,7 @@ from ffmesh_protocol.messages.answers import (
 )
 from ffmesh_protocol.messages.jobs import JobState
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
+from ffmesh_protocol.messages.reports import StreamLengths
 from ffmesh_protocol.messages.requests import Attending, Cancel, StreamCredit, Submit
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.streams import Chunk
@@ -481,7 +482,7 @@ def test_a_cancel_is_said_again_until_the_job_has_ended() -> None:
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    story = Story().assigned()
+    story = Story().accepted()
     story.on(Signalled(signal=2), 1.0)
     assert story.on(Signalled(signal=2), 1.1)[-1] == Finish(exit_code=130)
 
@@ -497,13 +498,20 @@ def test_a_signal_is_obeyed_also_when_nobody_answers_the_cancel() -> None:
     assert story.on(Woken(), 1.0 + LEAVE_PATIENCE) == [Finish(exit_code=143)]
 
 
-def test_a_closed_pipe_cancels_the_job_and_ends_as_sigpipe_would() -> None:
+def test_a_closed_pipe_is_told_to_the_agent_and_the_end_is_the_programs_own() -> None:
     story = Story().assigned()
     story.chunk(0, b"abc")
-    assert told(story.on(ReaderGone(stream="stdout", sentence=None), 1.0)) == [Cancel]
+    (credit,) = credit_in(story.on(ReaderGone(stream="stdout", sentence=None), 1.0))
+    assert (credit.closed, credit.allowed["stdout"]) == (("stdout",), 3 + WINDOW_BYTES)
     assert story.chunk(3, b"def", 1.0) == []
-    effects = story.word(Ended(job=JOB, end=cancelled()), 1.1)
-    assert effects[-1] == Finish(exit_code=141)
+    end = msgspec.structs.replace(failed(ReasonCode.KILLED, signal=13), lengths=StreamLengths(stdout=99, stderr=0))
+    assert story.word(Ended(job=JOB, end=end), 1.1)[-1] == Finish(exit_code=141)
+
+
+def test_that_a_pipe_is_closed_is_said_again_and_again() -> None:
+    story = Story().assigned()
+    story.on(ReaderGone(stream="stdout", sentence=None), 1.0)
+    assert [credit.closed for credit in credit_in(story.on(Woken(), 1.0 + ATTENDING))] == [("stdout",)]
 
 
 def test_output_that_cannot_be_written_cancels_the_job_and_says_why() -> None:
@@ -569,10 +577,23 @@ def test_whatever_the_network_does_a_signal_ends_the_run_in_time(seed: int) -> N
     _shaken(world)
     assert world.finish is not None, _told_at_the_end(world)
     if isinstance(world.finish, Finish) and world.finish.exit_code != 0:
-        assert world.finish == Finish(exit_code=130)
-    assert world.now <= moment + LEAVE_PATIENCE + 0.1 or isinstance(world.finish, GiveUp)
+        assert world.finish.exit_code == 130, _told_at_the_end(world)
+    assert world.now <= 20.0 + LEAVE_PATIENCE, _told_at_the_end(world)
     for name, seen in world.seen.items():
         assert world.mesh.output[name].startswith(bytes(seen))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_the_network_does_the_program_reads_what_was_typed(seed: int) -> None:
+    typed = bytes(range(251)) * ((1, 4000, 2 * WINDOW_BYTES // 251 + 77)[seed % 3])
+    world = World(seed, _output(seed), faults_until=20.0, typed=typed)
+    _shaken(world)
+    if isinstance(world.finish, GiveUp):
+        assert world.taken == 0
+        return
+    assert world.finish == Finish(exit_code=0), _told_at_the_end(world)
+    assert bytes(world.mesh.fed) == typed
+    assert {name: bytes(seen) for name, seen in world.seen.items()} == world.mesh.output
 
 
 def _output(seed: int) -> dict[str, bytes]:
