@@ -6,13 +6,13 @@ It lies where `--config` says, else where `$FFMESH_CONFIG` says, else in the use
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from ffmesh_protocol.errors import BadConfig, FfmeshError
 from ffmesh_protocol.keys import SECRET_BYTES
-from ffmesh_protocol.limits import NUMBER_MAX
+from ffmesh_protocol.limits import NUMBER_MAX, SECONDS_MAX
 from ffmesh_protocol.names import DEFAULT_CLUSTER, Principal, Role, checked_name, checked_principal
 
 VARIABLE: Final = "FFMESH_CONFIG"
@@ -27,6 +27,14 @@ class BrokerPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
 
 
+class ShimConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the shim does with a call. `send` names rules that do not hold: what they would keep here may be sent."""
+
+    wait_seconds: Annotated[float, msgspec.Meta(ge=0, le=SECONDS_MAX)] = 5.0
+    fallback: bool = True
+    send: tuple[Literal["ffprobe", "no-output", "picture", "probe"], ...] = ()
+
+
 class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`kid` is the generation of the secret."""
 
@@ -36,6 +44,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cluster: str = DEFAULT_CLUSTER
     kid: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)] = 1
     roots: dict[str, str] = {}
+    shim: ShimConfig = ShimConfig()
 
     @property
     def principal(self) -> Principal:

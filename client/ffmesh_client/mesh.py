@@ -16,6 +16,7 @@ from ffmesh_client.config import ClientConfig
 from ffmesh_client.core.effects import Finish
 from ffmesh_client.core.events import JobSeen, ProgressSeen
 from ffmesh_client.errors import NoAnswer
+from ffmesh_client.shell.caller import Caller, ThisProcess
 from ffmesh_client.shell.runtime import Runtime
 from ffmesh_protocol.errors import RefusalCode, Refused
 from ffmesh_protocol.limits import PAGE_ITEMS
@@ -69,6 +70,16 @@ class Mesh:
             # Whoever waited learns what went wrong, not that there were tasks.
             raise group.exceptions[0] from None
 
+    @property
+    def is_there(self) -> bool:
+        """Broker and coordinator can be reached, as far as is known now."""
+        return self._runtime.is_there
+
+    @property
+    def age(self) -> float:
+        """For how many seconds it has been tried."""
+        return self._runtime.age
+
     async def submit(self, submit: Submit) -> None:
         """Returns when the job is on the coordinator's disk."""
         await self._asked(submit, Accepted)
@@ -77,7 +88,7 @@ class Mesh:
         self,
         submit: Submit,
         descriptors: Mapping[str, int],
-        signals: Iterable[int] = (),
+        caller: Caller | None = None,
         remark: Callable[[str], None] | None = None,
         *,
         terminal: bool = False,
@@ -85,10 +96,10 @@ class Mesh:
         """Runs an interactive job with `stdout` and `stderr` written to these descriptors and `stdin`, if it is among
         them, read from there, to its end.
 
-        `signals` that come meanwhile are its program's. `remark` is called with what a person who waits might want to
-        know, as why the job waits. `terminal`: stdin is one, and the program reads keys.
+        `caller` is whom it is for: this process, unless said. `remark` is called with what a person who waits might
+        want to know, as why the job waits. `terminal`: stdin is one, and the program reads keys.
         """
-        return await self._runtime.attach(submit, descriptors, signals, remark, terminal=terminal)
+        return await self._runtime.attach(submit, descriptors, caller or ThisProcess(), remark, terminal=terminal)
 
     async def jobs(
         self,

@@ -11,12 +11,13 @@ from ffmesh_client.core.submission import (
     CPU,
     Surroundings,
     Wishes,
-    in_need_of_real_places,
     paths_in,
     submission,
 )
 from ffmesh_client.errors import WrongUsage
+from ffmesh_client.folders import names_of_working_folder
 from ffmesh_client.ids import fresh_ulid
+from ffmesh_client.surroundings import surroundings
 from ffmesh_protocol.limits import ATTEMPTS, LABEL_CHARS, SECONDS_MAX, WORD_CHARS
 from ffmesh_protocol.media import printable
 from ffmesh_protocol.messages.jobs import JobKind
@@ -127,30 +128,14 @@ def _slot(needs: list[str]) -> str:
 def _surroundings(paths: list[str], roots: dict[str, str]) -> Surroundings:
     umask = os.umask(0)
     os.umask(umask)
-    folders = _folders(os.environ.get("PWD", ""))
-    strangers = in_need_of_real_places(paths, roots)
-    asks_the_disk = strangers or len(in_need_of_real_places(folders, roots)) == len(folders)
-    return Surroundings(
-        folders=folders,
-        real_roots={name: os.path.realpath(place) for name, place in roots.items()} if asks_the_disk else {},
-        real_paths={path: os.path.realpath(path) for path in strangers},
-        environment=dict(os.environ),
-        umask=umask & 0o777,
+    return surroundings(
+        names_of_working_folder(),
+        os.environ,
+        umask,
+        paths,
+        roots,
         stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),  # pyright: ignore[reportUnnecessaryComparison] - it is None when descriptor 0 is closed
     )
-
-
-def _folders(logical: str) -> tuple[str, ...]:
-    """The working folder by the name that people know it by, links unresolved, if the shell told it and it is true."""
-    try:
-        physical = os.getcwd()  # noqa: PTH109 - a str; Path would normalise it
-    except OSError:
-        return ()  # it was removed; relative arguments will not be found, absolute ones will
-    try:
-        is_true = logical.startswith("/") and os.path.samefile(logical, ".")  # noqa: PTH121 - as above
-    except OSError:
-        is_true = False
-    return (logical, physical) if is_true else (physical,)
 
 
 def _priority(text: str) -> int:

@@ -2,20 +2,16 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from ffmesh_client import calling
 from ffmesh_client import config as client_config
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.explaining import explained, not_understood, roots_of, understood
 from ffmesh_client.folders import names_of_working_folder
+from ffmesh_client.lists_inside import wrong_inside
 from ffmesh_protocol.errors import BadConfig
-from ffmesh_protocol.ffmpeg.command_line import CommandLine
 from ffmesh_protocol.ffmpeg.line import read
-from ffmesh_protocol.ffmpeg.lists import wrong_in_graph, wrong_in_list
-from ffmesh_protocol.ffmpeg.options import plain
 from ffmesh_protocol.ffmpeg.pieces import root_path
 from ffmesh_protocol.names import checked_name
 
@@ -34,11 +30,6 @@ asked. Of the disk, only lists, playlists and graphs that the command line names
 A path under no root, a word that is not understood for sure, a question as -encoders, a single picture and
 ffprobe are reasons to run here. Exit code 0, whatever comes out.
 """
-
-LIST_BYTES: Final = 8 * 1024 * 1024
-"""A longer list is read no further than this."""
-
-_SCRIPTS: Final = frozenset({"filter_script", "filter_complex_script", "vf", "af", "filter", "filter_complex", "lavfi"})
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -61,7 +52,7 @@ def run(arguments: Namespace) -> int:
     else:
         line = read(known, words)
         cwd = _working_folder(roots)
-        explanation = explained(line, program, roots, cwd, _wrong_inside(line, roots, cwd))
+        explanation = explained(line, program, roots, cwd, wrong_inside(line, roots, cwd))
         paths = roots_of(line, roots, cwd)
     if arguments.json:
         calling.print_json(explanation)
@@ -101,19 +92,3 @@ def _working_folder(roots: dict[str, str]) -> str:
     """The first of its names that lies under a root, else any."""
     folders = names_of_working_folder()
     return next((folder for folder in folders if root_path(folder, roots, None) is not None), (*folders, "")[0])
-
-
-def _wrong_inside(line: CommandLine, roots: dict[str, str], cwd: str) -> Iterator[str]:
-    for named in line.lists:
-        path = named.place.path
-        if root_path(path, roots, cwd) is None:
-            continue  # that alone keeps it here
-        try:
-            with Path(cwd, path).open("rb") as file:
-                content = file.read(LIST_BYTES).decode(errors="surrogateescape")
-        except (OSError, ValueError):
-            continue  # ffmpeg will say so
-        option = line.words[named.argument - 1].removeprefix("-") if named.argument else ""
-        wrong = (wrong_in_graph if plain(option) in _SCRIPTS else wrong_in_list)(path, content)
-        if wrong is not None:
-            yield wrong

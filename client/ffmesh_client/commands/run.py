@@ -48,6 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     if arguments.staged is not None or arguments.output is not None:
         raise WrongUsage("run is attached, and stages nothing: say `ffmesh submit --staged`, then `ffmesh wait`")
+    from ffmesh_client.shell.caller import ThisProcess
     from ffmesh_protocol.messages.jobs import JobKind
 
     config = calling.configured(arguments)
@@ -63,7 +64,7 @@ def run(arguments: Namespace) -> int:
         lambda mesh: mesh.run(
             submit,
             streams,
-            signals,
+            ThisProcess(signals),
             calling.complain,
             terminal=wanted is Reads.KEYS and submit.stdin_is_terminal,
         ),

@@ -42,6 +42,7 @@ from ffmesh_client.core.events import (
     Reborn,
     Resumed,
     Signalled,
+    Withdrawn,
     Woken,
     Written,
 )
@@ -65,6 +66,7 @@ from ffmesh_protocol.messages.answers import (
 )
 from ffmesh_protocol.messages.jobs import JobState
 from ffmesh_protocol.messages.requests import Attending, CallerSignal, Cancel, StreamCredit, Submit
+from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.times import ATTENDING, CLIENT_SILENCE, REQUEST_PATIENCE, REQUEST_REPEAT
 
 OUTPUT_SILENCE: Final = 2 * CLIENT_SILENCE
@@ -87,6 +89,10 @@ SUSPEND_PATIENCE: Final = 1.0
 
 WAIT_REMARK: Final = 10.0
 """Whose job has found no place for this long is told why, and after as long again if the reason is a new one."""
+
+
+NEVER_STARTED: Final = frozenset({ReasonCode.NOT_STARTED, ReasonCode.REFUSED_BY_AGENT})
+"""An agent says so itself."""
 
 
 class Phase(StrEnum):
@@ -200,6 +206,8 @@ class Attached:
                     self._effects += self._feeding.read(content)
             case Signalled(signal=signal):
                 self._signalled(signal, now)
+            case Withdrawn():
+                self._withdrawn()
             case Resumed():
                 self._resumed(now)
             case Connected():
@@ -450,6 +458,13 @@ class Attached:
         # Not accepted, ended, or asked twice: there is nothing to wait for. The farewell stops what may still run.
         self._finish(*self._leave_with)
 
+    def _withdrawn(self) -> None:
+        """An agent begins when it has our first credit. As long as we gave none to anybody, nothing can have begun."""
+        if self._attempts or self.phase not in (Phase.SUBMITTING, Phase.ATTENDING):
+            return
+        self._effects.append(Tell(message=Cancel(job=self.job)))
+        self._finish(Exit.UNREACHABLE, f"no agent took the job{_why_not(self._why_waiting)}")
+
     def _finish_if_complete(self) -> None:
         end = self._end
         if end is None or self.phase is not Phase.ENDED or self._output.is_unwritten:
@@ -472,7 +487,10 @@ class Attached:
         self._feed_no_more()
         self.phase = Phase.FINISHED
         self._timers.clear()
-        self._effects.append(Finish(exit_code=exit_code, sentence=sentence))
+        end = self._end if self._leave_with is None else None
+        never_started = end is not None and end.reason_code in NEVER_STARTED
+        signal = end.signal if end is not None and exit_code == SIGNAL_BASE + (end.signal or 0) else None
+        self._effects.append(Finish(exit_code=exit_code, sentence=sentence, never_started=never_started, signal=signal))
 
     # --- what is said, and when
 
@@ -556,3 +574,7 @@ class Attached:
         if wake_at != self._wake_at or (woken and wake_at is not None):
             self._wake_at = wake_at
             self._effects.append(WakeAt(elapsed=wake_at))
+
+
+def _why_not(reason: str | None) -> str:
+    return f": {reason}" if reason else ""

@@ -120,6 +120,10 @@ class Signalled(Told, frozen=True):
     signal: int
 
 
+class Withdrawn(Told, frozen=True):
+    """Whoever waits has another way, if no agent has the job yet."""
+
+
 class Resumed(Told, frozen=True):
     """We were stopped, as `Suspend` asked or by somebody else, and go on."""
 
@@ -141,5 +145,6 @@ Event: TypeAlias = (
     | ReaderGone
     | InputRead
     | Signalled
+    | Withdrawn
     | Resumed
 )

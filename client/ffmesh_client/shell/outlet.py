@@ -1,7 +1,8 @@
 """Where the bytes of a stream go: a descriptor that may block for hours, as a pipe to a pager does.
 
 Each outlet has a thread of its own, so that a reader that stands still holds up neither the other stream nor the
-connection. What waits here is bounded by the credit of its stream: only what was written is acknowledged.
+connection. What waits here is bounded by the credit of its stream: only what was written is acknowledged. The thread
+never waits in a write, which nobody could end, but for the descriptor and for `close` at once.
 
 Messages that cannot be written are no reason to stop a film: programs here go on when their standard error is closed
 or its disk is full, and so does one on the mesh. Only a pipe that nobody reads ends it, as SIGPIPE does here.
@@ -10,11 +11,17 @@ or its disk is full, and so does one on the mesh. Only a pipe that nobody reads 
 import errno
 import os
 import select
+import socket
+import stat
 import threading
+from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from typing import Final
 
 from ffmesh_client.core.events import ReaderGone, Written
+
+NEVER_BLOCKS_BYTES: Final = 4096
+"""A pipe that has room for anything has room for so many."""
 
 
 class Outlet:
@@ -24,32 +31,63 @@ class Outlet:
         self._stream = stream
         self._descriptor = descriptor
         self._tell = tell
-        self._waiting: SimpleQueue[bytes] = SimpleQueue()
+        self._waiting: deque[bytes] = deque()
+        self._changed = threading.Event()
+        self._closed = False
         self._thread: threading.Thread | None = None
+        self._woken, self._wakes = -1, -1
 
     def write(self, content: bytes) -> None:
-        self._waiting.put(content)
+        self._waiting.append(content)
+        self._changed.set()
         if self._thread is None:
+            self._woken, self._wakes = os.pipe()
             # A daemon: whoever interrupts us twice does not wait for a reader that never comes back.
             self._thread = threading.Thread(target=self._pump, name=f"write {self._stream}", daemon=True)
             self._thread.start()
 
+    def close(self) -> None:
+        """Nothing more is written, and the descriptor is left alone."""
+        self._closed = True
+        self._changed.set()
+        if self._thread is not None:
+            os.close(self._wakes)  # which is what the thread sees
+            self._thread.join()
+            os.close(self._woken)
+
     def _pump(self) -> None:
-        while True:
-            content = memoryview(self._waiting.get())
-            while content:
-                try:
-                    count = os.write(self._descriptor, content)
-                except BlockingIOError:
-                    select.select([], [self._descriptor], [])  # somebody who shares the terminal made it non-blocking
-                    continue
-                except OSError as error:
-                    if error.errno == errno.EPIPE or not self._is_dispensable:
-                        self._tell(ReaderGone(stream=self._stream, sentence=self._sentence(error)))
+        sink = _sink_of(self._descriptor)
+        ready = select.poll()
+        ready.register(self._woken, 0)  # its end alone
+        ready.register(sink.descriptor, select.POLLOUT)
+        try:
+            while not self._closed:
+                self._changed.wait()
+                self._changed.clear()
+                while self._waiting and not self._closed:
+                    if not self._write(sink, memoryview(self._waiting.popleft()), ready):
                         return
-                    count = len(content)  # dropped; the next message may find room again
-                content = content[count:]
-                self._tell(Written(stream=self._stream, count=count))
+        finally:
+            sink.close()
+
+    def _write(self, sink: "_Sink", content: memoryview, ready: select.poll) -> bool:
+        """False: nothing more can be."""
+        while content:
+            try:
+                count = sink.write(content)
+            except BlockingIOError:
+                ready.poll()
+                if self._closed:
+                    return False
+                continue
+            except OSError as error:
+                if error.errno == errno.EPIPE or not self._is_dispensable:
+                    self._tell(ReaderGone(stream=self._stream, sentence=self._sentence(error)))
+                    return False
+                count = len(content)  # dropped; the next message may find room again
+            content = content[count:]
+            self._tell(Written(stream=self._stream, count=count))
+        return True
 
     @property
     def _is_dispensable(self) -> bool:
@@ -57,6 +95,67 @@ class Outlet:
 
     def _sentence(self, error: OSError) -> str | None:
         """A closed pipe is no failure; anything else is."""
-        if error.errno == errno.EPIPE:
+        if error.errno in (errno.EPIPE, errno.ECONNRESET):
             return None
         return f"the program's {self._stream} cannot be written: {error.strerror}; the job was cancelled"
+
+
+class _Sink:
+    """A descriptor that is written without waiting; one that is a file, which waits for no reader, as it is."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def write(self, content: memoryview) -> int:
+        return os.write(self.descriptor, content)
+
+    def close(self) -> None:
+        pass
+
+
+class _Pipe(_Sink):
+    """Opened once more: not to wait is our wish alone, and whoever shares the descriptor keeps theirs."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+class _SharedPipe(_Sink):
+    """One that could not be opened once more."""
+
+    def write(self, content: memoryview) -> int:
+        waits = select.poll()
+        waits.register(self.descriptor, select.POLLOUT)
+        if not waits.poll(0):
+            raise BlockingIOError
+        return os.write(self.descriptor, content[:NEVER_BLOCKS_BYTES])
+
+
+class _Socket(_Sink):
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self._socket = socket.socket(fileno=os.dup(descriptor))
+
+    def write(self, content: memoryview) -> int:
+        return self._socket.send(content, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _sink_of(descriptor: int) -> _Sink:
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return _Sink(descriptor)  # what is wrong with it is told when it is written
+    if stat.S_ISSOCK(mode):
+        return _Socket(descriptor)
+    if not stat.S_ISFIFO(mode):
+        return _Sink(descriptor)
+    try:
+        return _Pipe(descriptor)
+    except OSError:
+        return _SharedPipe(descriptor)

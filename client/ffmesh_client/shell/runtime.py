@@ -1,10 +1,9 @@
 """Runs the client's cores: one inbox, one consumer, and what they ask for is done on the spot."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, TypeVar, assert_never
 
 from ffmesh_client.config import ClientConfig
@@ -41,8 +40,6 @@ from ffmesh_client.core.events import (
     ProgressSeen,
     ReaderGone,
     Reborn,
-    Resumed,
-    Signalled,
     Woken,
     Written,
 )
@@ -50,13 +47,14 @@ from ffmesh_client.core.post import Identity, Post
 from ffmesh_client.core.requests import Requests
 from ffmesh_client.errors import CoordinatorUnreachable, NoAnswer
 from ffmesh_client.ids import fresh_ulid
+from ffmesh_client.shell.caller import Caller
 from ffmesh_client.shell.connection import Connection
 from ffmesh_client.shell.intake import Intake
 from ffmesh_client.shell.outlet import Outlet
 from ffmesh_client.shell.terminal import Terminal
 from ffmesh_protocol.errors import BrokerUnreachable, FfmeshError
 from ffmesh_protocol.messages.answers import Answer, Retired
-from ffmesh_protocol.messages.presence import ClientState
+from ffmesh_protocol.messages.presence import ClientState, CoordinatorState
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import REQUEST_PATIENCE
@@ -79,10 +77,12 @@ class Seat:
         machine: Machine,
         *,
         result: "asyncio.Future[Finish] | None" = None,
+        caller: Caller | None = None,
         remark: Callable[[str], None] | None = None,
     ) -> None:
         self.machine = machine
         self.result = result
+        self.caller = caller
         self.remark = remark
         self.outlets: Mapping[str, Outlet] = {}
         self.intake: Intake | None = None
@@ -95,6 +95,7 @@ class Runtime:
 
     def __init__(self, config: ClientConfig, *, followed: Iterable[str] = ()) -> None:
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         self._identity = Identity(cluster=config.cluster, name=config.name, secret=config.secret, kid=config.kid)
         self._inbox: asyncio.Queue[tuple[Seat | None, Event | Packet]] = asyncio.Queue()
         self._post = Post(self._identity, fresh_ulid())
@@ -108,6 +109,15 @@ class Runtime:
         self.news: asyncio.Queue[JobSeen | ProgressSeen] = asyncio.Queue()
         """What was heard of the jobs that are followed."""
         self.connection = Connection(config, self._post, followed=followed, tell=self._hear)
+
+    @property
+    def is_there(self) -> bool:
+        seen = self._present[-1] if self._present else None
+        return isinstance(seen, CoordinatorSeen) and seen.status.state is not CoordinatorState.OFFLINE
+
+    @property
+    def age(self) -> float:
+        return self._loop.time() - self._began
 
     async def run(self) -> None:
         while True:
@@ -136,31 +146,30 @@ class Runtime:
         self,
         submit: Submit,
         descriptors: Mapping[str, int],
-        signals: Iterable[int],
+        caller: Caller,
         remark: Callable[[str], None] | None = None,
         *,
         terminal: bool = False,
     ) -> Finish:
-        """Runs the job with its streams here, to its end. These signals are its program's, once that runs.
+        """Runs the job with its streams here, to its end.
 
         `terminal`: its stdin is one, and the program reads keys.
         """
-        seat = self._seated(submit, descriptors, remark, terminal=terminal)
+        seat = self._seated(submit, descriptors, caller, remark, terminal=terminal)
         for event in (Woken(), *self._present):
             self._handle(seat, event)
-        taken = [*signals]
-        for number in taken:
-            self._loop.add_signal_handler(number, self._signalled, seat, number)
+        caller.attached(partial(self._tell, seat))
         try:
             assert seat.result is not None
             return await seat.result
         finally:
+            caller.left()
             if seat.intake is not None:
                 seat.intake.stop()
             if seat.terminal is not None:
                 seat.terminal.give_back()
-            for number in taken:
-                self._loop.remove_signal_handler(number)
+            for outlet in seat.outlets.values():
+                outlet.close()
             self._seats.remove(seat)
             self._set_alarm(seat, None)
             self._post.close_streams(submit.job)
@@ -169,13 +178,14 @@ class Runtime:
         self,
         submit: Submit,
         descriptors: Mapping[str, int],
+        caller: Caller,
         remark: Callable[[str], None] | None,
         *,
         terminal: bool,
     ) -> Seat:
         stdin = descriptors.get(STDIN)
         machine = Attached(submit, self._loop.time(), has_input=stdin is not None)
-        seat = Seat(machine, result=self._loop.create_future(), remark=remark)
+        seat = Seat(machine, result=self._loop.create_future(), caller=caller, remark=remark)
 
         def from_thread(event: Written | ReaderGone | InputRead) -> None:
             with suppress(RuntimeError):  # the loop has been closed: nobody wants to know any more
@@ -191,19 +201,13 @@ class Runtime:
         self._tell(seat, Woken())  # its patience counts from now, also when nothing else ever happens
         return seat
 
-    def _signalled(self, seat: Seat, number: int) -> None:
-        self._tell(seat, Signalled(signal=number))
-
     def _suspend(self, seat: Seat) -> None:
         if seat.terminal is not None:
             seat.terminal.give_back()
-        self._loop.remove_signal_handler(signal.SIGTSTP)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        # Here we go on, later.
-        self._loop.add_signal_handler(signal.SIGTSTP, self._signalled, seat, signal.SIGTSTP)
+        if seat.caller is not None:
+            seat.caller.suspend()
         if seat.terminal is not None:
             seat.terminal.may_take()
-        self._tell(seat, Resumed())
 
     def _hear(self, event: Event | Packet) -> None:
         self._inbox.put_nowait((None, event))
@@ -251,6 +255,8 @@ class Runtime:
                 self._suspend(seat)
             case OpenStreams(job=job, assignment=assignment):
                 self._post.open_streams(job, assignment)
+                if seat.caller is not None:
+                    seat.caller.begun()
             case Write(stream=stream, content=content):
                 seat.outlets[stream].write(content)
             case Deliver(correlation=correlation, answer=answer):

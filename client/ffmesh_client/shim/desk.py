@@ -2,22 +2,31 @@
 
 import asyncio
 import os
+import signal
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from ffmesh_client import config as client_config
 from ffmesh_client.config import ClientConfig
+from ffmesh_client.core.events import Event, Resumed, Signalled
+from ffmesh_client.exits import Exit
 from ffmesh_client.mesh import Mesh
 from ffmesh_client.shim.answering import Line
-from ffmesh_client.shim.attending import Ended, attended
+from ffmesh_client.shim.attending import Exited, Killed, Outcome, RunHere, attended
 from ffmesh_client.shim.connections import Connections
 from ffmesh_client.shim.ordering import Order, StaysHere, ordered
-from ffmesh_client.shim.wording import Call, Word
+from ffmesh_client.shim.wording import STREAMS, Word
 from ffmesh_protocol.errors import BadConfig, FfmeshError
+from ffmesh_protocol.standard_input import Reads
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+NOTHING: Final = "/dev/null"
 
 
 class Desk:
-    """`run` lets its connections live. CONFIG is the path of a client.toml, or empty."""
+    """`run` lets its connections live. `config` is the path of a client.toml, or empty."""
 
     def __init__(self, config: str) -> None:
         self._path = config
@@ -31,37 +40,46 @@ class Desk:
         self._connections.close()
 
     async def answer(self, line: Line) -> None:
-        """One call, to its end. `MalformedMessage`, `ConnectionError`."""
+        """One call, to its end. `MalformedMessage`, or `ConnectionError`: there is no shim any more."""
         call, descriptors = await line.call()
         try:
-            match self._ordered(call):
+            line.say(Word.WAIT)
+            try:
+                config = self._config()
+            except BadConfig:
+                line.say(Word.LOCAL)  # `doctor` says what is wrong with it
+                return
+            match await asyncio.to_thread(ordered, call, config):
                 case StaysHere():
                     line.say(Word.LOCAL)
                 case Order() as order:
-                    line.say(Word.WAIT)
-                    await self._send(line, order, descriptors)
+                    _tell(line, await self._sent(line, order, config, _streams(order, descriptors)))
         finally:
             for each in descriptors.values():
                 with suppress(OSError):
                     os.close(each)
 
-    async def _send(self, line: Line, order: Order, descriptors: dict[int, int]) -> None:
-        config = order.config
+    async def _sent(self, line: Line, order: Order, config: ClientConfig, streams: Mapping[str, int]) -> Outcome:
+        caller = Shim(line)
 
-        async def on(mesh: Mesh) -> Ended:
-            return await attended(mesh, order, descriptors, line)
+        async def action(mesh: Mesh) -> Outcome:
+            return await attended(mesh, order, streams, caller, config.shim)
 
         try:
-            ended = await self._while_it_lives(line, self._connections.use(config, on))
-        except FfmeshError as error:
-            ended = Ended.untouched_because(str(error))
-        ended.tell(line, order)
-
-    def _ordered(self, call: Call) -> Order | StaysHere:
-        try:
-            return ordered(call, self._config())
-        except BadConfig as error:
-            return StaysHere(reason=str(error))
+            async with asyncio.TaskGroup() as tasks:
+                listening = tasks.create_task(caller.listen(), name="shim")
+                try:
+                    outcome = await self._connections.use(config, action)
+                except FfmeshError as error:
+                    sentence = str(error)
+                    outcome = (
+                        Exited(code=Exit.FAILED, sentence=sentence) if caller.has_begun else RunHere(reason=sentence)
+                    )
+                listening.cancel()
+        except BaseExceptionGroup as group:
+            # Whoever waits learns what went wrong, not that there were tasks.
+            raise group.exceptions[0] from None
+        return outcome
 
     def _config(self) -> ClientConfig:
         """As the file says now."""
@@ -74,3 +92,59 @@ class Desk:
         if self._known is None or self._known[0] != stamp:
             self._known = stamp, client_config.load(path)
         return self._known[1]
+
+
+class Shim:
+    """The caller at the other end of a line."""
+
+    def __init__(self, line: Line) -> None:
+        self.has_begun = False
+        self._line = line
+        self._tell: Callable[[Event], None] | None = None
+        self._untold: list[Event] = []
+
+    def attached(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+        for event in self._untold:
+            tell(event)
+
+    def begun(self) -> None:
+        self.has_begun = True
+        self._line.say(Word.MESH)
+
+    def suspend(self) -> None:
+        """It has stopped itself."""
+
+    def left(self) -> None:
+        self._tell = None
+
+    async def listen(self) -> None:
+        """Never returns: `ConnectionResetError` when it is gone."""
+        async for number in self._line.signals():
+            event = Resumed() if number == signal.SIGCONT else Signalled(signal=number)
+            if self._tell is not None:
+                self._tell(event)
+            else:
+                self._untold.append(event)
+        raise ConnectionResetError
+
+
+def _streams(order: Order, descriptors: dict[int, int]) -> dict[str, int]:
+    """By name. What the caller has closed cannot be written, here as there."""
+    for number in (STDOUT, STDERR):
+        if number not in descriptors:
+            descriptors[number] = os.open(NOTHING, os.O_RDONLY | os.O_CLOEXEC)
+    wanted = [STDOUT, STDERR] if order.reads is Reads.NOTHING else [STDIN, STDOUT, STDERR]
+    return {STREAMS[number]: descriptors[number] for number in wanted if number in descriptors}
+
+
+def _tell(line: Line, outcome: Outcome) -> None:
+    match outcome:
+        case RunHere():
+            line.say(Word.LOCAL)
+        case Killed(signal=number):
+            line.say(Word.KILLED, number)
+        case Exited(code=code, sentence=sentence):
+            if sentence is not None:
+                line.say(Word.COMPLAINT, sentence)
+            line.say(Word.EXIT, code)

@@ -210,7 +210,6 @@ def obey(call: Call, line: _socket.socket) -> int:
         if kind == b"m":
             call.on_the_mesh = True
             line.settimeout(None)
-            release_streams()
         elif kind == b"w":
             line.settimeout(None)  # it will say where it goes; until then it keeps in touch
         elif kind == b"c":
@@ -238,15 +237,6 @@ def next_line(call: Call, line: _socket.socket) -> tuple[bytes, bytes]:
         if not heard or len(call.rest) > LONGEST_LINE:
             raise Lost
         call.rest += heard
-
-
-def release_streams() -> None:
-    """The program elsewhere has them: when it is done with one, nobody else shall hold it open."""
-    for descriptor in (0, 1):
-        try:
-            posix.close(descriptor)
-        except OSError:
-            pass
 
 
 def hand_on(call: Call, number: int) -> None:

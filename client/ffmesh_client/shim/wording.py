@@ -33,11 +33,7 @@ class Call(Told, frozen=True):
     name: str
     environment: dict[str, str]
     arguments: tuple[str, ...]
-
-    @property
-    def program(self) -> str:
-        """`ffmpeg` or `ffprobe`: the last part of the name, as a mesh knows it."""
-        return self.name.rpartition("/")[2]
+    stdin_is_terminal: bool = False
 
 
 class Word(StrEnum):

@@ -505,7 +505,7 @@ def test_a_closed_pipe_is_told_to_the_agent_and_the_end_is_the_programs_own() ->
     assert (credit.closed, credit.allowed["stdout"]) == (("stdout",), 3 + WINDOW_BYTES)
     assert story.chunk(3, b"def", 1.0) == []
     end = msgspec.structs.replace(failed(ReasonCode.KILLED, signal=13), lengths=StreamLengths(stdout=99, stderr=0))
-    assert story.word(Ended(job=JOB, end=end), 1.1)[-1] == Finish(exit_code=141)
+    assert story.word(Ended(job=JOB, end=end), 1.1)[-1] == Finish(exit_code=141, signal=13)
 
 
 def test_that_a_pipe_is_closed_is_said_again_and_again() -> None:

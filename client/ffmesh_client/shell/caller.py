@@ -1,0 +1,59 @@
+"""Whom an attached job is for: this very process, or another one that speaks through us."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ffmesh_client.core.events import Event, Resumed, Signalled
+
+
+class Caller(Protocol):
+    def attached(self, tell: Callable[[Event], None]) -> None:
+        """From now on it may tell: `Signalled`, `Resumed`, `Withdrawn`."""
+
+    def begun(self) -> None:
+        """An agent has the job, and starts the program as soon as we let it."""
+
+    def suspend(self) -> None:
+        """Its program stands still, so may it; it tells `Resumed` when it goes on."""
+
+    def left(self) -> None:
+        """Nobody listens any more."""
+
+
+class ThisProcess:
+    """What is signalled to us is our program's."""
+
+    def __init__(self, signals: Iterable[int] = ()) -> None:
+        self._signals = tuple(signals)
+        self._tell: Callable[[Event], None] | None = None
+
+    def attached(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+        for number in self._signals:
+            self._take(number)
+
+    def begun(self) -> None:
+        pass
+
+    def suspend(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGTSTP)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # Here we go on, later.
+        self._take(signal.SIGTSTP)
+        if self._tell is not None:
+            self._tell(Resumed())
+
+    def left(self) -> None:
+        for number in self._signals:
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _take(self, number: int) -> None:
+        asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: int) -> None:
+        if self._tell is not None:
+            self._tell(Signalled(signal=number))

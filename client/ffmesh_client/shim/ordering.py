@@ -1,0 +1,102 @@
+"""From a call of the shim to a job for the mesh, or to the reason why it runs here."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ffmesh_client.config import ClientConfig
+from ffmesh_client.core.submission import Surroundings, Wishes, paths_in, submission
+from ffmesh_client.errors import WrongUsage
+from ffmesh_client.explaining import understood
+from ffmesh_client.folders import names_of
+from ffmesh_client.ids import fresh_ulid
+from ffmesh_client.lists_inside import wrong_inside
+from ffmesh_client.shim.rules import LOCAL, RULES, Seen, decided
+from ffmesh_client.shim.wording import Call
+from ffmesh_client.surroundings import surroundings
+from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.ffmpeg.command_line import CommandLine
+from ffmesh_protocol.ffmpeg.line import read
+from ffmesh_protocol.ffmpeg.needs import wanted
+from ffmesh_protocol.ffmpeg.pieces import root_path
+from ffmesh_protocol.media import piece_of_path
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.requests import Submit
+from ffmesh_protocol.standard_input import Reads, reads
+from ffmesh_protocol.wire import Told
+
+CODECS: Final = frozenset(
+    {
+        *("ass", "av1", "dirac", "dts", "dvd_subtitle", "flv1", "h261", "h263", "h264", "hevc", "jpeg2000", "mp1"),
+        *("mp2", "mp3", "mpeg1video", "mpeg2video", "mpeg4", "opus", "speex", "subrip", "theora", "vorbis", "vp8"),
+        *("vp9", "webp", "wmav1", "wmav2", "wmv1", "wmv2"),
+    }
+)
+"""Names of formats: ffmpeg takes them too, and chooses an encoder or decoder that may be called otherwise."""
+
+
+class Order(Told, frozen=True):
+    submit: Submit
+    reads: Reads
+
+
+class StaysHere(Told, frozen=True):
+    reason: str
+
+
+def ordered(call: Call, config: ClientConfig) -> Order | StaysHere:
+    """Asks the disk for what lies in lists, and for the real place of what seems to lie under no root."""
+    program = understood(call.name)
+    if program is None:
+        return StaysHere(reason=f"{call.name} is called neither ffmpeg nor ffprobe")
+    words = (program, *call.arguments)
+    line = read(program, call.arguments)
+    folders = names_of(call.folder, call.environment.get("PWD", "")) if call.folder else ()
+    cwd = next((each for each in folders if root_path(each, config.roots, None)), (*folders, "")[0])
+    wishes = Wishes(labels={}, roots={}, capabilities=tuple(_needs(line)))
+    there = surroundings(
+        folders,
+        call.environment,
+        call.umask,
+        paths_in(JobKind.INTERACTIVE, words, wishes),
+        config.roots,
+        stdin_is_terminal=call.stdin_is_terminal,
+    )
+    seen = Seen(
+        line=line,
+        unmapped=tuple(dict.fromkeys(_unmapped(line, config, cwd, there))),
+        inside=tuple(wrong_inside(line, config.roots, cwd)),
+        is_in_a_root=root_path(".", config.roots, cwd) is not None,
+    )
+    decision = decided(seen, [rule for rule in RULES if rule.name not in config.shim.send])
+    if decision.runs == LOCAL:
+        return StaysHere(reason=decision.reason or "")
+    try:
+        submit = submission(fresh_ulid(), JobKind.INTERACTIVE, words, wishes, there, config.roots)
+    except (PathRefused, WrongUsage) as error:
+        return StaysHere(reason=str(error))
+    return Order(submit=submit, reads=reads(program, [_bytes(word) for word in call.arguments]))
+
+
+def _unmapped(line: CommandLine, config: ClientConfig, cwd: str, there: Surroundings) -> Iterator[str]:
+    for named in line.named:
+        path = named.place.path
+        real = there.real_paths.get(path)
+        is_there = root_path(path, config.roots, cwd) is not None
+        if not is_there and (real is None or piece_of_path(real, there.real_roots) is None):
+            yield path
+
+
+def _needs(line: CommandLine) -> Iterator[str]:
+    names = wanted(line)
+    kinds: tuple[tuple[str, Sequence[str]], ...] = (
+        ("encoder", names.encoders),
+        ("decoder", names.decoders),
+        ("hwaccel", names.hwaccels),
+        ("filter", names.filters),
+    )
+    for kind, each in kinds:
+        yield from (f"{kind}={name}" for name in each if name not in CODECS and name.isascii() and name.isprintable())
+
+
+def _bytes(word: str) -> bytes:
+    return word.encode(errors="surrogateescape")
