@@ -164,7 +164,7 @@ def measured(file: Path) -> list[bytes]:
 
 
 def motions(file: Path) -> list[bytes]:
-    """The frames of which some were found. Their figures are others at each run; the pictures made with them are not."""
+    """The frames of which some were found. Their figures are others at each run, the pictures that they make not."""
     return re.findall(rb"^Frame \d+", file.read_bytes(), re.MULTILINE)
 
 

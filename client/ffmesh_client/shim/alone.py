@@ -19,7 +19,7 @@ from ffmesh_client import config as client_config
 from ffmesh_client.config import ClientConfig
 from ffmesh_client.mesh import Mesh
 from ffmesh_client.shell.caller import ThisProcess
-from ffmesh_client.shim.attending import Exited, Killed, Outcome, RunHere, attended
+from ffmesh_client.shim.attending import Killed, Outcome, RunHere, attended
 from ffmesh_client.shim.ordering import Order, StaysHere, ordered
 from ffmesh_client.shim.wording import Call
 from ffmesh_protocol.errors import BadConfig
