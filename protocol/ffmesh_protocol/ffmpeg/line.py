@@ -50,6 +50,7 @@ class _Reading:
         self._meanings = OF_PROBE if program == FFPROBE else MEANINGS
         self._named: list[Named] = []
         self._lists: list[Named] = []
+        self._idle: list[Named] = []
         self._filters: list[str] = []
         self._doubts = list(taken.doubts)
         self._urls: list[str] = []
@@ -83,6 +84,7 @@ class _Reading:
             questions=self._taken.questions,
             named=tuple(named),
             lists=tuple(self._lists),
+            idle=tuple(self._idle),
             filters=tuple(dict.fromkeys(self._filters)),
             urls=tuple(dict.fromkeys(self._urls)),
             devices=tuple(dict.fromkeys(self._devices)),
@@ -186,14 +188,23 @@ class _Reading:
         if muxer == muxers.TEE:
             places = [place for address in self._tee(group) for place in address.places]
             return structs.replace(file, places=tuple(places))
+        if muxer == muxers.CHUNK:
+            self._read_header(options)
         address = self._written(group.argument, muxer, settings, read_url(group.name, WRITTEN))
         return structs.replace(file, places=address.places)
+
+    def _read_header(self, options: Sequence[Option]) -> None:
+        """Of chunks of webm, which have it in a file of its own."""
+        for option in options:
+            if option.plain == muxers.HEADER and option.argument is not None:
+                self._tell(option.argument, read_url(option.value, WRITTEN), OUTPUT)
 
     def _written(self, argument: int, muxer: str, settings: Mapping[str, str], address: Address) -> Address:
         if muxer == muxers.FIFO:
             inner = settings.get("fifo_format", "")
             muxer = muxers.muxer_of({"f": inner} if inner else {}, _only_path(address))
         if muxer == muxers.NULL:
+            self._idle += [Named(argument=argument, place=place, role=OUTPUT) for place in address.places]
             return Address()
         if muxer in muxers.OUTPUT_DEVICES:
             self._devices.append(muxer)

@@ -99,7 +99,7 @@ WORDS_FOR_NO_FILE: Final = frozenset({"scaling-list=default", "scaling-list=off"
 
 TEXTS: Final = frozenset(
     {
-        *("metadata", "program", "stream_group", "map", "map_metadata", "disposition", "timecode", "headers"),
+        *("metadata", "program", "stream_group", "map", "map_metadata", "disposition", "timecode", "headers", "header"),
         *("cookies", "base_url", "utc_timing_url", "http_proxy", "hls_fmp4_init_filename"),
         *("user_agent", "user-agent", "referer", "content_type", "post_data", "hls_base_url", "hls_enc_key_url"),
         *("segment_list_entry_prefix", "master_pl_name", "init_seg_name", "media_seg_name", "single_file_name"),

@@ -16,6 +16,7 @@ SEGMENT: Final = "segment"
 IMAGES: Final = "image2"
 LAVFI: Final = "lavfi"
 CHUNK: Final = "webm_chunk"
+HEADER: Final = "header"
 
 _SAME: Final = {"ssegment": SEGMENT, "stream_segment": SEGMENT, "stream_segment,ssegment": SEGMENT}
 

@@ -7,22 +7,28 @@ the same folder of the same root.
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Final
 
 from msgspec import structs
 
-from ffmesh_protocol.ffmpeg.command_line import CommandLine
+from ffmesh_protocol.ffmpeg.command_line import CommandLine, Named
 from ffmesh_protocol.ffmpeg.places import Place
 from ffmesh_protocol.ffmpeg.quoting import NONE, write
 from ffmesh_protocol.media import Argument, Arguments, Piece, RawBytes, RootPath, piece_of_path
 
+_NOBODY_OPENS: Final = "null"
+"""Stands for an absolute name that is opened by nobody: an agent would take it for a path that is none of its own."""
+
 
 def arguments_of(line: CommandLine, roots: Mapping[str, str]) -> Arguments:
     """What lies under no root stays text too; whoever sends it looks at `line.named` first."""
-    places = {
-        argument: [named.place for named in group]
-        for argument, group in groupby(line.named, key=lambda named: named.argument)
-    }
+    named = sorted((*line.named, *map(_nowhere, line.idle)), key=lambda each: (each.argument, each.place.start))
+    places = {at: [each.place for each in group] for at, group in groupby(named, key=lambda each: each.argument)}
     return tuple(_pieces(word, places.get(at, ()), roots) for at, word in enumerate(line.words))
+
+
+def _nowhere(idle: Named) -> Named:
+    return structs.replace(idle, place=structs.replace(idle.place, use=_NOBODY_OPENS))
 
 
 def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath | None:
@@ -36,6 +42,10 @@ def _pieces(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Arg
     pieces: list[Piece] = []
     at = 0
     for place in places:
+        if place.use == _NOBODY_OPENS and place.path.startswith("/"):
+            pieces += _text(f"{word[at : place.start]}{_NOBODY_OPENS}")
+            at = place.end
+            continue
         found = root_path(place.path, roots, None)
         if found is None:
             continue
