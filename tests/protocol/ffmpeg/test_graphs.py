@@ -12,7 +12,7 @@ from ffmesh_protocol.ffmpeg.graphs import parse, read_graph
 from ffmesh_protocol.ffmpeg.quoting import write
 from support.spelling import GRAPH_ENDS, OPTION_ENDS, names, spellings
 
-FILES = [
+FILES: list[tuple[str, list[str]]] = [
     ("subtitles=/v/a.srt", ["/v/a.srt"]),
     ("subtitles=f='/v/Ocean'\\\\\\''s 8.mkv':si=1:fontsdir='/cache/fonts'", ["/v/Ocean's 8.mkv", "/cache/fonts"]),
     ("subtitles='/v/a, b.mkv:si=0'", ["/v/a, b.mkv"]),
@@ -26,7 +26,7 @@ FILES = [
     (r"movie=concat\\:/v/1.ts|/v/2.ts", ["/v/1.ts", "/v/2.ts"]),
     (r"movie=http\\://host/a.mkv", []),
     (r"movie=rtsp\\://host\\:554/a", []),
-    ("movie=/dev/video0:f=v4l2", []),
+    (r"movie=/dev/video0:f=v4l2,movie=hw\\:0:f=alsa,amovie=format_name=pulse:filename=default", []),
     ("drawtext=/fonts/x.ttf:text=/v/not.txt:textfile=/v/t.txt:x=w/2", ["/fonts/x.ttf", "/v/t.txt"]),
     ("drawtext=text='/v/a/b':fontcolor=white", []),
     ("drawtext=/text=/v/t.txt", ["/v/t.txt"]),
@@ -67,6 +67,43 @@ def test_the_files_in_a_graph_are_found(graph: str, paths: list[str]) -> None:
     assert read.doubt is None
     assert not read.writes_stdout
     assert not read.reads_stdin
+
+
+@pytest.mark.parametrize(
+    ("graph", "quoting", "spelling"),
+    [
+        ("subtitles=f='/v/a':si=0", "filter", "'/v/a'"),
+        ("subtitles='f=/v/a:si=0'", "option+quoted", "/v/a"),
+        (r"subtitles='f='\'/v/a\'", "quoted+graph", "/v/a"),
+        (r"movie=file\\:/v/a", "filter", "/v/a"),
+        (r"movie=concat\\:/v/a", "concat+filter", "/v/a"),
+        ("movie=/v/%03d.png", "pattern+filter", "/v/%03d.png"),
+        ("movie=/v/%03d.mkv", "filter", "/v/%03d.mkv"),
+        ("movie=/v/a%.png:f=image2", "filter", "/v/a%.png"),
+        ("signature=filename=/v/%d.xml", "pattern+filter", "/v/%d.xml"),
+        (r"libvmaf=model='path=/v/a\:name=b'", "concat+option+option+quoted", "/v/a"),
+        ("movie=-", "filter", "-"),
+    ],
+)
+def test_a_place_is_told_with_the_quotes_around_it(graph: str, quoting: str, spelling: str) -> None:
+    (place,) = read_graph(graph).places
+    assert (place.quoting, graph[place.start : place.end]) == (quoting, spelling)
+
+
+@pytest.mark.parametrize(
+    ("graph", "use"),
+    [
+        ("subtitles=/v/a", "read"),
+        ("subtitles=fontsdir=/v/a", "folder"),
+        ("metadata=print:file=/v/a", "written"),
+        ("vidstabdetect=result=/v/a", "written"),
+        ("vidstabtransform=input=/v/a", "read"),
+        ("libvmaf=log_path=/v/a", "written"),
+        ("psnr=/v/a", "written"),
+    ],
+)
+def test_a_place_is_told_with_what_happens_there(graph: str, use: str) -> None:
+    assert [place.use for place in read_graph(graph).places] == [use]
 
 
 @pytest.mark.parametrize(
