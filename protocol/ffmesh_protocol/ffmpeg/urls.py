@@ -106,7 +106,7 @@ def _read(text: str, start: int, use: str, levels: tuple[str, ...], depth: int) 
     if scheme == "unix":
         return Address(doubt=f"{_shown(rest)} is a socket of this machine")
     return Address(
-        doubt=f"{_shown(rest)} begins like a protocol that is not known: write file: before the name of a file"
+        doubt=f"{_shown(rest)} begins with no protocol that is known; a file may be called file:NAME"
     )
 
 
