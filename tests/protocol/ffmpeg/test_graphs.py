@@ -54,6 +54,7 @@ FILES: list[tuple[str, list[str]]] = [
     ("whisper=model=/m/w.bin:destination=/l/w.srt", ["/m/w.bin", "/l/w.srt"]),
     ("paletteuse=debug_kdtree=/l/k.dot,fieldhint=/l/h.txt:relative", ["/l/k.dot", "/l/h.txt"]),
     ("firequalizer=dumpfile=/l/f.txt,flite=textfile=/l/t.txt", ["/l/f.txt", "/l/t.txt"]),
+    ("inlineass=font_scale=1.0:font_path=/f/a.ttf:fontconfig_file=/f/fonts.conf", ["/f/a.ttf", "/f/fonts.conf"]),
     ("cellauto=/l/c.txt,life=f=/l/l.txt", ["/l/c.txt", "/l/l.txt"]),
     ("select='gt(scene,0.3)',geq=lum='p(X/2,Y)',scale=trunc(iw/2)*2:-2,pan=stereo|c0=FL|c1=FR", []),
     ("lensfun=make=Canon:model=Canon EOS 100D:lens_model=f/3.5-5.6:enable=lte(t\\,5)", []),
