@@ -13,11 +13,11 @@ from typing import Final
 import msgspec
 
 from ffmesh_client.core import staging
-from ffmesh_client.core.written import Output
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized, PathRefused
+from ffmesh_protocol.ffmpeg.writes import Written
 from ffmesh_protocol.limits import ARGUMENTS, LABELS, MESSAGE_BYTES, PARENTS, SUBMIT_BYTES, WORD_CHARS
 from ffmesh_protocol.media import (
     MANY_OUTPUTS,
@@ -77,7 +77,7 @@ def paths_in(kind: JobKind, line: Sequence[str], wishes: Wishes) -> list[str]:
     return [*map(staging.without_protocol, line[1:]), *(output.path for output in outputs_of(kind, line, wishes))]
 
 
-def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Output, ...]:
+def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Written, ...]:
     """Of a staged job: what was said, or else what its words make of it."""
     if kind is not JobKind.STAGED:
         return ()
@@ -174,7 +174,9 @@ def _argument(word: str, surroundings: Surroundings, roots: Mapping[str, str], w
     return argument_of(_under_a_root(word, surroundings, roots), roots, working)
 
 
-def _output(output: Output, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> RootPath:
+def _output(
+    output: Written, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None
+) -> RootPath:
     """Where it is to be put in place; a folder ends in `/`."""
     path = output.path
     named = printable(staging.checked(output))
