@@ -329,7 +329,7 @@ def test_a_program_without_arguments_has_no_output_to_guess() -> None:
     [
         ("-i in.mkv a.mkv b.mkv", "a.mkv b.mkv", ""),
         ("-i in.mkv -an -c:v libx264 a.mp4 -vn -c:a copy b.m4a -f null -", "a.mp4 b.m4a", ""),
-        ("-autorotate 0 -i in.mkv -noautoscale -progress p.txt -seek_timestamp 1 a.mp4", "a.mp4", ""),
+        ("-autorotate 0 -i in.mkv -noautoscale -progress p.txt -seek_timestamp 1 a.mp4 b.mkv", "a.mp4 b.mkv", ""),
         ("-i in.mkv frames/%04d.png", "", "frames/%04d.png"),
         ("-i in.mkv -update 1 a%d.png -f mp4 b%d.mp4", "a%d.png b%d.mp4", ""),
         ("-i in.mkv -f segment -segment_list l.m3u8 s_%03d.mkv", "l.m3u8", "s_%03d.mkv"),
