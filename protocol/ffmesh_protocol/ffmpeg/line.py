@@ -23,7 +23,7 @@ from ffmesh_protocol.ffmpeg.placing import address_in
 from ffmesh_protocol.ffmpeg.quoting import NONE, PATTERN, joined
 from ffmesh_protocol.ffmpeg.tables import FFPROBE, table_of
 from ffmesh_protocol.ffmpeg.tee import OF_A_NAME, OF_AN_OPTION, slaves_of
-from ffmesh_protocol.ffmpeg.urls import STDERR, STDIN, STDOUT, Address, read_file, read_url
+from ffmesh_protocol.ffmpeg.urls import STDERR, STDIN, STDOUT, Address, read_file, read_url, shifted
 from ffmesh_protocol.ffmpeg.words import Group, Option, Split, split
 from ffmesh_protocol.media import printable
 
@@ -148,7 +148,7 @@ class _Reading:
     def _tell_each(self, argument: int, text: str, role: str) -> None:
         at = 0
         for part in text.split(","):
-            self._tell(argument, _shifted(read_url(part), at), role)
+            self._tell(argument, shifted(read_url(part), at), role)
             at += len(part) + 1
 
     def _read_graph(self, argument: int, text: str) -> None:
@@ -255,11 +255,6 @@ def _expanded(address: Address, quoting: str) -> Address:
 def _with_level(place: Place, quoting: str) -> Place:
     around = () if place.quoting == NONE else (place.quoting,)
     return structs.replace(place, quoting=joined(quoting, *around))
-
-
-def _shifted(address: Address, by: int) -> Address:
-    moved = (structs.replace(place, start=place.start + by, end=place.end + by) for place in address.places)
-    return structs.replace(address, places=tuple(moved))
 
 
 def _is_list(address: Address) -> bool:

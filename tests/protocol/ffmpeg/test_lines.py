@@ -3,6 +3,8 @@
 import shlex
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ffmesh_protocol.ffmpeg.command_line import INPUT, OTHER, OUTPUT, CommandLine
 from ffmesh_protocol.ffmpeg.line import read
@@ -189,3 +191,28 @@ def test_a_question_is_answered_and_nothing_else() -> None:
 def test_how_a_percent_sign_is_meant(words: tuple[str, ...], quoting: str) -> None:
     named = [each for each in read("ffmpeg", words).named if each.place.path.startswith("/m/")]
     assert [each.place.quoting for each in named] == [quoting]
+
+
+tricky = st.one_of(
+    st.text(alphabet="a/:|'\\\\[]=,;%-+. \udcff", max_size=12),
+    st.sampled_from(["-", "--", "-i", "-f", "tee", "lavfi", "-vf", "-c:v", "-/vf", "-x265-params", "-x264opts", "-no"]),
+    st.sampled_from(["-progress", "-h", "-hls_segment_filename", "concat:", "subfile,,", "file:", "cache:", "pipe:9"]),
+)
+
+
+@given(st.sampled_from(["ffmpeg", "ffprobe"]), st.lists(tricky, max_size=12))
+def test_whatever_the_words_are_each_place_lies_in_its_word_and_overlaps_no_other(
+    program: str, words: list[str]
+) -> None:
+    line = read(program, words)
+    at: dict[int, int] = {}
+    for named in line.named:
+        place = named.place
+        assert at.get(named.argument, 0) <= place.start <= place.end <= len(words[named.argument])
+        assert place.path
+        at[named.argument] = place.end
+
+
+def test_a_long_list_is_read_in_one_pass() -> None:
+    parts = 50_000
+    assert len(read("ffmpeg", ["-i", "concat:" + "|".join(["a"] * parts), "o.mkv"]).inputs[0].places) == parts
