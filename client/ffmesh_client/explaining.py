@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ffmesh_client.shim.rules import LOCAL, Decision, Seen, decided
+from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.ffmpeg.command_line import INPUT, OTHER, OUTPUT, CommandLine
 from ffmesh_protocol.ffmpeg.needs import wanted
 from ffmesh_protocol.ffmpeg.pieces import arguments_of, root_path
 from ffmesh_protocol.ffmpeg.tables import FFMPEG, FFPROBE
-from ffmesh_protocol.media import printable, shown
+from ffmesh_protocol.media import printable, shown, working_folder, written
 from ffmesh_protocol.wire import Told
 
 _PLEX: Final = "Plex Transcoder"
@@ -55,9 +56,14 @@ def explained(
     """`inside` says what is wrong with what its lists name."""
     paths = roots_of(line, roots, cwd)
     unmapped = tuple(path for path, root in paths.items() if root is None)
-    decision = decided(
-        Seen(line=line, unmapped=unmapped, inside=tuple(inside), is_in_a_root=root_path(".", roots, cwd) is not None)
+    seen = Seen(
+        line=line,
+        unmapped=unmapped,
+        inside=tuple(inside),
+        refused=_refused(line, roots, cwd),
+        is_in_a_root=root_path(".", roots, cwd) is not None,
     )
+    decision = decided(seen)
     return _view(line, program, roots, decision, unmapped, sorted({root for root in paths.values() if root}))
 
 
@@ -65,6 +71,17 @@ def roots_of(line: CommandLine, roots: Mapping[str, str], cwd: str) -> dict[str,
     """Of each path its root; None: it lies under none."""
     places = {named.place.path: root_path(named.place.path, roots, cwd) for named in line.named}
     return {path: place.root if place is not None else None for path, place in places.items()}
+
+
+def _refused(line: CommandLine, roots: Mapping[str, str], cwd: str) -> str | None:
+    """What an agent would say that has the same roots in the same places."""
+    working = working_folder(cwd, roots) if cwd else None
+    try:
+        for argument in arguments_of(line, roots):
+            written(argument, roots, working)
+    except PathRefused as refused:
+        return str(refused)
+    return None
 
 
 def not_understood(program: str, words: Sequence[str]) -> Explanation:

@@ -1,7 +1,7 @@
 """Arguments, roots and needs as values.
 
-A path travels as a typed piece, so that every machine writes its own path and quoting. Where the paths of an argument
-stand is known to `ffmesh_protocol.ffmpeg`.
+A path travels as a typed piece, so that every machine writes its own path and quoting. Which words of a command line
+hold paths, and where, is not told here: `ffmesh_protocol.ffmpeg` reads them.
 """
 
 import base64
@@ -52,8 +52,8 @@ Timeout = Annotated[float, msgspec.Meta(gt=0, le=SECONDS_MAX)]
 
 
 class RootPath(Told, frozen=True, tag_field="kind", tag="path"):
-    """A place under a root; "" is the root itself. `quoting` says where it stands, in the words of
-    `ffmesh_protocol.ffmpeg.quoting`: `none`, `filter`, `option+tee`, …
+    """A place under a root; "" is the root itself. `quoting` says by which escapes it stands in its argument, as
+    `ffmpeg.quoting` names them.
 
     Of an output it says how its name is written: `none`, or `pattern` for a set of names.
     """
@@ -75,12 +75,10 @@ Piece: TypeAlias = Text | RootPath | RawBytes
 Argument: TypeAlias = Annotated[tuple[Piece, ...], msgspec.Meta(max_length=PIECES)]
 Arguments: TypeAlias = Annotated[tuple[Argument, ...], msgspec.Meta(max_length=ARGUMENTS)]
 
-QUOTING_NONE: Final = "none"
-QUOTING_PATTERN: Final = "pattern"
+QUOTING_NONE: Final = quoting.NONE
+QUOTING_PATTERN: Final = quoting.PATTERN
 
 _NO_FILE_OF_OURS: Final = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
-_ends_quoted = re.compile(rb"[:,;|\[\]'\"=]")
-"""Behind a quoted path: what can only be the syntax that it stands in."""
 _placeholder = re.compile(r"%(?:%|v|0?[0-9]*d)")
 _descriptor = re.compile(r"^/dev/fd/[0-9]{1,9}\Z")
 _device = re.compile(
@@ -93,11 +91,22 @@ Outputs: TypeAlias = Annotated[tuple[RootPath, ...], msgspec.Meta(max_length=OUT
 """What a staged job writes: files, folders (their paths end in `/`), and sets of names, as ffmpeg writes them down:
 `%d` and `%0Nd` for numbers, `%v` for variants. Files and folders must be there in the end; a set may be empty."""
 
-QUOTED_PATHS: Final = "quoted-paths"
-"""The feature of who writes paths with the quotings of the places where they stand."""
-
 MANY_OUTPUTS: Final = "many-outputs"
 """The feature of who understands more than one output, and sets."""
+
+
+QUOTED_PATHS: Final = "quoted-paths"
+"""The feature of who writes paths inside graphs, lists and patterns, with the escapes of their places."""
+
+_ENDS: Final = {
+    quoting.OPTION: b":",
+    quoting.GRAPH: b"[],;",
+    quoting.FILTER: b":[],;",
+    quoting.TEE: b"|",
+    quoting.SLAVE: b":]",
+    quoting.CONCAT: b"|",
+}
+"""What ends a path in such a place, unless it is escaped."""
 
 
 def is_pattern(path: str) -> bool:
@@ -110,10 +119,11 @@ def are_many(outputs: Sequence[RootPath]) -> bool:
     return len(outputs) > 1 or any(output.quoting != QUOTING_NONE for output in outputs)
 
 
-def has_quoted_paths(arguments: Iterable[Sequence[Piece]]) -> bool:
+def are_quoted(arguments: Iterable[Sequence[Piece]]) -> bool:
     """Whether it takes the feature `quoted-paths` to write them."""
-    pieces = (piece for argument in arguments for piece in argument)
-    return any(isinstance(piece, RootPath) and piece.quoting != QUOTING_NONE for piece in pieces)
+    return any(
+        isinstance(piece, RootPath) and piece.quoting != QUOTING_NONE for argument in arguments for piece in argument
+    )
 
 
 class Needs(Told, frozen=True):
@@ -265,18 +275,35 @@ def _written_path(piece: RootPath, rest: Sequence[Piece], roots: Mapping[str, st
     place = roots.get(piece.root)
     if place is None:
         raise PathRefused(f"there is no root ${piece.root} here")
+    if not quoting.known(piece.quoting):
+        raise PathRefused(f"the quoting “{printable(piece.quoting)}” is not known here")
     path = piece.path.encode()
-    tail = in_bytes(until_a_root(rest))
-    continued = tail if piece.quoting == QUOTING_NONE else _ends_quoted.split(tail.replace(b"\\", b""), maxsplit=1)[0]
+    tail = _continuing(in_bytes(until_a_root(rest)), piece.quoting)
     # What follows the piece continues its last name, so both are judged as the one path that the program will see.
     # "./" keeps it relative: normpath takes every leading ".." of an absolute path away.
-    below = posixpath.normpath(b"./" + path + continued)
+    below = posixpath.normpath(b"./" + path + tail)
     if path.startswith(b"/") or b".." in path.split(b"/") or below == b".." or below.startswith(b"../"):
         raise PathRefused(f"${piece.root}/{printable(piece.path[:80])} leads out of its root")
     top = place.rstrip("/").encode(errors="surrogateescape") or b"/"
-    if piece.quoting != QUOTING_NONE:
-        return quoting.write(posixpath.join(top, b"") if continued and not path else top, path, piece.quoting)
-    return posixpath.join(top, path) if path or tail else top
+    if piece.quoting == QUOTING_NONE:
+        return posixpath.join(top, path) if path or tail else top
+    # What follows is escaped already, and a slash needs none.
+    begin = quoting.write(top, path, piece.quoting)
+    return begin if path or not tail or begin.endswith(b"/") else begin + b"/"
+
+
+def _continuing(tail: bytes, place: str) -> bytes:
+    """So much of what follows a path as may continue its name.
+
+    Behind an escape or a quote anything may: then all of it is taken for a part of the name, without them.
+    """
+    ends = b"".join(_ENDS.get(level, b"") for level in place.split("+"))
+    if not ends:
+        return tail
+    first = re.search(b"[" + re.escape(ends) + rb"\\']", tail)
+    if first is None or first[0] in (b"\\", b"'"):
+        return re.sub(rb"[\\']", b"", tail)
+    return tail[: first.start()]
 
 
 def shown(argument: Sequence[Piece]) -> str:

@@ -57,7 +57,7 @@ def test_the_lines_of_help_fit_a_terminal(name: str) -> None:
     assert max(len(line) for line in text.splitlines()) <= 110
 
 
-@pytest.mark.parametrize("name", ["explain", "top", "shim", "nonsense"])
+@pytest.mark.parametrize("name", ["top", "shim", "nonsense"])
 def test_a_command_that_is_not_there_is_wrong_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys, name)
     assert (code, out) == (2, "")

@@ -13,6 +13,7 @@ from ffmesh_protocol.media import (
     Piece,
     RawBytes,
     RootPath,
+    are_quoted,
     argument_of,
     is_same_everywhere,
     leads_out,
@@ -241,9 +242,13 @@ def coded(raw: bytes) -> RawBytes:
         (coded(b"zero\0byte"),),
         (RootPath(root="Nowhere", path="x"),),
         (RootPath(root="Movies", path="x", quoting="unheard-of"),),
-        (RootPath(root="Movies", path="x", quoting="filter"), "/../../y"),
-        (RootPath(root="Movies", path="x", quoting="filter"), "\\/..\\/..\\/y"),
         (RootPath(root="Movies", path="x|y", quoting="concat"),),
+        ("f=", RootPath(root="Movies", path="../x", quoting="filter")),
+        ("f=", RootPath(root="Movies", path="a", quoting="filter"), "/../../x"),
+        ("f=", RootPath(root="Movies", path="", quoting="filter"), "../x:si=1"),
+        ("f=", RootPath(root="Movies", path="a", quoting="filter"), "\\:/../../x"),
+        ("f='", RootPath(root="Movies", path="a", quoting="option+quoted"), "'/../../x"),
+        ("f=", RootPath(root="Movies", path="a", quoting="tee"), "/.\\./../x|y"),
         (RawBytes(base64="no base64!"),),
         (RawBytes(base64="QQ"),),
     ],
@@ -252,6 +257,35 @@ def coded(raw: bytes) -> RawBytes:
 def test_an_agent_refuses_what_leaves_its_roots_whoever_sent_it(argument: Argument) -> None:
     with pytest.raises(PathRefused):
         written(argument, AGENT, None)
+
+
+@pytest.mark.parametrize(
+    ("quoting", "before", "after", "whole"),
+    [
+        ("filter", "subtitles=f=", ":si=1", rb"subtitles=f=/mnt/it\\\'s\[1\]/a\\:b.srt:si=1"),
+        ("option+quoted", "ass='", "':x=../../y", rb"ass='/mnt/it\'\''s[1]/a\:b.srt':x=../../y"),
+        ("tee", "x.mkv|", "|y.mkv", rb"x.mkv|/mnt/it\'s[1]/a:b.srt|y.mkv"),
+        ("concat", "concat:", "|y.ts", rb"concat:/mnt/it's[1]/a:b.srt|y.ts"),
+        ("none", "file:", "", rb"file:/mnt/it's[1]/a:b.srt"),
+        ("pattern", "", "_%d.png", rb"/mnt/it's[1]/a:b.srt_%d.png"),
+    ],
+)
+def test_a_path_is_written_with_the_escapes_of_its_place(quoting: str, before: str, after: str, whole: bytes) -> None:
+    path = RootPath(root="Movies", path="a:b.srt", quoting=quoting)
+    assert written((before, path, after), {"Movies": "/mnt/it's[1]"}, None) == whole
+
+
+def test_bytes_behind_a_root_in_a_quoted_place_lie_below_it() -> None:
+    argument = ("f=", RootPath(root="Movies", path="", quoting="filter"), RawBytes(base64="Y2Fm6S5ta3Y="), ":si=1")
+    assert written(argument, AGENT, None) == b"f=/mnt/films/caf\xe9.mkv:si=1"
+    folder = ("f=x:fontsdir=", RootPath(root="Movies", path="", quoting="filter"), ":si=1")
+    assert written(folder, AGENT, None) == b"f=x:fontsdir=/mnt/films:si=1"
+
+
+def test_whether_a_submit_needs_who_writes_quoted_paths() -> None:
+    plain = ("file:", RootPath(root="Movies", path="x"))
+    assert not are_quoted([plain, ("-i",)])
+    assert are_quoted([plain, ("ass=", RootPath(root="Movies", path="x", quoting="filter"))])
 
 
 pieces: st.SearchStrategy[Piece] = st.one_of(

@@ -9,11 +9,13 @@ here, before the work: better a question than a guess that costs an encode.
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from ffmesh_client.core.written import Output, Unclear, written_by_ffmpeg
 from ffmesh_client.errors import WrongUsage
+from ffmesh_protocol.ffmpeg.line import read
+from ffmesh_protocol.ffmpeg.tables import FFMPEG
+from ffmesh_protocol.ffmpeg.writes import Unclear, Written, written_by
 from ffmesh_protocol.limits import OUTPUTS, PATH_CHARS
 from ffmesh_protocol.media import is_pattern, is_same_everywhere, printable
 
@@ -23,19 +25,21 @@ _other_protocol = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _SAY_WHICH: Final = "say with --output PATH what the job writes (a folder ends in /)"
 
 
-def outputs_of(program: str, words: Sequence[str]) -> tuple[Output, ...]:
+def outputs_of(program: str, words: Sequence[str]) -> tuple[Written, ...]:
     """What such a command line usually writes. `WrongUsage` if that cannot be told from it."""
-    if program != "ffmpeg":
-        return (Output(path=_last(words)),)
+    if program != FFMPEG:
+        return (Written(path=_last(words)),)
     try:
-        outputs = tuple(dict.fromkeys(_files(written_by_ffmpeg(words))))
+        outputs = written_by(read(FFMPEG, words))
     except Unclear as unclear:
         folder = posixpath.join(posixpath.dirname(without_protocol(unclear.path)) or ".", "")
         raise WrongUsage(
             f"--staged: which files ffmpeg writes for {printable(unclear.path[:80])} cannot be told; "
             f"say which folder the job fills, as in --output {shlex.quote(printable(folder))}"
         ) from None
-    return outputs or (Output(path=_last(words)),)
+    if not outputs:
+        raise WrongUsage(f"--staged: these arguments name no file that ffmpeg writes; {_SAY_WHICH}")
+    return outputs
 
 
 def _last(words: Sequence[str]) -> str:
@@ -46,23 +50,17 @@ def _last(words: Sequence[str]) -> str:
     return without_protocol(last)
 
 
-def _files(written: Sequence[Output]) -> Iterator[Output]:
-    for output in written:
-        if not _is_no_path(output.path):
-            yield Output(path=without_protocol(output.path), is_set=output.is_set)
-
-
 def _is_no_path(word: str) -> bool:
     path = without_protocol(word)
     is_elsewhere = path == word and _other_protocol.match(word) is not None
     return not path or word.startswith("-") or is_same_everywhere(path) or is_elsewhere
 
 
-def said(paths: Sequence[str]) -> tuple[Output, ...]:
+def said(paths: Sequence[str]) -> tuple[Written, ...]:
     """What `--output` names: a pattern is a set of names."""
     if len(paths) > OUTPUTS:
         raise WrongUsage(f"a job has {OUTPUTS} outputs at most, and these are {len(paths)}; name their folder")
-    return tuple(Output(path=path, is_set=is_pattern(path)) for path in paths)
+    return tuple(Written(path=path, is_set=is_pattern(path)) for path in paths)
 
 
 def without_protocol(word: str) -> str:
@@ -74,7 +72,7 @@ def is_folder(path: str) -> bool:
     return posixpath.basename(path) in ("", ".", "..")
 
 
-def checked(output: Output) -> str:
+def checked(output: Written) -> str:
     """What one can get wrong in `--output` without a look at roots."""
     path = output.path
     if not path or "\0" in path:

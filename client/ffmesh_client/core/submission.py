@@ -15,16 +15,15 @@ import msgspec
 from msgspec import structs
 
 from ffmesh_client.core import staging
-from ffmesh_client.core.written import Output
 from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized, PathRefused
-from ffmesh_protocol.ffmpeg.command_line import Named
 from ffmesh_protocol.ffmpeg.line import read
-from ffmesh_protocol.ffmpeg.pieces import pieces_of
+from ffmesh_protocol.ffmpeg.pieces import is_opened, pieces_of, places_in
 from ffmesh_protocol.ffmpeg.places import Place
 from ffmesh_protocol.ffmpeg.tables import FFMPEG, FFPROBE
+from ffmesh_protocol.ffmpeg.writes import Written
 from ffmesh_protocol.limits import ARGUMENTS, LABELS, MESSAGE_BYTES, PARENTS, SUBMIT_BYTES, WORD_CHARS
 from ffmesh_protocol.media import (
     MANY_OUTPUTS,
@@ -36,8 +35,8 @@ from ffmesh_protocol.media import (
     Outputs,
     RootPath,
     are_many,
+    are_quoted,
     argument_of,
-    has_quoted_paths,
     is_same_everywhere,
     piece_of_path,
     printable,
@@ -86,17 +85,17 @@ class Surroundings(Told, frozen=True):
 
 def paths_in(kind: JobKind, line: Sequence[str], wishes: Wishes) -> list[str]:
     """What may be a path of all that was typed, and of what it makes ffmpeg write."""
-    hidden = (named.place.path for named in _named(line))
+    hidden = (place.path for places in _places(line).values() for place in places)
     outputs = (output.path for output in outputs_of(kind, line, wishes))
     return list(dict.fromkeys([*map(staging.without_protocol, line[1:]), *hidden, *outputs]))
 
 
-def _named(line: Sequence[str]) -> tuple[Named, ...]:
-    """The paths in its arguments, if these are known to be ffmpeg's or ffprobe's."""
-    return read(line[0], line[1:]).named if line[0] in UNDERSTOOD else ()
+def _places(line: Sequence[str]) -> dict[int, list[Place]]:
+    """Of the paths in its arguments, if these are known to be ffmpeg's or ffprobe's."""
+    return places_in(read(line[0], line[1:])) if line[0] in UNDERSTOOD else {}
 
 
-def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Output, ...]:
+def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Written, ...]:
     """Of a staged job: what was said, or else what its words make of it."""
     if kind is not JobKind.STAGED:
         return ()
@@ -188,7 +187,7 @@ def _understanding(arguments: Arguments, outputs: Outputs) -> Iterator[str]:
     """The features without which such a job would be misunderstood."""
     if are_many(outputs):
         yield MANY_OUTPUTS
-    if has_quoted_paths(arguments):
+    if are_quoted(arguments):
         yield QUOTED_PATHS
 
 
@@ -196,9 +195,7 @@ def _arguments(
     line: Sequence[str], surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None
 ) -> Arguments:
     """What names a path by itself is judged as a path also where the model sees none: an agent would refuse it."""
-    places: dict[int, list[Place]] = {}
-    for named in _named(line):
-        places.setdefault(named.argument, []).append(named.place)
+    places = _places(line)
     return tuple(
         _pieces(word, places[at], surroundings, roots, working)
         if at in places
@@ -217,7 +214,8 @@ def _pieces(
     moved: list[Place] = []
     for place in places:
         path = _under_a_root(place.path, surroundings, roots)
-        argument_of(path, roots, working)  # refuses what no other machine could know
+        if is_opened(place):
+            argument_of(path, roots, working)  # refuses what no other machine could know
         moved.append(structs.replace(place, path=path))
     return pieces_of(word, moved, roots)
 
@@ -231,7 +229,9 @@ def _argument(word: str, surroundings: Surroundings, roots: Mapping[str, str], w
     return argument_of(_under_a_root(word, surroundings, roots), roots, working)
 
 
-def _output(output: Output, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> RootPath:
+def _output(
+    output: Written, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None
+) -> RootPath:
     """Where it is to be put in place; a folder ends in `/`."""
     path = output.path
     named = printable(staging.checked(output))

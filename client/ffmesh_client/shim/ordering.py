@@ -18,7 +18,7 @@ from ffmesh_protocol.ffmpeg.command_line import CommandLine
 from ffmesh_protocol.ffmpeg.line import read
 from ffmesh_protocol.ffmpeg.needs import wanted
 from ffmesh_protocol.ffmpeg.pieces import root_path
-from ffmesh_protocol.media import piece_of_path
+from ffmesh_protocol.media import piece_of_path, written
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.standard_input import Reads, reads
@@ -65,6 +65,7 @@ def ordered(call: Call, config: ClientConfig) -> Order | StaysHere:
         line=line,
         unmapped=tuple(dict.fromkeys(_unmapped(line, config, cwd, there))),
         inside=tuple(wrong_inside(line, config.roots, cwd)),
+        refused=None,  # asked of the job itself, below
         is_in_a_root=root_path(".", config.roots, cwd) is not None,
     )
     decision = decided(seen, [rule for rule in RULES if rule.name not in config.shim.send])
@@ -72,6 +73,8 @@ def ordered(call: Call, config: ClientConfig) -> Order | StaysHere:
         return StaysHere(reason=decision.reason or "")
     try:
         submit = submission(fresh_ulid(), JobKind.INTERACTIVE, words, wishes, there, config.roots)
+        for argument in submit.args:
+            written(argument, config.roots, submit.cwd)  # refuses what an agent would refuse
     except (PathRefused, WrongUsage) as error:
         return StaysHere(reason=str(error))
     return Order(submit=submit, reads=reads(program, [_bytes(word) for word in call.arguments]))

@@ -19,6 +19,7 @@ LOCAL: Final = "local"
 
 _PICTURE_STREAMS: Final = frozenset({muxers.IMAGES, "image2pipe", "mjpeg", "webp", "gif", "apng", "singlejpeg"})
 _ONE: Final = "1"
+_WRITE_BESIDE: Final = frozenset({"report", "vstats"})
 _own_host = re.compile(r"[a-z0-9+.-]+://(?:[^/@]*@)?(?:localhost|127\.[0-9.]+|\[::1\])(?=[:/?]|\Z)", re.IGNORECASE)
 _SHOWN: Final = 120
 
@@ -30,6 +31,8 @@ class Seen(Told, frozen=True):
     line: CommandLine
     unmapped: tuple[str, ...]
     inside: tuple[str, ...]
+    refused: str | None
+    """What an agent would not take, whatever its roots."""
     is_in_a_root: bool
     """Whether the working folder lies under one."""
 
@@ -112,6 +115,10 @@ def _doubt(seen: Seen) -> str | None:
     return seen.line.doubts[0] if seen.line.doubts else None
 
 
+def _refused(seen: Seen) -> str | None:
+    return seen.refused
+
+
 def _list(seen: Seen) -> str | None:
     return seen.inside[0] if seen.inside else None
 
@@ -138,8 +145,9 @@ def _left_behind(seen: Seen) -> str | None:
     if seen.is_in_a_root:
         return None
     line = seen.line
-    if any(option.plain == "report" for option in line.whole):
-        return "-report writes into this folder, which lies under no root"
+    for option in line.whole:
+        if option.plain in _WRITE_BESIDE and option.argument is None:
+            return f"-{option.plain} writes into this folder, which lies under no root"
     for file in line.outputs:
         if file.has("pass") and not file.has("passlogfile"):
             return "-pass keeps its log in this folder, which lies under no root; -passlogfile names another place"
@@ -168,6 +176,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("under-no-root", _under_no_root),
     Rule("doubt", _doubt),
     Rule("list", _list),
+    Rule("refused", _refused),
     Rule("own-address", _own_address),
     Rule("descriptor", _descriptor),
     Rule("left-behind", _left_behind),

@@ -58,6 +58,8 @@ class CommandLine(Told, frozen=True):
     """In the order of the words, and within a word in that of their places."""
     lists: tuple[Named, ...]
     """Those that name what else is opened: lists, playlists, graphs in files."""
+    idle: tuple[Named, ...]
+    """Names of outputs that nobody opens, as of the muxer null."""
     filters: tuple[str, ...]
     urls: tuple[str, ...]
     """What is opened over the network."""

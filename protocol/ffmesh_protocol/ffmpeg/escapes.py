@@ -113,13 +113,8 @@ def take_token(source: Spelled, at: int, delimiters: str) -> Taken:
     while len(letters) > kept and meant[-1] in BLANKS:
         letters.pop()
         meant.pop()
-    after = source.edge_before(at)
-    if is_open:  # nobody closed them: all the rest is in them
-        after = Edge(after.at, after.quotes | bit)
-    return Taken(
-        Spelled("".join(meant), tuple(letters), source.edge_after(begin), after, source.depth + 1),
-        at,
-    )
+    token = Spelled("".join(meant), tuple(letters), source.edge_after(begin), source.edge_before(at), source.depth + 1)
+    return Taken(token, at)
 
 
 class Pair(NamedTuple):

@@ -122,6 +122,7 @@ FILTERS: Final[Mapping[str, Options]] = {
     ),
     "flite": _options("list_voices nb_samples/n text textfile v/voice", text=TEXT, textfile=_READ),
     "fsync": _options("file/f", file=_OPENED, f=_OPENED),
+    "inlineass": _options("", font_path=_READ, fontconfig_file=_READ, fontsdir=_FOLDER, fonts_dir=_FOLDER),
     "ladspa": _options(
         "file/f plugin/p controls/c sample_rate/s nb_samples/n duration/d latency/l", file=_LIBRARY, f=_LIBRARY
     ),

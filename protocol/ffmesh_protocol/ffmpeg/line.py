@@ -23,7 +23,7 @@ from ffmesh_protocol.ffmpeg.placing import address_in
 from ffmesh_protocol.ffmpeg.quoting import NONE, PATTERN, joined
 from ffmesh_protocol.ffmpeg.tables import FFPROBE, table_of
 from ffmesh_protocol.ffmpeg.tee import OF_A_NAME, OF_AN_OPTION, slaves_of
-from ffmesh_protocol.ffmpeg.urls import STDERR, STDIN, STDOUT, Address, read_file, read_url
+from ffmesh_protocol.ffmpeg.urls import STDERR, STDIN, STDOUT, Address, read_file, read_url, shifted
 from ffmesh_protocol.ffmpeg.words import Group, Option, Split, split
 from ffmesh_protocol.media import printable
 
@@ -50,6 +50,7 @@ class _Reading:
         self._meanings = OF_PROBE if program == FFPROBE else MEANINGS
         self._named: list[Named] = []
         self._lists: list[Named] = []
+        self._idle: list[Named] = []
         self._filters: list[str] = []
         self._doubts = list(taken.doubts)
         self._urls: list[str] = []
@@ -83,6 +84,7 @@ class _Reading:
             questions=self._taken.questions,
             named=tuple(named),
             lists=tuple(self._lists),
+            idle=tuple(self._idle),
             filters=tuple(dict.fromkeys(self._filters)),
             urls=tuple(dict.fromkeys(self._urls)),
             devices=tuple(dict.fromkeys(self._devices)),
@@ -146,7 +148,7 @@ class _Reading:
     def _tell_each(self, argument: int, text: str, role: str) -> None:
         at = 0
         for part in text.split(","):
-            self._tell(argument, _shifted(read_url(part), at), role)
+            self._tell(argument, shifted(read_url(part), at), role)
             at += len(part) + 1
 
     def _read_graph(self, argument: int, text: str) -> None:
@@ -186,14 +188,23 @@ class _Reading:
         if muxer == muxers.TEE:
             places = [place for address in self._tee(group) for place in address.places]
             return structs.replace(file, places=tuple(places))
+        if muxer == muxers.CHUNK:
+            self._read_header(options)
         address = self._written(group.argument, muxer, settings, read_url(group.name, WRITTEN))
         return structs.replace(file, places=address.places)
+
+    def _read_header(self, options: Sequence[Option]) -> None:
+        """Of chunks of webm, which have it in a file of its own."""
+        for option in options:
+            if option.plain == muxers.HEADER and option.argument is not None:
+                self._tell(option.argument, read_url(option.value, WRITTEN), OUTPUT)
 
     def _written(self, argument: int, muxer: str, settings: Mapping[str, str], address: Address) -> Address:
         if muxer == muxers.FIFO:
             inner = settings.get("fifo_format", "")
             muxer = muxers.muxer_of({"f": inner} if inner else {}, _only_path(address))
         if muxer == muxers.NULL:
+            self._idle += [Named(argument=argument, place=place, role=OUTPUT) for place in address.places]
             return Address()
         if muxer in muxers.OUTPUT_DEVICES:
             self._devices.append(muxer)
@@ -244,11 +255,6 @@ def _expanded(address: Address, quoting: str) -> Address:
 def _with_level(place: Place, quoting: str) -> Place:
     around = () if place.quoting == NONE else (place.quoting,)
     return structs.replace(place, quoting=joined(quoting, *around))
-
-
-def _shifted(address: Address, by: int) -> Address:
-    moved = (structs.replace(place, start=place.start + by, end=place.end + by) for place in address.places)
-    return structs.replace(address, places=tuple(moved))
 
 
 def _is_list(address: Address) -> bool:

@@ -71,9 +71,12 @@ OF_PROBE: Final[dict[str, Meaning]] = {
 }
 
 _LOG: Final = Meaning(Kind.FILE, WRITTEN)
+_STATS: Final = Meaning(Kind.FILE, PREFIX)
+"""The first pass writes aside, with `.temp` behind the name, and a second file with `.mbtree` or `.cutree`."""
 _TABLE: Final = Meaning(Kind.FILE, READ)
 _X264: Final = {
-    **dict.fromkeys(("stats", "dump-yuv", "log-file"), _LOG),
+    "stats": _STATS,
+    **dict.fromkeys(("dump-yuv", "log-file"), _LOG),
     **dict.fromkeys(("cqmfile", "opencl-clbin"), _TABLE),
 }
 
@@ -81,7 +84,8 @@ PARAMETERS: Final[dict[str, dict[str, Meaning]]] = {
     "x264-params": _X264,
     "x264opts": _X264,
     "x265-params": {
-        **dict.fromkeys(("stats", "csv", "analysis-save", "analysis-reuse-file", "recon"), _LOG),
+        "stats": _STATS,
+        **dict.fromkeys(("csv", "analysis-save", "analysis-reuse-file", "recon"), _LOG),
         **dict.fromkeys(("analysis-load", "lambda-file", "zonefile", "scaling-list", "qpfile"), _TABLE),
         **dict.fromkeys(("dhdr10-info", "dolby-vision-rpu", "film-grain", "nalu-file"), _TABLE),
     },
@@ -90,7 +94,7 @@ PARAMETERS: Final[dict[str, dict[str, Meaning]]] = {
         **dict.fromkeys(("two-pass-output", "second-pass-log"), _LOG),
         **dict.fromkeys(("film-grain-table", "vmaf-model-path", "partition-info-path"), _TABLE),
     },
-    "kvazaar-params": {**dict.fromkeys(("cqmfile", "roi", "fast-coeff-table"), _TABLE), "stats-file-prefix": _LOG},
+    "kvazaar-params": {**dict.fromkeys(("cqmfile", "roi", "fast-coeff-table"), _TABLE), "stats-file-prefix": _STATS},
     "vvenc-params": {"statsfile": _LOG, "rcstatsfile": _LOG},
 }
 """Of encoders' own settings, those that name files; an underscore is a hyphen there, and capitals are small."""
@@ -99,7 +103,7 @@ WORDS_FOR_NO_FILE: Final = frozenset({"scaling-list=default", "scaling-list=off"
 
 TEXTS: Final = frozenset(
     {
-        *("metadata", "program", "stream_group", "map", "map_metadata", "disposition", "timecode", "headers"),
+        *("metadata", "program", "stream_group", "map", "map_metadata", "disposition", "timecode", "headers", "header"),
         *("cookies", "base_url", "utc_timing_url", "http_proxy", "hls_fmp4_init_filename"),
         *("user_agent", "user-agent", "referer", "content_type", "post_data", "hls_base_url", "hls_enc_key_url"),
         *("segment_list_entry_prefix", "master_pl_name", "init_seg_name", "media_seg_name", "single_file_name"),

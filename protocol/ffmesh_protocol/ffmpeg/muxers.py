@@ -16,6 +16,7 @@ SEGMENT: Final = "segment"
 IMAGES: Final = "image2"
 LAVFI: Final = "lavfi"
 CHUNK: Final = "webm_chunk"
+HEADER: Final = "header"
 
 _SAME: Final = {"ssegment": SEGMENT, "stream_segment": SEGMENT, "stream_segment,ssegment": SEGMENT}
 
@@ -44,7 +45,7 @@ _PICTURES: Final = frozenset(
         *("tga", "tif", "tiff", "tim", "wbmp", "webp", "xbm", "xface", "xpm", "xwd", "y"),
     }
 )
-_MANY_AT_A_TIME: Final = frozenset({"gif", "webp", "avif"})
+_MANY_AT_A_TIME: Final = frozenset({"webp", "avif"})
 """By their suffix alone these are one file with all pictures in it."""
 
 _BY_SUFFIX: Final = {".m3u8": HLS, ".m3u": HLS, ".mpd": DASH}

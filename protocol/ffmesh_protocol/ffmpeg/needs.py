@@ -12,7 +12,7 @@ from ffmesh_protocol.ffmpeg.tables import FFPROBE
 from ffmesh_protocol.ffmpeg.words import Option
 from ffmesh_protocol.wire import Told
 
-_CODECS: Final = ("c", "codec", "vcodec", "acodec", "scodec", "dcodec")
+_CODECS: Final = ("c", "codec", "vcodec", "acodec", "scodec")
 _COPIED: Final = "copy"
 _NO_HWACCEL: Final = frozenset({"auto", "none", ""})
 _DEVICES: Final = {"vaapi_device": "vaapi", "qsv_device": "qsv"}

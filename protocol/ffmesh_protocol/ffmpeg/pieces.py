@@ -7,22 +7,38 @@ the same folder of the same root.
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Final
 
 from msgspec import structs
 
-from ffmesh_protocol.ffmpeg.command_line import CommandLine
+from ffmesh_protocol.ffmpeg.command_line import CommandLine, Named
 from ffmesh_protocol.ffmpeg.places import Place
 from ffmesh_protocol.ffmpeg.quoting import NONE, write
 from ffmesh_protocol.media import Argument, Arguments, Piece, RawBytes, RootPath, piece_of_path
 
+_NOBODY_OPENS: Final = "null"
+"""Stands for an absolute name that is opened by nobody: an agent would take it for a path that is none of its own."""
+
 
 def arguments_of(line: CommandLine, roots: Mapping[str, str]) -> Arguments:
     """What lies under no root stays text too; whoever sends it looks at `line.named` first."""
-    places = {
-        argument: [named.place for named in group]
-        for argument, group in groupby(line.named, key=lambda named: named.argument)
-    }
+    places = places_in(line)
     return tuple(pieces_of(word, places.get(at, ()), roots) for at, word in enumerate(line.words))
+
+
+def places_in(line: CommandLine) -> dict[int, list[Place]]:
+    """Of each word that holds one, in their order."""
+    named = sorted((*line.named, *map(_nowhere, line.idle)), key=lambda each: (each.argument, each.place.start))
+    return {at: [each.place for each in group] for at, group in groupby(named, key=lambda each: each.argument)}
+
+
+def is_opened(place: Place) -> bool:
+    """Whether a file of this name is read or written; the name of a muxer that writes nothing is not."""
+    return place.use != _NOBODY_OPENS
+
+
+def _nowhere(idle: Named) -> Named:
+    return structs.replace(idle, place=structs.replace(idle.place, use=_NOBODY_OPENS))
 
 
 def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath | None:
@@ -33,10 +49,14 @@ def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath 
 
 
 def pieces_of(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Argument:
-    """One word, in which these places are, in their order."""
+    """One word, in which these places are."""
     pieces: list[Piece] = []
     at = 0
     for place in places:
+        if place.use == _NOBODY_OPENS and place.path.startswith("/"):
+            pieces += _text(f"{word[at : place.start]}{_NOBODY_OPENS}")
+            at = place.end
+            continue
         found = root_path(place.path, roots, None)
         if found is None:
             continue

@@ -105,9 +105,7 @@ def _read(text: str, start: int, use: str, levels: tuple[str, ...], depth: int) 
         return _NOTHING
     if scheme == "unix":
         return Address(doubt=f"{_shown(rest)} is a socket of this machine")
-    return Address(
-        doubt=f"{_shown(rest)} begins like a protocol that is not known: write file: before the name of a file"
-    )
+    return Address(doubt=f"{_shown(rest)} begins with no protocol that is known; a file may be called file:NAME")
 
 
 def _subfile(text: str, start: int, use: str, levels: tuple[str, ...], depth: int) -> Address:
@@ -130,21 +128,19 @@ def _parts(text: str, start: int, use: str, levels: tuple[str, ...], depth: int)
     at = start
     for part in text[start:].split("|"):
         if part:
-            yield _read(text[: at + len(part)], at, use, (CONCAT, *levels), depth - 1)
+            yield shifted(_read(part, 0, use, (CONCAT, *levels), depth - 1), at)
         at += len(part) + 1
 
 
 def _together(addresses: Iterator[Address]) -> Address:
-    whole = _NOTHING
-    for each in addresses:
-        whole = Address(
-            places=whole.places + each.places,
-            streams=whole.streams + each.streams,
-            urls=whole.urls + each.urls,
-            is_list=whole.is_list or each.is_list,
-            doubt=whole.doubt or each.doubt,
-        )
-    return whole
+    each = tuple(addresses)
+    return Address(
+        places=tuple(place for address in each for place in address.places),
+        streams=tuple(stream for address in each for stream in address.streams),
+        urls=tuple(url for address in each for url in address.urls),
+        is_list=any(address.is_list for address in each),
+        doubt=next((address.doubt for address in each if address.doubt is not None), None),
+    )
 
 
 def _path(text: str, start: int, use: str, levels: tuple[str, ...]) -> Address:
@@ -160,6 +156,12 @@ def _path(text: str, start: int, use: str, levels: tuple[str, ...]) -> Address:
         return _NOTHING if is_same_everywhere(path) else Address(doubt=f"{_shown(path)} is a device of this machine")
     quoting = joined(*levels) if levels else NONE
     return Address(places=(Place(start=start, end=len(text), path=path, quoting=quoting, use=use),))
+
+
+def shifted(address: Address, by: int) -> Address:
+    """Its places in a text that begins so many characters earlier."""
+    moved = (structs.replace(place, start=place.start + by, end=place.end + by) for place in address.places)
+    return structs.replace(address, places=tuple(moved))
 
 
 def is_below(path: str, folder: str) -> bool:

@@ -330,6 +330,14 @@ def test_a_last_argument_that_is_no_path_is_not_guessed_to_be_the_output(last: s
     assert staged("-i", "in.mkv", last, output="out.mkv").outputs
 
 
+@pytest.mark.parametrize(
+    "words", [("-f", "null", "nothing"), ("-f", "flv", "rtmp://host/live", "-shortest"), ("-progress", "p.txt")]
+)
+def test_a_line_that_writes_no_file_has_no_output_to_guess(words: tuple[str, ...]) -> None:
+    with pytest.raises(WrongUsage, match="--output PATH"):
+        staged("-i", "in.mkv", *words)
+
+
 def test_a_program_without_arguments_has_no_output_to_guess() -> None:
     with pytest.raises(WrongUsage, match="--output PATH"):
         staged(program="true")
@@ -340,7 +348,9 @@ def test_a_program_without_arguments_has_no_output_to_guess() -> None:
     [
         ("-i in.mkv a.mkv b.mkv", "a.mkv b.mkv", ""),
         ("-i in.mkv -an -c:v libx264 a.mp4 -vn -c:a copy b.m4a -f null -", "a.mp4 b.m4a", ""),
+        ("-autorotate 0 -i in.mkv -noautoscale -progress p.txt -seek_timestamp 1 a.mp4 b.mkv", "a.mp4 b.mkv", ""),
         ("-i in.mkv frames/%04d.png", "", "frames/%04d.png"),
+        ("-i in.mkv -update 1 a%d.png -f mp4 b%d.mp4", "a%d.png b%d.mp4", ""),
         ("-i in.mkv -f segment -segment_list l.m3u8 s_%03d.mkv", "l.m3u8", "s_%03d.mkv"),
         ("-i in.mkv hls/x.m3u8", "hls/x.m3u8", "hls/x%d.ts hls/x_vtt.m3u8 hls/x%d.vtt"),
         (

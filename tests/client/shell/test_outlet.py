@@ -1,6 +1,7 @@
 """Bytes on their way to a descriptor that may block."""
 
 import os
+import socket
 from collections.abc import Generator
 from queue import Queue
 
@@ -38,12 +39,15 @@ def test_what_the_reader_has_not_taken_is_not_told(pipe: tuple[int, int]) -> Non
     content = os.urandom(3 * PIPE_HOLDS)
     out.write(content)
     out.write(b"the end")
+    first = told.get(timeout=PATIENCE)
+    assert isinstance(first, Written)
+    assert first.count <= PIPE_HOLDS
     assert told.empty()
     arrived = b""
     while len(arrived) < len(content) + 7:
         arrived += os.read(pipe[0], PIPE_HOLDS)
     assert arrived == content + b"the end"
-    count = 0
+    count = first.count
     while count < len(arrived):
         event = told.get(timeout=PATIENCE)
         assert isinstance(event, Written)
@@ -103,3 +107,31 @@ def test_a_closed_pipe_ends_the_messages_too(pipe: tuple[int, int]) -> None:
     out, told = outlet(pipe[1], "stderr")
     out.write(b"abc")
     assert told.get(timeout=PATIENCE) == ReaderGone(stream="stderr", sentence=None)
+
+
+def test_who_stops_waiting_for_a_reader_is_done_at_once_and_leaves_the_descriptor_as_it_was(
+    pipe: tuple[int, int],
+) -> None:
+    out, told = outlet(pipe[1])
+    out.write(bytes(3 * PIPE_HOLDS))
+    assert isinstance(told.get(timeout=PATIENCE), Written)  # the pipe is full now
+    out.close()
+    assert os.get_blocking(pipe[1])
+    os.close(pipe[0])
+
+
+def test_a_socket_whose_reader_stands_still_is_waited_for_and_can_be_left() -> None:
+    """As some callers make them for a program's streams."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        out, told = outlet(writer.fileno())
+        content = os.urandom(1_000_000)
+        out.write(content)
+        arrived = b""
+        while len(arrived) < len(content):
+            arrived += reader.recv(PIPE_HOLDS)
+        assert arrived == content
+        out.write(content)
+        assert isinstance(told.get(timeout=PATIENCE), Written)
+        out.close()
+        assert writer.getblocking()
