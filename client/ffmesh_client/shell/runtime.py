@@ -151,6 +151,8 @@ class Runtime:
         taken = [*signals]
         for number in taken:
             self._loop.add_signal_handler(number, self._signalled, seat, number)
+        if seat.terminal is not None:
+            self._loop.add_signal_handler(signal.SIGCONT, seat.terminal.take_again)
         try:
             assert seat.result is not None
             return await seat.result
@@ -158,6 +160,7 @@ class Runtime:
             if seat.intake is not None:
                 seat.intake.stop()
             if seat.terminal is not None:
+                self._loop.remove_signal_handler(signal.SIGCONT)
                 seat.terminal.give_back()
             for number in taken:
                 self._loop.remove_signal_handler(number)
@@ -202,7 +205,7 @@ class Runtime:
         # Here we go on, later.
         self._loop.add_signal_handler(signal.SIGTSTP, self._signalled, seat, signal.SIGTSTP)
         if seat.terminal is not None:
-            seat.terminal.may_take()
+            seat.terminal.may_take()  # by the thread that reads there, if it is in our hands again
         self._tell(seat, Resumed())
 
     def _hear(self, event: Event | Packet) -> None:
