@@ -41,7 +41,8 @@ def test_what_comes_too_early_waits_for_what_is_missing() -> None:
 def test_before_a_program_is_started_nobody_takes_it() -> None:
     story = Story().claims(JobKind.INTERACTIVE).hears(Grants(grants=(grant(kind=JobKind.INTERACTIVE),)))
     story.on(came(INT))
-    assert story.all(PassOn) == story.all(Launch) == []
+    assert story.all(PassOn) == []
+    assert story.all(Launch) == []
 
 
 def test_after_its_end_and_for_attempts_of_nobody_nothing_is_done() -> None:

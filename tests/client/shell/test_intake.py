@@ -3,6 +3,7 @@
 import os
 import queue
 import select
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -72,10 +73,10 @@ def test_what_cannot_be_read_is_at_its_end() -> None:
 
 
 def test_after_the_stop_nothing_is_taken_though_it_was_asked_for() -> None:
+    before = threading.enumerate()
     with ends() as here:
         here.intake.read(10)
-        thread = here.intake._thread
-        assert thread is not None
+        (thread,) = [each for each in threading.enumerate() if each.name == "read stdin" and each not in before]
         here.intake.stop()
         thread.join(60)
         os.write(here.writes, b"for somebody else")
