@@ -22,6 +22,7 @@ from end_to_end.outside import (
     taken,
     until,
 )
+from ffmesh_protocol.times import CLIENT_SILENCE, KEEPALIVE
 
 ENDLESS = shlex.split("-re -f lavfi -i testsrc=size=64x64:rate=25 -metadata")
 
@@ -109,6 +110,30 @@ def test_a_signal_that_our_parent_ignores_ends_nothing(running: Mesh, place: Pat
         command.send_signal(number)
         (place / "go").touch()
         assert finished(command) == (0, b"to its end\n", b"")
+
+
+def test_a_run_that_stays_stopped_longer_than_anybody_may_be_silent_still_goes_on(running: Mesh, place: Path) -> None:
+    script = 'echo $$ > "$0/pid"; while [ ! -e "$0/go" ]; do sleep 0.02; done; echo to its end'
+    with ending(running.begin("run", "--", "sh", "-c", script, place, own_group=True)) as command:
+        program = number_in(place / "pid")
+        command.send_signal(signal.SIGTSTP)
+        until(lambda: state_of(command.pid) == "T", "run is stopped")
+        # Time enough for the broker, the agent and the coordinator to miss somebody.
+        running.say("run", "--", "sh", "-c", f"sleep {KEEPALIVE * 1.5 + CLIENT_SILENCE}")
+        assert state_of(program) == "T"
+        (place / "go").touch()
+        command.send_signal(signal.SIGCONT)
+        assert finished(command) == (0, b"to its end\n", b"")
+
+
+def test_a_stopped_run_that_is_killed_takes_its_program_with_it(running: Mesh, place: Path) -> None:
+    script = 'echo $$ > "$0/pid"; while :; do sleep 0.1; done'
+    with ending(running.begin("run", "--", "sh", "-c", script, place, own_group=True)) as command:
+        program = number_in(place / "pid")
+        command.send_signal(signal.SIGTSTP)
+        until(lambda: state_of(command.pid) == "T", "run is stopped")
+        command.kill()
+        gone(program)
 
 
 def _ignores(pid: int, number: signal.Signals) -> bool:

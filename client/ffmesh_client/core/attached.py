@@ -375,7 +375,7 @@ class Attached:
     def _pause(self, now: float) -> None:
         self._has_paused_it = self._timers.pop(Timer.SUSPEND, None) is not None
         self._suspended_at = now
-        self._effects.append(Suspend())
+        self._effects.append(Suspend(attending=Attending(jobs=(self.job,)), credit=self._credit_now()))
 
     def _resumed(self, now: float) -> None:
         """What runs out has stood still with us. Where somebody else has stopped us, the program ran on."""
@@ -461,10 +461,14 @@ class Attached:
                 raise AssertionError(timer)
 
     def _credit(self) -> None:
+        credit = self._credit_now()
+        if credit is not None:
+            self._effects.append(TellAgent(credit=credit))
+
+    def _credit_now(self) -> StreamCredit | None:
         if self._assignment is None or not self._reach.connected or self._cut_off:
-            return
-        credit = self._output.credit(self._assignment.attempt, sends=(STREAM,) if self._has_input else ())
-        self._effects.append(TellAgent(credit=credit))
+            return None
+        return self._output.credit(self._assignment.attempt, sends=(STREAM,) if self._has_input else ())
 
     def _run_out(self, now: float) -> None:
         for timer in RUNS_OUT[self.phase]:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, TypeVar, assert_never
 
 from ffmesh_client.config import ClientConfig
@@ -52,8 +53,10 @@ from ffmesh_client.errors import CoordinatorUnreachable, NoAnswer
 from ffmesh_client.ids import fresh_ulid
 from ffmesh_client.shell.connection import Connection
 from ffmesh_client.shell.intake import Intake
+from ffmesh_client.shell.keeper import Keeper
 from ffmesh_client.shell.outlet import Outlet
 from ffmesh_client.shell.terminal import Terminal
+from ffmesh_protocol import mqtt5
 from ffmesh_protocol.errors import BrokerUnreachable, FfmeshError
 from ffmesh_protocol.messages.answers import Answer, Retired
 from ffmesh_protocol.messages.presence import ClientState
@@ -197,16 +200,34 @@ class Runtime:
     def _signalled(self, seat: Seat, number: int) -> None:
         self._tell(seat, Signalled(signal=number))
 
-    def _suspend(self, seat: Seat) -> None:
+    def _suspend(self, seat: Seat, wanted: Suspend) -> None:
         if seat.terminal is not None:
             seat.terminal.give_back()
         self._loop.remove_signal_handler(signal.SIGTSTP)
+        keeper = self._keeper(wanted)
         os.kill(os.getpid(), signal.SIGTSTP)
         # Here we go on, later.
+        if keeper is not None:
+            for _ in range(keeper.over()):
+                self._words(wanted)  # their numbers have been used
         self._loop.add_signal_handler(signal.SIGTSTP, self._signalled, seat, signal.SIGTSTP)
         if seat.terminal is not None:
             seat.terminal.may_take()  # by the thread that reads there, if it is in our hands again
         self._tell(seat, Resumed())
+
+    def _keeper(self, wanted: Suspend) -> Keeper | None:
+        connection = self.connection.descriptor()
+        if connection is None:
+            return None
+        try:
+            return Keeper(connection, partial(self._words, wanted))
+        except OSError:
+            return None  # no further process, or no memory: then the job ends like that of somebody who is gone
+
+    def _words(self, wanted: Suspend) -> bytes:
+        attending = self._post.to_coordinator(wanted.attending)
+        credit = self._post.to_agent(wanted.credit) if wanted.credit is not None else None
+        return b"".join(mqtt5.encoded_unacknowledged(each) for each in (attending, credit) if each is not None)
 
     def _hear(self, event: Event | Packet) -> None:
         self._inbox.put_nowait((None, event))
@@ -251,7 +272,7 @@ class Runtime:
                 if seat.intake is not None:
                     seat.intake.stop()
             case Suspend():
-                self._suspend(seat)
+                self._suspend(seat, effect)
             case OpenStreams(job=job, assignment=assignment):
                 self._post.open_streams(job, assignment)
             case Write(stream=stream, content=content):
