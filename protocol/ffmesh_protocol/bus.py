@@ -119,6 +119,11 @@ class Bus:
         """Returns when no more bytes than this are unacknowledged. Senders of streams wait here before each chunk."""
         await self._connection.room(at_most)
 
+    def descriptor(self) -> int | None:
+        """Of the connection, at the border between two packets, for who speaks there while this process is stopped;
+        None: a packet is half written."""
+        return self._connection.descriptor()
+
     @property
     def unacknowledged_bytes(self) -> int:
         """Payloads that the broker has not acknowledged yet."""
@@ -261,6 +266,12 @@ class _Connection(aiomqtt.Client):
                 await self.__aexit__(None, None, None)
                 while await self._loop.sock_recv(self._socket, 65536):
                     pass
+
+    def descriptor(self) -> int | None:
+        if self._ended is not None:
+            return None
+        self._flush()
+        return None if self._client.want_write() else self._socket.fileno()
 
     def cut(self) -> None:
         """Ends the connection if it has not ended. To paho it looks as if the broker had done it."""

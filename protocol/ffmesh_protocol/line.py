@@ -75,6 +75,10 @@ class Line:
         except BrokerUnreachable:
             self.again()
 
+    def descriptor(self) -> int | None:
+        """See `Bus.descriptor`; None: there is no connection."""
+        return self._bus.descriptor() if self._bus is not None else None
+
     def again(self) -> None:
         """Ends this connection, once all that was posted has arrived; another follows."""
         conversation, self._conversation = self._conversation, None  # it can be ended once

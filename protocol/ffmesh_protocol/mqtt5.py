@@ -54,6 +54,13 @@ def encoded_publish(packet: Packet, identifier: int) -> bytes:
     return b"".join((start, topic, _two_bytes.pack(identifier), properties, packet.payload))
 
 
+def encoded_unacknowledged(packet: Packet) -> bytes:
+    """The whole packet, with QoS 0, whatever it asks for."""
+    topic, properties = _prefixed(packet.topic.encode()), encoded_properties(packet)
+    start = bytes((PUBLISH | packet.retain,)) + _variable(len(topic) + len(properties) + len(packet.payload))
+    return b"".join((start, topic, properties, packet.payload))
+
+
 def encoded_puback(identifier: int) -> bytes:
     return bytes((PUBACK, _two_bytes.size)) + _two_bytes.pack(identifier)
 

@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from support.mesh import RunningMesh, is_alive, mesh_up
 
@@ -76,6 +76,14 @@ def programs_with(name: str, word: str) -> list[int]:
     return found
 
 
+def state_of(pid: int) -> str:
+    """A letter, as in /proc: R, S, T (stopped), Z; of one that is gone, nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+    except OSError:
+        return ""
+
+
 class Mesh:
     """Made by `mesh`. Commands run as the client `local`, unless another client.toml is said."""
 
@@ -120,16 +128,22 @@ class Mesh:
         return json.loads(self.say("--json", *words))
 
     def begin(
-        self, *words: str | bytes | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        *words: str | bytes | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+        own_group: bool = False,
     ) -> "subprocess.Popen[bytes]":
-        """A command that goes on; see `ending`."""
+        """A command that goes on; see `ending`. `own_group`: as a shell starts its jobs, so that it can be stopped."""
         return subprocess.Popen(
             [*PYTHON, "ffmesh_client", *words],
             cwd=cwd or self.home,
             env=self.environment(env),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            process_group=0 if own_group else None,
             bufsize=0,  # what a buffer had read ahead, `communicate` would not find again
         )
 

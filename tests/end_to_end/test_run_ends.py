@@ -8,7 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.outside import PYTHON, Mesh, ending, finished, gone, mesh, number_in, programs_with, taken, until
+from end_to_end.outside import (
+    GENEROUS,
+    PYTHON,
+    Mesh,
+    ending,
+    finished,
+    gone,
+    mesh,
+    number_in,
+    programs_with,
+    state_of,
+    taken,
+    until,
+)
+from ffmesh_protocol.times import CLIENT_SILENCE, KEEPALIVE
 
 ENDLESS = shlex.split("-re -f lavfi -i testsrc=size=64x64:rate=25 -metadata")
 
@@ -35,15 +49,47 @@ def test_a_killed_run_takes_its_ffmpeg_with_it(running: Mesh, place: Path) -> No
         assert running.until_job(job, "cancelled")["reason_code"] == "client_gone"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_cancels_its_job_and_waits_for_the_end(
-    running: Mesh, place: Path, number: signal.Signals, code: int
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+def test_a_signal_is_ffmpegs_and_so_is_the_end_that_it_comes_to(
+    running: Mesh, place: Path, number: signal.Signals
 ) -> None:
     with _endless(running, place) as (command, ffmpeg, job):
         command.send_signal(number)
-        assert finished(command)[0] == code
+        assert finished(command)[0] == 255
         gone(ffmpeg)
-        assert running.until_job(job, "cancelled")["reason_code"] == "cancelled"
+        assert running.until_job(job, "failed")["exit_code"] == 255
+
+
+def test_each_of_many_signals_reaches_the_program_once_and_in_order(running: Mesh, place: Path) -> None:
+    script = """
+trap 'echo INT; seen=$((seen+1))' INT; trap 'echo TERM; seen=$((seen+1))' TERM; trap 'echo HUP; seen=$((seen+1))' HUP
+seen=0; echo ready; while [ $seen -lt 6 ]; do sleep 0.02; done; exit 9
+"""
+    with ending(running.begin("run", "--", "sh", "-c", script)) as command:
+        assert taken(command, 6) == b"ready\n"
+        for name in ("INT", "TERM", "INT", "HUP", "INT", "TERM"):
+            command.send_signal(signal.Signals[f"SIG{name}"])
+            assert taken(command, len(name) + 1).decode() == f"{name}\n"
+        assert finished(command)[:2] == (9, b"")  # the shell tells of each `sleep` that went with them
+
+
+def test_a_program_that_a_signal_of_ours_has_killed_gives_128_and_its_number(running: Mesh, place: Path) -> None:
+    with ending(running.begin("run", "--", "sh", "-c", "echo ready; exec sleep 1000")) as command:
+        assert taken(command, 6) == b"ready\n"
+        command.send_signal(signal.SIGHUP)
+        assert finished(command) == (128 + signal.SIGHUP, b"", b"")
+
+
+def test_a_stopped_run_stops_its_program_and_one_that_goes_on_lets_it_go_on(running: Mesh, place: Path) -> None:
+    script = 'echo $$ > "$0/pid"; while [ ! -e "$0/go" ]; do sleep 0.02; done; echo to its end'
+    with ending(running.begin("run", "--", "sh", "-c", script, place, own_group=True)) as command:
+        program = number_in(place / "pid")
+        command.send_signal(signal.SIGTSTP)
+        until(lambda: state_of(program) == "T", "the program is stopped")
+        until(lambda: state_of(command.pid) == "T", "run is stopped")
+        (place / "go").touch()
+        command.send_signal(signal.SIGCONT)
+        assert finished(command) == (0, b"to its end\n", b"")
 
 
 @pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
@@ -66,6 +112,30 @@ def test_a_signal_that_our_parent_ignores_ends_nothing(running: Mesh, place: Pat
         assert finished(command) == (0, b"to its end\n", b"")
 
 
+def test_a_run_that_stays_stopped_longer_than_anybody_may_be_silent_still_goes_on(running: Mesh, place: Path) -> None:
+    script = 'echo $$ > "$0/pid"; while [ ! -e "$0/go" ]; do sleep 0.02; done; echo to its end'
+    with ending(running.begin("run", "--", "sh", "-c", script, place, own_group=True)) as command:
+        program = number_in(place / "pid")
+        command.send_signal(signal.SIGTSTP)
+        until(lambda: state_of(command.pid) == "T", "run is stopped")
+        # Time enough for the broker, the agent and the coordinator to miss somebody.
+        running.say("run", "--", "sh", "-c", f"sleep {KEEPALIVE * 1.5 + CLIENT_SILENCE}")
+        assert state_of(program) == "T"
+        (place / "go").touch()
+        command.send_signal(signal.SIGCONT)
+        assert finished(command) == (0, b"to its end\n", b"")
+
+
+def test_a_stopped_run_that_is_killed_takes_its_program_with_it(running: Mesh, place: Path) -> None:
+    script = 'echo $$ > "$0/pid"; while :; do sleep 0.1; done'
+    with ending(running.begin("run", "--", "sh", "-c", script, place, own_group=True)) as command:
+        program = number_in(place / "pid")
+        command.send_signal(signal.SIGTSTP)
+        until(lambda: state_of(command.pid) == "T", "run is stopped")
+        command.kill()
+        gone(program)
+
+
 def _ignores(pid: int, number: signal.Signals) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")]
@@ -73,16 +143,26 @@ def _ignores(pid: int, number: signal.Signals) -> bool:
 
 
 def test_a_run_whose_reader_has_left_ends_its_program(running: Mesh, place: Path) -> None:
-    """As in `ffmesh run -- ffmpeg … | head -c 100`."""
+    """As in `ffmesh run -- ffmpeg … | head -c 100`: with ffmpeg's own words and exit code."""
     line = ["ffmpeg", "-v", "error", *ENDLESS, f"comment={place}", "-f", "rawvideo", "-"]
     with ending(running.begin("run", "--label", f"title={place}", "--", *line)) as command:
         assert len(taken(command, 100)) == 100
         assert command.stdout is not None
         programs = programs_with("ffmpeg", str(place))
         command.stdout.close()
-        assert command.wait(40) == 128 + signal.SIGPIPE
+        assert command.stderr is not None
+        assert b"Broken pipe" in command.stderr.read()
+        assert command.wait(GENEROUS) == 1
         gone(*programs)
-        assert running.until_job(_only(running, place), "cancelled")
+        assert running.until_job(_only(running, place), "failed")["exit_code"] == 1
+
+
+def test_a_program_that_dies_of_a_closed_pipe_gives_141_as_it_would_here(running: Mesh) -> None:
+    with ending(running.begin("run", "--", "sh", "-c", "while :; do echo more; done")) as command:
+        assert len(taken(command, 100)) == 100
+        assert command.stdout is not None
+        command.stdout.close()
+        assert command.wait(GENEROUS) == 128 + signal.SIGPIPE
 
 
 def test_a_run_that_somebody_else_cancels_ends_with_130(running: Mesh, place: Path) -> None:
@@ -132,9 +212,10 @@ def test_a_program_that_takes_longer_than_its_timeout_ends_with_124(running: Mes
 
 def test_a_program_that_ignores_sigterm_is_killed(running: Mesh, place: Path) -> None:
     script = 'trap "" TERM; echo $$ > "$0"; while :; do sleep 0.1; done'
-    with ending(running.begin("run", "--", "sh", "-c", script, place / "pid")) as command:
+    words = ("run", "--label", f"title={place}", "--", "sh", "-c", script, place / "pid")
+    with ending(running.begin(*words)) as command:
         program = number_in(place / "pid")
-        command.send_signal(signal.SIGINT)
+        running.say("cancel", _only(running, place))
         assert finished(command)[0] == 130
         gone(program)
 

@@ -133,12 +133,6 @@ def test_a_program_may_have_no_arguments(running: Mesh) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_a_program_finds_nothing_on_its_standard_input(running: Mesh) -> None:
-    """It is not handed on yet: a program that reads comes to its end, and does not take what another one should."""
-    done = running.ffmesh("run", "--", "sh", "-c", "wc -c", stdin=b"what somebody types")
-    assert (done.returncode, done.stdout.strip()) == (0, b"0")
-
-
 def test_many_long_arguments_arrive_as_they_are(running: Mesh) -> None:
     words = ["x" * 60_000, "ä" * 30_000, "y" * 50_000]
     done = running.run("sh", "-c", 'for word; do printf "%s\\n" "$word"; done', "sh", *words)

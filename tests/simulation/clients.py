@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from ffmesh_client.core import effects as client_effects
 from ffmesh_client.core import events as client_events
-from ffmesh_client.core.attached import Attached, Phase
+from ffmesh_client.core.attached import Attached
+from ffmesh_client.core.phases import Phase
 from ffmesh_client.core.post import Identity
 from ffmesh_client.core.post import Post as ClientPost
 from ffmesh_protocol.messages.answers import Accepted, JobList, Refusal

@@ -8,7 +8,6 @@ It takes chunks of one attempt only. Once its program may run, signals go to it,
 makes of them is its own matter; before, a signal cancels the job.
 """
 
-from enum import StrEnum
 from signal import SIGTSTP
 from typing import Final
 
@@ -48,6 +47,18 @@ from ffmesh_client.core.events import (
 )
 from ffmesh_client.core.feeding import STREAM, Feeding
 from ffmesh_client.core.output import STREAMS, Output
+from ffmesh_client.core.phases import (
+    FIRST_CREDIT_REPEAT,
+    LEAVE_PATIENCE,
+    OUTPUT_SILENCE,
+    RUNS_OUT,
+    SAID,
+    SIGNAL_PATIENCE,
+    SUSPEND_PATIENCE,
+    WAIT_REMARK,
+    Phase,
+    Timer,
+)
 from ffmesh_client.core.reach import Reach
 from ffmesh_client.core.signalling import Signalling
 from ffmesh_client.core.verdict import verdict
@@ -67,70 +78,10 @@ from ffmesh_protocol.messages.answers import (
 from ffmesh_protocol.messages.jobs import JobState
 from ffmesh_protocol.messages.requests import Attending, CallerSignal, Cancel, StreamCredit, Submit
 from ffmesh_protocol.reasons import ReasonCode
-from ffmesh_protocol.times import ATTENDING, CLIENT_SILENCE, REQUEST_PATIENCE, REQUEST_REPEAT
-
-OUTPUT_SILENCE: Final = 2 * CLIENT_SILENCE
-"""The job has ended and the rest of its output does not come: after this long, counted while we are connected and our
-own reader is not to blame, it is lost. An agent whose network blinked has had time to connect again."""
-
-FIRST_CREDIT_REPEAT: Final = 0.02
-"""The first credit may overtake the grant on its way to the agent, which then cannot read it. Until the agent gives a
-sign it is said again after this long, and then each time after twice as long, up to the usual beat."""
-
-LEAVE_PATIENCE: Final = REQUEST_PATIENCE
-"""Who was told to end waits this long for the end of its job, or for the agent to hear it, and then leaves; its
-farewell stops the job as well."""
-
-SIGNAL_PATIENCE: Final = 1.0
-"""Who asks again after this long, when the agent has not heard the first time, wants to leave."""
-
-SUSPEND_PATIENCE: Final = 1.0
-"""Who is to pause waits this long for its program to do so first."""
-
-WAIT_REMARK: Final = 10.0
-"""Whose job has found no place for this long is told why, and after as long again if the reason is a new one."""
-
+from ffmesh_protocol.times import ATTENDING, REQUEST_PATIENCE, REQUEST_REPEAT
 
 NEVER_STARTED: Final = frozenset({ReasonCode.NOT_STARTED, ReasonCode.REFUSED_BY_AGENT})
 """An agent says so itself."""
-
-
-class Phase(StrEnum):
-    SUBMITTING = "submitting"
-    ATTENDING = "attending"
-    ENDED = "ended"
-    """The job has ended; some of its output may be on the way."""
-    FINISHED = "finished"
-
-
-class Timer(StrEnum):
-    SUBMIT = "submit"
-    ATTEND = "attend"
-    CREDIT = "credit"
-    CANCEL = "cancel"
-    PATIENCE = "patience"
-    LEAVE = "leave"
-    OUTPUT = "output"
-    WAIT = "wait"
-    SIGNAL = "signal"
-    FEED = "feed"
-    SUSPEND = "suspend"
-
-
-#: What is said again and again in each phase, as long as somebody can hear it.
-SAID: Final[dict[Phase, tuple[Timer, ...]]] = {
-    Phase.SUBMITTING: (Timer.SUBMIT,),
-    Phase.ATTENDING: (Timer.ATTEND, Timer.CREDIT, Timer.CANCEL, Timer.SIGNAL),
-    Phase.ENDED: (Timer.ATTEND, Timer.CREDIT),
-    Phase.FINISHED: (),
-}
-#: What runs out in each phase.
-RUNS_OUT: Final[dict[Phase, tuple[Timer, ...]]] = {
-    Phase.SUBMITTING: (Timer.PATIENCE,),
-    Phase.ATTENDING: (Timer.LEAVE, Timer.WAIT, Timer.FEED, Timer.SUSPEND),
-    Phase.ENDED: (Timer.LEAVE, Timer.OUTPUT),
-    Phase.FINISHED: (),
-}
 
 
 class Attached:
@@ -432,7 +383,7 @@ class Attached:
     def _pause(self, now: float) -> None:
         self._has_paused_it = self._timers.pop(Timer.SUSPEND, None) is not None
         self._suspended_at = now
-        self._effects.append(Suspend())
+        self._effects.append(Suspend(attending=Attending(jobs=(self.job,)), credit=self._credit_now()))
 
     def _resumed(self, now: float) -> None:
         """What runs out has stood still with us. Where somebody else has stopped us, the program ran on."""
@@ -528,10 +479,14 @@ class Attached:
                 raise AssertionError(timer)
 
     def _credit(self) -> None:
+        credit = self._credit_now()
+        if credit is not None:
+            self._effects.append(TellAgent(credit=credit))
+
+    def _credit_now(self) -> StreamCredit | None:
         if self._assignment is None or not self._reach.connected or self._cut_off:
-            return
-        credit = self._output.credit(self._assignment.attempt, sends=(STREAM,) if self._has_input else ())
-        self._effects.append(TellAgent(credit=credit))
+            return None
+        return self._output.credit(self._assignment.attempt, sends=(STREAM,) if self._has_input else ())
 
     def _run_out(self, now: float) -> None:
         for timer in RUNS_OUT[self.phase]:

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from ffmesh_protocol.messages.answers import Answer, Assignment
-from ffmesh_protocol.messages.requests import CallerSignals, StreamCredit
+from ffmesh_protocol.messages.requests import Attending, CallerSignals, StreamCredit
 from ffmesh_protocol.streams import Chunk
 from ffmesh_protocol.wire import Directed, Told
 
@@ -63,7 +63,11 @@ class StopInput(Told, frozen=True):
 
 
 class Suspend(Told, frozen=True):
-    """Stop this process, as SIGTSTP does, and say `Resumed` when it goes on."""
+    """Stop this process, as SIGTSTP does, and say `Resumed` when it goes on. Meanwhile these are said again and again,
+    by somebody else: without them our program would be stopped for good."""
+
+    attending: Attending
+    credit: StreamCredit | None
 
 
 class Write(Told, frozen=True):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ffmesh_client.core.events import Event, Resumed, Signalled
@@ -16,8 +17,9 @@ class Caller(Protocol):
     def begun(self) -> None:
         """An agent has the job, and starts the program as soon as we let it."""
 
-    def suspend(self) -> None:
-        """Its program stands still, so may it; it tells `Resumed` when it goes on."""
+    def suspend(self, kept: AbstractContextManager[None]) -> None:
+        """Its program stands still, so may it; it tells `Resumed` when it goes on. If it is a process that has to speak
+        meanwhile, it does so with `kept`."""
 
     def left(self) -> None:
         """Nobody listens any more."""
@@ -38,10 +40,11 @@ class ThisProcess:
     def begun(self) -> None:
         pass
 
-    def suspend(self) -> None:
+    def suspend(self, kept: AbstractContextManager[None]) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_signal_handler(signal.SIGTSTP)
-        os.kill(os.getpid(), signal.SIGTSTP)
+        with kept:
+            os.kill(os.getpid(), signal.SIGTSTP)
         # Here we go on, later.
         self._take(signal.SIGTSTP)
         if self._tell is not None:

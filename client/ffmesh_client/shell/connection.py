@@ -52,6 +52,10 @@ class Connection:
         """Also when somebody else, perhaps an older connection's will, has said what is not true."""
         self.say(self.post.status(ClientState.ONLINE, self._line.number))
 
+    def descriptor(self) -> int | None:
+        """For who keeps it up while we are stopped; None: there is no connection, or nobody else can use it now."""
+        return self._line.descriptor()
+
     def again(self) -> None:
         """Ends this connection; another follows."""
         self._line.again()

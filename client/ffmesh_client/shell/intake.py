@@ -15,7 +15,7 @@ from ffmesh_client.core.events import InputRead
 from ffmesh_client.shell.terminal import Terminal
 
 BACKGROUND_SECONDS: Final = 0.5
-"""Nobody tells a program that its terminal's foreground is its own again."""
+"""Nobody tells a program that its terminal's foreground is its own again, or is no longer."""
 
 
 class Intake:
@@ -60,8 +60,8 @@ class Intake:
             if not self._may_read:
                 select.select([self._woken], [], [], BACKGROUND_SECONDS)
                 continue
-            ready, _, _ = select.select([self._descriptor, self._woken], [], [])
-            if self._woken in ready or not self._may_read:
+            ready, _, _ = select.select([self._descriptor, self._woken], [], [], self._look_again)
+            if self._descriptor not in ready or self._woken in ready or not self._may_read:
                 continue
             try:
                 return os.read(self._descriptor, at_most)
@@ -70,6 +70,10 @@ class Intake:
             except OSError:
                 return b""  # it cannot be read, as a program here would find it
         return None
+
+    @property
+    def _look_again(self) -> float | None:
+        return BACKGROUND_SECONDS if self._terminal is not None else None
 
     @property
     def _may_read(self) -> bool:

@@ -1,8 +1,9 @@
 """Runs the client's cores: one inbox, one consumer, and what they ask for is done on the spot."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Protocol, TypeVar, assert_never
 
@@ -50,8 +51,10 @@ from ffmesh_client.ids import fresh_ulid
 from ffmesh_client.shell.caller import Caller
 from ffmesh_client.shell.connection import Connection
 from ffmesh_client.shell.intake import Intake
+from ffmesh_client.shell.keeper import Keeper
 from ffmesh_client.shell.outlet import Outlet
 from ffmesh_client.shell.terminal import Terminal
+from ffmesh_protocol import mqtt5
 from ffmesh_protocol.errors import BrokerUnreachable, FfmeshError
 from ffmesh_protocol.messages.answers import Answer, Retired
 from ffmesh_protocol.messages.presence import ClientState, CoordinatorState
@@ -159,6 +162,8 @@ class Runtime:
         for event in (Woken(), *self._present):
             self._handle(seat, event)
         caller.attached(partial(self._tell, seat))
+        if seat.terminal is not None:
+            self._loop.add_signal_handler(signal.SIGCONT, seat.terminal.take_again)
         try:
             assert seat.result is not None
             return await seat.result
@@ -167,6 +172,7 @@ class Runtime:
             if seat.intake is not None:
                 seat.intake.stop()
             if seat.terminal is not None:
+                self._loop.remove_signal_handler(signal.SIGCONT)
                 seat.terminal.give_back()
             for outlet in seat.outlets.values():
                 outlet.close()
@@ -201,13 +207,36 @@ class Runtime:
         self._tell(seat, Woken())  # its patience counts from now, also when nothing else ever happens
         return seat
 
-    def _suspend(self, seat: Seat) -> None:
+    def _suspend(self, seat: Seat, wanted: Suspend) -> None:
         if seat.terminal is not None:
             seat.terminal.give_back()
         if seat.caller is not None:
-            seat.caller.suspend()
+            seat.caller.suspend(self._kept(wanted))
         if seat.terminal is not None:
-            seat.terminal.may_take()
+            seat.terminal.may_take()  # by the thread that reads there, if it is in our hands again
+
+    @contextmanager
+    def _kept(self, wanted: Suspend) -> Generator[None, None, None]:
+        """While we cannot, somebody else says what must be said regularly."""
+        keeper = self._keeper(wanted)
+        yield
+        if keeper is not None:
+            for _ in range(keeper.over()):
+                self._words(wanted)  # their numbers have been used
+
+    def _keeper(self, wanted: Suspend) -> Keeper | None:
+        connection = self.connection.descriptor()
+        if connection is None:
+            return None
+        try:
+            return Keeper(connection, partial(self._words, wanted))
+        except OSError:
+            return None  # no further process, or no memory: then the job ends like that of somebody who is gone
+
+    def _words(self, wanted: Suspend) -> bytes:
+        attending = self._post.to_coordinator(wanted.attending)
+        credit = self._post.to_agent(wanted.credit) if wanted.credit is not None else None
+        return b"".join(mqtt5.encoded_unacknowledged(each) for each in (attending, credit) if each is not None)
 
     def _hear(self, event: Event | Packet) -> None:
         self._inbox.put_nowait((None, event))
@@ -252,7 +281,7 @@ class Runtime:
                 if seat.intake is not None:
                     seat.intake.stop()
             case Suspend():
-                self._suspend(seat)
+                self._suspend(seat, effect)
             case OpenStreams(job=job, assignment=assignment):
                 self._post.open_streams(job, assignment)
                 if seat.caller is not None:

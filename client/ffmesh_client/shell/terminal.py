@@ -38,6 +38,12 @@ class Terminal:
                 termios.tcsetattr(self._descriptor, termios.TCSANOW, _for_keys(before))
                 self._before = before
 
+    def take_again(self) -> None:
+        """Somebody may have changed it: we were stopped by a signal that nobody hears."""
+        with self._lock, contextlib.suppress(termios.error):
+            if self._before is not None and self.is_ours:
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, _for_keys(self._before))
+
     def give_back(self) -> None:
         """As it was. It is not taken again before `may_take`."""
         with self._lock, contextlib.suppress(termios.error):

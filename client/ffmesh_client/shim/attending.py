@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Final, TypeAlias
 
 from ffmesh_client import exits
@@ -57,8 +58,8 @@ class Attention:
         self.has_begun = True
         self._caller.begun()
 
-    def suspend(self) -> None:
-        self._caller.suspend()
+    def suspend(self, kept: AbstractContextManager[None]) -> None:
+        self._caller.suspend(kept)
 
     def left(self) -> None:
         self._tell = None

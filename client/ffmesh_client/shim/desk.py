@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -112,8 +112,9 @@ class Shim:
         self.has_begun = True
         self._line.say(Word.MESH)
 
-    def suspend(self) -> None:
-        """It has stopped itself."""
+    def suspend(self, kept: AbstractContextManager[None]) -> None:
+        """It has stopped itself, and we go on."""
+        del kept
 
     def left(self) -> None:
         self._tell = None

@@ -19,7 +19,7 @@ from client.core.attached_world import (
     submit,
     succeeded,
 )
-from ffmesh_client.core.attached import LEAVE_PATIENCE, OUTPUT_SILENCE, WAIT_REMARK, Attached, Phase
+from ffmesh_client.core.attached import Attached
 from ffmesh_client.core.effects import (
     Effect,
     Finish,
@@ -47,6 +47,7 @@ from ffmesh_client.core.events import (
     Woken,
     Written,
 )
+from ffmesh_client.core.phases import LEAVE_PATIENCE, OUTPUT_SILENCE, WAIT_REMARK, Phase
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.limits import WINDOW_BYTES
 from ffmesh_protocol.messages.answers import (
