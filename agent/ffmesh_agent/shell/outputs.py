@@ -28,10 +28,9 @@ from ffmesh_agent.ffmpeg.aside import SCRATCH, Aside, Place, aside, may_replace
 from ffmesh_agent.roots import RootPlace
 from ffmesh_agent.shell import hanging, journal, sealing, staging, unexpected
 from ffmesh_agent.shell.journal import Journal, Landing, Stage, StagedNote, Target
-from ffmesh_agent.shell.noted import shown
+from ffmesh_agent.shell.noted import NotStaged, shown
 from ffmesh_agent.shell.owners import NewFiles, new_files
 from ffmesh_agent.shell.staging import Standing, TooLate
-from ffmesh_agent.shell.steps import NotStaged
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.media import RootPath, printable
