@@ -101,7 +101,10 @@ class Step(Told, frozen=True):
     name: bytes
     way: Way
     inode: int = 0
-    """Of what was made, or, where something leaves, of that."""
+    """Of what was made, or, where something leaves, of that. 0 where numbers do not last."""
+    bytes: int | None = None
+    modified_ns: int | None = None
+    """The same of what was made, for where its number does not tell it."""
     kept: bool = False
     """What is overwritten has another name aside, too."""
     was_folder: bool = False

@@ -282,6 +282,9 @@ def _undo_all(note: StagedNote, held: Held, until: float) -> None:
     """All that it is about is opened, or refused, before the first of them is undone."""
     states = [(move, move.state()) for move in moves(note, held)]
     is_anothers_turn = any(state is State.ANOTHERS for _, state in states)
+    if is_anothers_turn:
+        stays = [os.fsdecode(move.step.name) for move, state in states if state is State.ANOTHERS]
+        log.warning("%s: what is in the place of %s is not what it had put there, and stays", note.attempt, stays[0])
     for move, state in reversed(states):
         if state not in {State.DONE, State.GIVEN_BACK}:
             continue

@@ -7,7 +7,8 @@ way it is kept until the last step is done. A folder that is an output by itself
 all. What an earlier run left of the same set, and this one has not made again, is put aside last.
 
 Whether a step is done is seen on the disk alone. Who undoes one looks first whether what is in place is still what it
-had put there: another attempt may have come since, and its work stays.
+had put there: another attempt may have come since, and its work stays. It is known by its number; where numbers do not
+last (FUSE, some shares), by its length and its date, and in doubt it is another's.
 """
 
 import contextlib
@@ -29,6 +30,10 @@ from ffmesh_agent.shell.held import Folder, Held, Spot
 from ffmesh_agent.shell.journal import Place, StagedNote, Step, Target, Way
 from ffmesh_agent.shell.noted import KEPT, NotStaged, below_root, joined, landing_of, path
 from ffmesh_protocol.messages.reports import FailureKind
+
+COARSE_CLOCK_NS: Final = 2_000_000_000
+"""Some file systems keep dates by two seconds, and round them when the file is written back. Another attempt's turn
+comes a whole lease later."""
 
 _FIRST: Final = -1
 """Before all files, the folders that they need."""
@@ -88,7 +93,16 @@ class Move:
         return State.DONE if is_linked_back else State.WAITS
 
     def _is_ours(self, there: os.stat_result | None) -> bool:
-        return there is not None and self.step.inode in (0, there.st_ino)
+        if there is None:
+            return False
+        return there.st_ino == self.step.inode if self.step.inode else self._looks_like_ours(there)
+
+    def _looks_like_ours(self, there: os.stat_result) -> bool:
+        """By what was noted of it before it was renamed. In doubt it is another's, and stays."""
+        if self.step.bytes is None or self.step.modified_ns is None:
+            return False
+        is_as_long = stat.S_ISDIR(there.st_mode) or there.st_size == self.step.bytes
+        return is_as_long and abs(there.st_mtime_ns - self.step.modified_ns) <= COARSE_CLOCK_NS
 
     def keep(self) -> None:
         """Another name for what is going to be overwritten. Where there are no links, a copy."""
@@ -258,6 +272,8 @@ class _Plan:
             name=os.fsencode(name),
             way=way,
             inode=made.st_ino if self._numbers_last else 0,
+            bytes=made.st_size,
+            modified_ns=made.st_mtime_ns,
             kept=kept,
             was_folder=was_folder,
         )

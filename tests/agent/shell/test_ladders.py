@@ -214,27 +214,55 @@ def test_what_a_disk_that_stalls_leaves_half_done_is_finished_or_undone(
     assert stand.seen == (before if then != "refused" else stand.old)
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("way", ["exchange", "links", "copies", "without numbers"])
 def test_who_undoes_takes_nothing_away_that_another_attempt_has_put_there_since(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch
+    way: str, alike: bool, stand: Stand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Also where only its date tells it from our own, which is of the same length."""
+
     def stop() -> None:
         raise SystemExit
 
+    able(way, monkeypatch)
     note = stand.sealed()
     with monkeypatch.context() as patched:
         failing_at(9, stop, patched)
         with pytest.raises(SystemExit):
             staging.commit(stand.journal, note, LATER)
     taken = [stand.root / step.name.decode() for step in stand.noted.steps][:9]
+    others: dict[str, str] = {}
     for file in (place for place in taken if not place.is_dir()):
         other = stand.root / "other"
-        other.write_text("another's")
+        text = file.read_text().swapcase() if alike else "another's"
+        other.write_text(text)
+        later = file.stat().st_mtime_ns + 60_000_000_000  # no lease is shorter
+        os.utime(other, ns=(later, later))
         other.replace(file)
-    others = {name: text for name, text in stand.seen.items() if text == "another's"}
+        others[str(file.relative_to(stand.root))] = text
     assert len(others) > 4
     stand.dropped()
     assert others.items() <= stand.seen.items()
+    assert "is not what it had put there, and stays" in caplog.text
+
+
+def test_where_numbers_do_not_last_a_clock_that_counts_by_seconds_hides_nothing_of_ours(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise SystemExit
+
+    able("without numbers", monkeypatch)
+    note = stand.sealed()
+    with monkeypatch.context() as patched:
+        failing_at(9, stop, patched)
+        with pytest.raises(SystemExit):
+            staging.commit(stand.journal, note, LATER)
+    for place in [stand.root / step.name.decode() for step in stand.noted.steps][:9]:
+        rounded = place.stat().st_mtime_ns // steps.COARSE_CLOCK_NS * steps.COARSE_CLOCK_NS
+        os.utime(place, ns=(rounded, rounded))
+    stand.dropped()
+    assert stand.seen == stand.old
 
 
 @pytest.mark.parametrize("way", ["links", "copies", "without numbers"])
