@@ -163,13 +163,23 @@ class Capability:
     # --- roots --------------------------------------------------------------------------------------------------------
 
     async def look(self, roots: Collection[str]) -> None:
-        """At these, now. What has changed has been told when this returns; a mount that hangs has no say in when."""
-        await self._roots.states(roots)
+        """At these, now. What has changed has been told when this returns; a mount that hangs has no say in when.
+
+        A look that fails in a way that nobody expected has told nothing, and ends no agent.
+        """
+        try:
+            await self._roots.states(roots)
+        except Exception:
+            log.exception("roots %s cannot be looked at", ", ".join(sorted(roots)))
 
     async def why_gone(self, roots: Collection[str]) -> dict[str, str]:
         """Which of these are not there now, and why."""
         states = await self._roots.states(roots)
         return {name: states[name].why or "" for name in roots if name in states and not states[name].mounted}
+
+    def device(self, root: str) -> int | None:
+        """The number of the file system that it lay on when it was there last."""
+        return self._roots.device(root)
 
     def away(self, root: str) -> int:
         """How often it was withdrawn so far."""
