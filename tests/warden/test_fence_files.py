@@ -293,6 +293,46 @@ async def test_the_wider_right_holds_where_names_lie_within_each_other(place: Pl
     assert tried["beside it"] != "done"
 
 
+async def test_shared_memory_is_a_rooms_own_and_closed_under_landlock(place: Place) -> None:
+    shared, is_room = Path("/dev/shm"), place.fence.kind == "bubblewrap"
+    if not shared.is_dir():
+        pytest.skip("there is no shared memory here")
+    name = f"{shared}/ffmesh-test-of-a-program-{os.getpid()}"
+    with tempfile.NamedTemporaryFile(dir=shared, prefix="ffmesh-test-") as others:
+        tried = await place.tried(
+            {
+                "listed": f"assert os.listdir('{shared}') == []",
+                "another's": f"open('{others.name}')",
+                "its own": f"open('{name}', 'x').write('1')",
+                "a semaphore": "import _multiprocessing; _multiprocessing.SemLock(0, 1, 1, '/ffmesh-test', True)",
+            }
+        )
+    came = "done" if is_room else "EACCES"
+    another = "ENOENT" if is_room else "EACCES"
+    assert tried == {"listed": came, "another's": another, "its own": came, "a semaphore": came}
+    assert not Path(name).exists()
+
+
+async def test_a_program_reads_about_itself_what_its_libraries_ask_and_nothing_about_others(place: Place) -> None:
+    here = place.but(read=(*place.fence.read, b"/proc/self"))
+    await here.allowed(
+        {
+            "status": "open('/proc/self/status').read()",
+            "its memory's map": "open('/proc/self/maps').read()",
+            "its descriptors": "os.listdir('/proc/self/fd')",
+            "its threads": "os.listdir('/proc/self/task')",
+        }
+    )
+    if place.fence.kind == "landlock":
+        await here.refused(
+            {
+                "command line": f"open('/proc/{os.getpid()}/cmdline')",
+                "status": f"open('/proc/{os.getpid()}/status')",
+                "processes": "os.listdir('/proc')",
+            }
+        )
+
+
 async def test_pipes_are_opened_by_their_names(place: Place) -> None:
     for name in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"):
         read, write = os.pipe()
