@@ -36,7 +36,7 @@ _ALWAYS = (b"/proc", b"/etc/alternatives")
 find each other; Landlock lets links be followed anywhere."""
 
 _SHARED_MEMORY = b"/dev/shm"
-"""Where named memory and semaphores of POSIX are. A room has its own, which nobody else sees, and which goes with it."""
+"""Where named memory and semaphores of POSIX are. A room has its own: nobody else sees it, and it goes with it."""
 
 _LINKS = {
     b"/dev/fd": b"/proc/self/fd",

@@ -172,6 +172,14 @@ class Journal:
                 with contextlib.suppress(OSError):
                     file.replace(file.with_name(f"{file.name}.damaged"))
 
+    @property
+    def spool(self) -> str:
+        return self._spool
+
+    def set_aside(self) -> list[Path]:
+        """Notes that could not be read, in this life or an earlier one."""
+        return sorted(self._folder.glob("*.json.damaged"))
+
     def _file(self, attempt: str) -> Path:
         return self._folder / f"{attempt}.json"
 
