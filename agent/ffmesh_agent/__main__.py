@@ -88,8 +88,7 @@ def _run(file: Path) -> int:
         wardens = Wardens(home / "wardens.json", spool_id, boot())
         wardens.end_all()
         groups, unkept = prepared(home, spool_id, config.limits)
-        _warn(unkept)
-        return asyncio.run(_work(config, home, spool, spool_id, restored, wardens, groups))
+        return asyncio.run(_work(config, home, spool, spool_id, restored, wardens, groups, unkept))
 
 
 def _warn(sentences: list[str]) -> None:
@@ -105,6 +104,7 @@ async def _work(
     restored: tuple[Result, ...],
     wardens: Wardens,
     groups: Groups | None,
+    unkept: list[str],
 ) -> int:
     force = in_force(config)
     if force.kind is None:
@@ -114,8 +114,8 @@ async def _work(
             log.warning("root %s holds the agent's own folder, %s: jobs can read its secret there", name, home)
     async with Warden.started() as warden:
         wardens.remember(warden)
-        limits, unkept = await kept(config.limits, groups, warden)
-        _warn([*unkept, *unheeded(config.root_places)])
+        limits = await kept(config.limits, groups, warden, unkept)
+        _warn([*limits.unkept, *unheeded(config.root_places)])
         life = fresh_life()
         core = Agent(
             name=config.name,

@@ -17,7 +17,7 @@ import msgspec
 
 from ffmesh_client import config as client_config
 from ffmesh_client.errors import Unreachable
-from ffmesh_client.fence_seen import OFF, fence_seen
+from ffmesh_client.fence_seen import OFF, fence_seen, fences_told
 from ffmesh_client.ids import fresh_ulid
 from ffmesh_client.mesh import Mesh
 from ffmesh_client.places import ALWAYS, HOW_TO_INSTALL, IN_PATH, is_there
@@ -48,10 +48,13 @@ FIRST_THE_OTHERS: Final = "mend what was found before this first"
 """How to mend what could not be looked at."""
 
 NOT_AUTHORIZED: Final = 135
+ROOT: Final = 0
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Finding(Told, frozen=True):
+    """One that is `ok` and has something to mend all the same works as it is, and would be better otherwise."""
+
     check: str
     ok: bool
     message: str
@@ -215,7 +218,7 @@ async def _inside(patient: Patient, bus: Bus) -> list[Finding]:
     if patient.client is None:
         return [access, coordinator]
     if not coordinator.ok:
-        return [access, coordinator, *_not_made(["keys", "agents"], "no coordinator")]
+        return [access, coordinator, *_not_made(["keys", "agents", "fences"], "no coordinator")]
     return [access, coordinator, *await _answers(patient.client)]
 
 
@@ -264,8 +267,8 @@ async def _answers(config: client_config.ClientConfig) -> list[Finding]:
     except FfmeshError as error:
         finding = _wrong("keys", f"{error}", "try again in a moment; if that does not help, join with a new token")
     else:
-        return [_fine("keys", "the coordinator answers what we sign"), _agents(agents), *_storages(agents)]
-    return [finding, *_not_made(["agents"], "no answer")]
+        return [_fine("keys", "the coordinator answers what we sign"), _agents(agents), _fences(agents), *_more(agents)]
+    return [finding, *_not_made(["agents", "fences"], "no answer")]
 
 
 def _agents(agents: Sequence[AgentView]) -> Finding:
@@ -286,8 +289,26 @@ def _agents(agents: Sequence[AgentView]) -> Finding:
     return _fine("agents", f"{len(taking)} of {len(agents)} take jobs: {', '.join(agent.name for agent in taking)}")
 
 
+def _fences(agents: Sequence[AgentView]) -> Finding:
+    seen = fences_told(agents)
+    return Finding(check="fences", ok=seen.ok, message=seen.message, mend=seen.mend)
+
+
+def _more(agents: Sequence[AgentView]) -> list[Finding]:
+    """Nothing, where all is well."""
+    return [*limits_told(agents), *_storages(agents)]
+
+
+def limits_told(agents: Sequence[AgentView]) -> list[Finding]:
+    unkept = [f"{agent.name}: {agent.unavailable['limits']}" for agent in agents if "limits" in agent.unavailable]
+    mend = (
+        "give what they need, or take them out of [limits] in that agent.toml; the agents work without them meanwhile"
+    )
+    return [Finding(check="limits", ok=True, message="; ".join(unkept), mend=mend)] if unkept else []
+
+
 def _storages(agents: Sequence[AgentView]) -> list[Finding]:
-    """Nothing, where all is well: most roots keep no nonce, and there is nothing to say of them."""
+    """Most roots keep no nonce, and there is nothing to say of them."""
     strangers = differing(agents)
     if not strangers:
         return []
@@ -303,7 +324,8 @@ def _after_login(patient: Patient) -> list[str]:
 
 
 async def _of_machine(patient: Patient) -> list[Finding]:
-    return [_programs(patient), await _roots(patient), *([] if patient.client is not None else [_fence(patient)])]
+    of_agents = [] if patient.client is not None else [_fence(patient), _user(patient)]
+    return [_programs(patient), await _roots(patient), *of_agents]
 
 
 def _programs(patient: Patient) -> Finding:
@@ -332,6 +354,19 @@ async def _roots(patient: Patient) -> Finding:
 def _fence(patient: Patient) -> Finding:
     seen = fence_seen(patient.fence)
     return Finding(check="fence", ok=seen.ok, message=seen.message, mend=seen.mend)
+
+
+def _user(patient: Patient) -> Finding:
+    """Whoever runs it owns its file, which is for the owner alone; root may read any."""
+    if Path(patient.file).stat().st_uid != ROOT:
+        return _fine("user", "it does not run as root")
+    return Finding(
+        check="user",
+        ok=True,
+        message="it runs as root, whose its file is, and so do the programs of jobs: what a fence misses is worse then",
+        mend="make a user for it (`useradd --system ffmesh`), give that one its folder (`chown -R`), and start it as "
+        "that user (`User=` in a systemd unit); only roots with `owner` or `group` of others need root",
+    )
 
 
 # Findings

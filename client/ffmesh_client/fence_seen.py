@@ -1,9 +1,13 @@
-"""Which fence an agent's programs have on this machine, tried here and now, and what to do where there is none."""
+"""Which fence an agent's programs have, and what to do where there is none: on this machine, tried here and now; on
+others, as their agents say."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ffmesh_protocol.messages.capability import AgentView
+from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_warden import fences
 
 OFF: Final = "off"
@@ -38,3 +42,20 @@ def fence_seen(wanted: str) -> FenceSeen:
         has_any = sys.platform == "linux"
         return FenceSeen(ok=not has_any, message=message, mend=_HOW_TO_DO_WITHOUT if has_any else None)
     return FenceSeen(ok=False, message=f"it takes no work without a fence, and has none ({why})", mend=_HOW_TO_GET_ONE)
+
+
+_NONE: Final = "none"
+
+
+def fences_told(agents: Sequence[AgentView]) -> FenceSeen:
+    """Of all that are there, as far as they say."""
+    told = [agent for agent in agents if agent.state is not AgentState.OFFLINE and agent.fence is not None]
+    without = [agent for agent in told if agent.fence == _NONE]
+    message = "; ".join(f"{agent.name}: {_told(agent)}" for agent in told) or "no agent says which it has"
+    mend = f"on {without[0].name}: `ffmesh doctor` says how to get one" if without else None
+    return FenceSeen(ok=True, message=message, mend=mend)
+
+
+def _told(agent: AgentView) -> str:
+    why = agent.unavailable.get("fence")
+    return f"none, because {why}" if agent.fence == _NONE and why is not None else str(agent.fence)

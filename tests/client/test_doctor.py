@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from ffmesh_client.fence_seen import fence_seen
+from ffmesh_client import checkup
+from ffmesh_client.fence_seen import fence_seen, fences_told
+from ffmesh_protocol.messages.capability import AgentView, Load
+from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_warden import fences
 from ffmesh_warden.fence import Kind
 from support.mesh import RunningMesh, mesh_up
 from support.mounts import silent_mount
 
 OF_BOTH = ["configuration", "permissions", "broker", "login", "access", "coordinator"]
-OF_A_CLIENT = [*OF_BOTH, "keys", "agents", "programs", "roots"]
-OF_AN_AGENT = [*OF_BOTH, "programs", "roots", "fence"]
+OF_A_CLIENT = [*OF_BOTH, "keys", "agents", "fences", "programs", "roots"]
+OF_AN_AGENT = [*OF_BOTH, "programs", "roots", "fence", "user"]
+MAY_BE_BETTER = {"fences", "limits", "user"}
 
 WITH_AGENT_ALONE = """
 import sys
@@ -42,7 +47,8 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningMesh, Non
 def findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     listed = json.loads(done.stdout)
     assert all(set(each) == {"check", "ok", "message", "mend"} for each in listed)
-    assert all((each["mend"] is None) == each["ok"] for each in listed)
+    assert all((each["mend"] is None) == each["ok"] for each in listed if each["check"] not in MAY_BE_BETTER)
+    assert all(each["mend"] is not None for each in listed if not each["ok"])
     return {each["check"]: each for each in listed}
 
 
@@ -68,8 +74,69 @@ def test_a_mesh_that_is_well_has_nothing_wrong(mesh: RunningMesh) -> None:
 
 def test_people_get_a_line_for_each_check(mesh: RunningMesh) -> None:
     done = mesh.ffmesh("doctor", "--home", mesh.home)
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["ok", check] for check in OF_A_CLIENT]
+    lines = [line.split()[:2] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    has_fence = bool(fences.found().kinds)
+    assert lines == [["ok" if has_fence or check != "fences" else "note", check] for check in OF_A_CLIENT]
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def seen_agent(name: str, fence: str | None, unavailable: dict[str, str] | None = None) -> AgentView:
+    return AgentView(
+        name=name,
+        state=AgentState.ONLINE,
+        life=None,
+        version=None,
+        features=(),
+        host=None,
+        programs={},
+        hwaccels=(),
+        tried=False,
+        roots={},
+        slots={},
+        fence=fence,
+        load=Load(cpu_percent=None, memory_percent=None, temperature_c=None),
+        running=(),
+        last_seen_at=None,
+        encoders=(),
+        decoders=(),
+        filters=(),
+        unavailable=unavailable or {},
+    )
+
+
+def test_a_client_is_told_which_fence_each_agent_has(mesh: RunningMesh) -> None:
+    kinds = fences.found().kinds
+    said = findings(mesh.ffmesh("doctor", "--json"))["fences"]["message"]
+    assert said.startswith(f"agent-1: {kinds[0] if kinds else 'none, because '}")
+    why = {"fence": "this kernel has no Landlock"}
+    agents = [seen_agent("pi", "landlock"), seen_agent("nas", "none", why), seen_agent("new", None)]
+    seen = fences_told([*agents, structs.replace(seen_agent("off", "none"), state=AgentState.OFFLINE)])
+    assert seen.ok, "it may be wanted"
+    assert seen.message == "pi: landlock; nas: none, because this kernel has no Landlock"
+    assert seen.mend == "on nas: `ffmesh doctor` says how to get one"
+    assert fences_told(agents[:1]).mend is None
+
+
+def test_limits_that_an_agent_cannot_keep_are_a_note() -> None:
+    unkept = "memory: not in force, because its cgroup has no controller for memory"
+    agents = [seen_agent("pi", "landlock"), seen_agent("nas", "landlock", {"limits": unkept})]
+    (finding,) = checkup.limits_told(agents)
+    assert (finding.check, finding.ok, finding.message) == ("limits", True, f"nas: {unkept}")
+    assert checkup.limits_told(agents[:1]) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has an agent that runs as root, and may give it away")
+def test_an_agent_that_runs_as_root_is_a_note_and_no_failure(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text((mesh.home / "agents" / "agent-1" / "agent.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    file.chmod(0o600)
+    done = mesh.ffmesh("doctor", "--config", file)
+    assert done.returncode == 0
+    assert "note   user" in done.stdout
+    assert "better: make a user for it" in done.stdout
+    os.chown(file, 65534, 65534)
+    finding = findings(mesh.ffmesh("doctor", "--json", "--config", file))["user"]
+    assert (finding["ok"], finding["mend"]) == (True, None)
 
 
 def test_an_agents_file_is_checked_without_disturbing_the_agent(mesh: RunningMesh) -> None:
@@ -219,5 +286,5 @@ def test_a_coordinator_that_is_stuck_does_not_answer(tmp_path: Path) -> None:
     with mesh_up(tmp_path / "home") as mesh:
         os.kill(mesh.pid("coordinator"), signal.SIGSTOP)
         done = mesh.ffmesh("doctor", "--json", seconds=20)
-        assert wrong(done) == ["keys", "agents"]
+        assert wrong(done) == ["keys", "agents", "fences"]
         assert done.returncode == 1

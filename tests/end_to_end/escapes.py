@@ -387,6 +387,24 @@ _OTHERS: Final = (
     Escape(
         "a shell that moves in", _shell(lambda yard: f"mv {yard.out()} mine"), program="sh", cwd=_HERE, refused=False
     ),
+    Escape("a shell that changes modes", _shell(lambda yard: f"chmod 777 {yard.out()}"), program="sh", refused=False),
+    Escape(
+        "a shell that changes owners", _shell(lambda yard: f"chown $(id -u) {yard.out()}"), program="sh", refused=False
+    ),
+    Escape(
+        "a shell that changes dates",
+        _shell(lambda yard: f"touch -c -d @1 {yard.out()}"),
+        program="sh",
+        refused=False,
+    ),
+    Escape(
+        "a shell that changes modes over a link",
+        _shell(lambda _: "chmod 777 link"),
+        lambda yard: yard.link("link", "../outside/canary.txt"),
+        program="sh",
+        cwd=_HERE,
+        refused=False,
+    ),
     Escape("a shell that lists", _shell(lambda yard: f"ls {yard.outside}"), program="sh", refused=False),
     Escape(
         "a grandchild in its own session",

@@ -141,5 +141,21 @@ async def test_a_folder_that_is_swapped_for_a_link_during_the_check_lets_nobody_
         assert yard.touched() == []
 
 
+@pytest.mark.parametrize("kind", FOUND.kinds)
+async def test_where_only_named_folders_are_read_a_link_to_another_folder_of_the_root_can_be_read_too(
+    kind: Kind, warden: Warden, films: Path, tmp_path: Path
+) -> None:
+    for place, is_read in (("../store/film.mkv", True), ("../../outside/film.mkv", False)):
+        linked = Escape("a link", lambda _: ("-i", film("a/link.mkv"), film("a/new.mkv")))
+        with Yard.made(tmp_path / f"yard-{is_read}", films) as yard:
+            for name in ("a", "store"):
+                (yard.root / name).mkdir()
+            (yard.root / "film.mkv").rename(yard.root / "store" / "film.mkv")
+            yard.link("a/link.mkv", place)
+            attempt = await Attempt(yard, linked).made(warden, kind, checked=False, reads="inputs")
+            assert (yard.root / "a" / "new.mkv").exists() == is_read, attempt.said
+            assert yard.touched() == []
+
+
 def test_the_list_is_long_and_names_each_way_once() -> None:
     assert len({escape.name for escape in ESCAPES}) == len(ESCAPES) >= MORE_THAN_ENOUGH

@@ -149,24 +149,68 @@ async def test_the_processes_folders_are_no_way_out(place: Place) -> None:
     assert place.is_untouched(place.outside)
 
 
-async def test_in_a_room_no_modes_owners_or_dates_are_changed_but_of_what_may_be_written(
-    warden: Warden, tmp_path: Path
-) -> None:
-    # Landlock does not see them: the README says so.
-    place = Place.made(warden, tmp_path, "bubblewrap")
-    attempts = {
-        f"{what} {folder.name}": attempt.format(f"'{folder}/file'")
-        for folder in (place.readable, place.outside)
-        for what, attempt in {
-            "modes": "os.chmod({}, 0)",
-            "modes by descriptor": "os.fchmod(os.open({}, os.O_RDONLY), 0)",
-            "owners": "os.chown({}, os.getuid(), os.getgid())",
-            "dates": "os.utime({}, (1, 1))",
-            "attributes": "os.setxattr({}, 'user.x', b'1')",
-        }.items()
+_MARKS = {
+    "modes": "os.chmod({}, 0)",
+    "modes in a folder": "os.chmod(os.path.basename({}), 0, dir_fd=os.open(os.path.dirname({}), os.O_PATH))",
+    "modes by descriptor": "os.fchmod(os.open({}, os.O_RDONLY), 0)",
+    "owners": "os.chown({}, os.getuid(), os.getgid())",
+    "owners of links": "os.lchown({}, os.getuid(), os.getgid())",
+    "owners by descriptor": "os.fchown(os.open({}, os.O_RDONLY), os.getuid(), os.getgid())",
+    "dates": "os.utime({}, (1, 1))",
+    "dates by descriptor": "os.utime(os.open({}, os.O_RDONLY), (1, 1))",
+    "attributes": "os.setxattr({}, 'user.x', b'1')",
+    "attributes of links": "os.setxattr({}, 'user.x', b'1', follow_symlinks=False)",
+    "attributes by descriptor": "os.setxattr(os.open({}, os.O_RDONLY), 'user.x', b'1')",
+    "attributes removed": "os.removexattr({}, 'user.kept')",
+    "flags": "import fcntl; fcntl.ioctl(os.open({}, os.O_RDONLY), 0x40086602, (64).to_bytes(8, 'little'))",
+}
+_BY_THE_NEWEST_CALLS = """
+import ctypes
+made = ctypes.CDLL(None, use_errno=True).syscall({call}, -100, b"{file}", 0, 0, 0, 0)
+if made < 0: raise OSError(ctypes.get_errno(), "{call}")
+"""
+
+
+def _marks(*folders: Path) -> dict[str, str]:
+    return {
+        f"{what} {folder.name}": attempt.format(f"'{folder}/file'", f"'{folder}/file'")
+        for folder in folders
+        for what, attempt in _MARKS.items()
     }
-    await place.refused(attempts)
-    await place.allowed({"its own": f"os.chmod('{place.writable}/file', 0o600)"})
+
+
+async def test_no_modes_owners_or_dates_are_changed_but_of_what_may_be_written(place: Place) -> None:
+    marked = {folder: (folder / "file") for folder in (place.readable, place.outside)}
+    for file in marked.values():
+        os.setxattr(file, "user.kept", b"1")
+    before = {file: (file.stat(), os.getxattr(file, "user.kept")) for file in marked.values()}
+    await place.refused(_marks(*marked))
+    assert {file: (file.stat(), os.getxattr(file, "user.kept")) for file in marked.values()} == before
+    free = await place.tried(_marks(place.writable), free=True)
+    assert free.pop("attributes removed writable") == "ENODATA"
+    assert free.pop("flags writable") in {"done", "ENOTTY", "EOPNOTSUPP"}, "as the file system knows them"
+    assert set(free.values()) == {"done"}, "or nothing was refused by the fence"
+
+
+async def test_a_room_lets_its_own_be_changed_and_landlock_cannot_tell_it_from_others(place: Place) -> None:
+    (place.writable / "file").chmod(0o600)
+    tried = await place.tried(
+        {
+            "its own mode": f"os.chmod('{place.writable}/file', 0o640)",
+            "its own dates": f"os.utime('{place.writable}/file', (1, 1))",
+            "the mode that it is made with": f"os.close(os.open('{place.writable}/new', os.O_CREAT, 0o700))",
+        }
+    )
+    own = "EPERM" if place.fence.kind == "landlock" else "done"
+    assert tried == {"its own mode": own, "its own dates": own, "the mode that it is made with": "done"}
+    assert (place.writable / "new").stat().st_mode & 0o700 == 0o700
+
+
+async def test_no_newer_call_changes_what_the_older_ones_may_not(place: Place) -> None:
+    file = place.readable / "file"
+    calls = {str(call): _BY_THE_NEWEST_CALLS.format(call=call, file=file) for call in (452, 463, 466, 469)}
+    allowed = {"EPERM"} if place.fence.kind == "landlock" else {"EPERM", "ENOSYS", "EROFS", "EINVAL", "EFAULT"}
+    assert set((await place.tried(calls)).values()) <= allowed
 
 
 async def test_a_folder_that_was_open_before_is_no_way_out(place: Place) -> None:
@@ -247,6 +291,46 @@ async def test_the_wider_right_holds_where_names_lie_within_each_other(place: Pl
     )
     assert (tried["read within write"], tried["write within read"]) == ("done", "done")
     assert tried["beside it"] != "done"
+
+
+async def test_shared_memory_is_a_rooms_own_and_closed_under_landlock(place: Place) -> None:
+    shared, is_room = Path("/dev/shm"), place.fence.kind == "bubblewrap"
+    if not shared.is_dir():
+        pytest.skip("there is no shared memory here")
+    name = f"{shared}/ffmesh-test-of-a-program-{os.getpid()}"
+    with tempfile.NamedTemporaryFile(dir=shared, prefix="ffmesh-test-") as others:
+        tried = await place.tried(
+            {
+                "listed": f"assert os.listdir('{shared}') == []",
+                "another's": f"open('{others.name}')",
+                "its own": f"open('{name}', 'x').write('1')",
+                "a semaphore": "import _multiprocessing; _multiprocessing.SemLock(0, 1, 1, '/ffmesh-test', True)",
+            }
+        )
+    came = "done" if is_room else "EACCES"
+    another = "ENOENT" if is_room else "EACCES"
+    assert tried == {"listed": came, "another's": another, "its own": came, "a semaphore": came}
+    assert not Path(name).exists()
+
+
+async def test_a_program_reads_about_itself_what_its_libraries_ask_and_nothing_about_others(place: Place) -> None:
+    here = place.but(read=(*place.fence.read, b"/proc/self"))
+    await here.allowed(
+        {
+            "status": "open('/proc/self/status').read()",
+            "its memory's map": "open('/proc/self/maps').read()",
+            "its descriptors": "os.listdir('/proc/self/fd')",
+            "its threads": "os.listdir('/proc/self/task')",
+        }
+    )
+    if place.fence.kind == "landlock":
+        await here.refused(
+            {
+                "command line": f"open('/proc/{os.getpid()}/cmdline')",
+                "status": f"open('/proc/{os.getpid()}/status')",
+                "processes": "os.listdir('/proc')",
+            }
+        )
 
 
 async def test_pipes_are_opened_by_their_names(place: Place) -> None:

@@ -189,6 +189,23 @@ async def test_the_calls_of_32_bits_are_no_way_around(place: Place, call: int, f
 
 
 @x86_64
+@pytest.mark.parametrize("call", [15, 94, 182, 212, 228, 271, 306, 320, 412])
+async def test_the_calls_of_32_bits_change_no_modes_owners_or_dates(place: Place, call: int) -> None:
+    if place.fence.kind != "landlock":
+        pytest.skip("a room has nothing that they could change")
+    program = place.writable / "program"
+    program.write_bytes(_i386(call, 2))
+    program.chmod(0o755)
+    try:
+        free, _ = await place.ran([program], free=True)
+    except NotStarted as error:
+        pytest.skip(f"no programs of 32 bits here: {error}")
+    if free.exit_code == errno.EPERM or free.signal is not None:
+        pytest.skip("the kernel does not heed programs of 32 bits here")
+    assert (await place.ran([program]))[0].exit_code == errno.EPERM
+
+
+@x86_64
 async def test_a_call_in_the_third_language_is_not_there(place: Place) -> None:
     attempt = """
 import ctypes

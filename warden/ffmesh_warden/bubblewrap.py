@@ -35,6 +35,9 @@ _ALWAYS = (b"/proc", b"/etc/alternatives")
 """/proc for /dev/stdin and its like, which lead there. The other holds nothing but links, by which a Debian's libraries
 find each other; Landlock lets links be followed anywhere."""
 
+_SHARED_MEMORY = b"/dev/shm"
+"""Where named memory and semaphores of POSIX are. A room has its own: nobody else sees it, and it goes with it."""
+
 _LINKS = {
     b"/dev/fd": b"/proc/self/fd",
     b"/dev/stdin": b"/proc/self/fd/0",
@@ -173,6 +176,8 @@ def _furniture(fence: Message, held: Collection[bytes]) -> Iterator[bytes]:
         if not (places[place] == _READ and _is_below(place, within)):
             within.append(place)
             yield from (places[place], place, place)
+    if _SHARED_MEMORY not in places and not _is_below(_SHARED_MEMORY, within):
+        yield from (b"--tmpfs", _SHARED_MEMORY)
     for link in sorted(links):
         if not _is_below(link, within):
             yield from (b"--symlink", links[link], link)

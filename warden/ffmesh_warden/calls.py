@@ -13,6 +13,11 @@ for whoever asks, behind no fence. The C library then asks the name server itsel
 it is opened. With `cuts` False both fail, also where the program may write; a descriptor that it opened to write is cut
 as ever.
 
+**Marks.** Landlock has no rule for a file's mode, owner, dates, attributes and flags: a program could change those of
+every file of its user, or of every file if that is root. With `marks` False all calls that do so fail with EPERM, those
+by descriptor too: a filter does not see whether that was opened to write or to read, and an input is open to be read.
+What a new file is made with (its mode, less the umask) is as ever.
+
 The filter is written for one family of processors at a time, its 64-bit and its 32-bit calls; a call in any other's
 language ends the program.
 """
@@ -53,6 +58,11 @@ _TRUNCATE = 0x200
 _TO_READ, _TO_NEITHER = 0, 3
 """How a file may be opened without a right to write it. The second is for nothing but ioctl."""
 
+_NEW_MARKS = (452, 463, 466, 469)
+"""fchmodat2, setxattrat, removexattrat, file_setattr: the same numbers on every processor."""
+_FLAGS = (0x40086602, 0x40046602, 0x401C5820, 0x40806685)
+"""By ioctl: FS_IOC_SETFLAGS of 64 and of 32 bits, FS_IOC_FSSETXATTR, and FS_IOC_ENABLE_VERITY, which is for ever."""
+
 _X32 = 0x40000000
 _OPENAT2 = 437
 _IO_URING_SETUP = 425
@@ -79,6 +89,7 @@ def _when(value: int, then: Code) -> Code:
 _ALLOW = [_instruction(_RETURN, _ALLOWED)]
 _END = [_instruction(_RETURN, _ENDS)]
 _DENY = [_instruction(_RETURN, _FAILS | errno.EACCES)]
+_NOT_THEIRS = [_instruction(_RETURN, _FAILS | errno.EPERM)]
 _ABSENT = [_instruction(_RETURN, _FAILS | errno.ENOSYS)]
 
 
@@ -107,32 +118,48 @@ def _uncut(opens: dict[int, int], truncates: tuple[int, ...]) -> Code:
     return [*opened, *_when(_OPENAT2, _ABSENT), *(each for call in truncates for each in _when(call, _DENY))]
 
 
-def _calls(socket: int, pair: int, uncut: Code, *, network: bool) -> Code:
+def _unmarked(ioctl: int, *calls: int) -> Code:
+    flags = [_argument(1), *(each for flag in _FLAGS for each in _when(flag, _NOT_THEIRS)), *_ALLOW]
+    marks = (each for call in (*calls, *_NEW_MARKS) for each in _when(call, _NOT_THEIRS))
+    return [*marks, *_when(ioctl, flags)]
+
+
+def _calls(socket: int, pair: int, limits: Code, *, network: bool) -> Code:
     made = [*_when(socket, _socket(network=network)), *_when(pair, _PAIR)]
-    return [_load(_CALL), *made, *_when(_IO_URING_SETUP, _ABSENT), *uncut, *_ALLOW]
+    return [_load(_CALL), *made, *_when(_IO_URING_SETUP, _ABSENT), *limits, *_ALLOW]
 
 
-def _x86_64(*, network: bool, cuts: bool) -> Code:
+def _x86_64(*, network: bool, cuts: bool, marks: bool) -> Code:
     # The third way into this kernel, with numbers of its own: closed as a whole, as most kernels are built without it.
     no_x32 = [_load(_CALL), _instruction(_IF_AT_LEAST, _X32, skip_else=len(_ABSENT)), *_ABSENT]
     uncut = [] if cuts else _uncut({2: 1, 257: 2}, (76,))
-    return [*no_x32, *_calls(41, 53, uncut, network=network)]
+    by_name = (90, 92, 94, 132, 188, 189, 197, 198, 235, 260, 261, 268)
+    unmarked = [] if marks else _unmarked(16, *by_name, 91, 93, 190, 199, 280)
+    return [*no_x32, *_calls(41, 53, [*uncut, *unmarked], network=network)]
 
 
-def _i386(*, network: bool, cuts: bool) -> Code:
+def _i386(*, network: bool, cuts: bool, marks: bool) -> Code:
     # The old way to a socket keeps its arguments where no filter sees them. C libraries have left it in 2016.
     old = [_argument(0), *_when(1, _DENY), *_when(8, _DENY), *_ALLOW]
     uncut = [] if cuts else _uncut({5: 1, 295: 2}, (92, 193))
-    return [_load(_CALL), *_when(_SOCKETCALL, old), *_calls(359, 360, uncut, network=network)]
+    unmarked = [] if marks else _unmarked(54, *_MARKS_OF_32_BITS, 271, 298, 299, 306, 320)
+    return [_load(_CALL), *_when(_SOCKETCALL, old), *_calls(359, 360, [*uncut, *unmarked], network=network)]
 
 
-def _aarch64(*, network: bool, cuts: bool) -> Code:
-    return _calls(198, 199, [] if cuts else _uncut({56: 2}, (45,)), network=network)
+def _aarch64(*, network: bool, cuts: bool, marks: bool) -> Code:
+    uncut = [] if cuts else _uncut({56: 2}, (45,))
+    unmarked = [] if marks else _unmarked(29, 5, 6, 7, 14, 15, 16, 52, 53, 54, 55, 88)
+    return _calls(198, 199, [*uncut, *unmarked], network=network)
 
 
-def _arm(*, network: bool, cuts: bool) -> Code:
-    return _calls(281, 288, [] if cuts else _uncut({5: 1, 322: 2}, (92, 193)), network=network)
+def _arm(*, network: bool, cuts: bool, marks: bool) -> Code:
+    uncut = [] if cuts else _uncut({5: 1, 322: 2}, (92, 193))
+    unmarked = [] if marks else _unmarked(54, *_MARKS_OF_32_BITS, 269, 325, 326, 333, 348)
+    return _calls(281, 288, [*uncut, *unmarked], network=network)
 
+
+_MARKS_OF_32_BITS = (15, 16, 30, 94, 95, 182, 198, 207, 212, 226, 227, 228, 235, 236, 237, 412)
+"""What x86 and ARM have the same numbers for: chmod to utime, chown in 16 and 32 bits, attributes, dates past 2038."""
 
 _X86, _ARM = {"x86_64", "i686", "i586", "i386"}, {"aarch64", "armv8l", "armv7l", "armv6l"}
 
@@ -144,7 +171,7 @@ def _family(machine: str) -> str | None:
     return "x86" if machine in _X86 else "arm" if machine in _ARM else None
 
 
-def _filter(machine: str, *, network: bool, cuts: bool) -> Code | None:
+def _filter(machine: str, *, network: bool, cuts: bool, marks: bool) -> Code | None:
     match _family(machine):
         case "x86":
             languages = {0xC000003E: _x86_64, 0x40000003: _i386}
@@ -152,15 +179,17 @@ def _filter(machine: str, *, network: bool, cuts: bool) -> Code | None:
             languages = {0xC00000B7: _aarch64, 0x40000028: _arm}
         case _:
             return None
-    by_language = [each for name, code in languages.items() for each in _when(name, code(network=network, cuts=cuts))]
-    return [_load(_PROCESSOR), *by_language, *_END]
+    codes = {name: code(network=network, cuts=cuts, marks=marks) for name, code in languages.items()}
+    return [_load(_PROCESSOR), *(each for name, code in codes.items() for each in _when(name, code)), *_END]
 
 
 MACHINE = os.uname().machine
 _FILTERS = {
-    (network, cuts): _filter(MACHINE, network=network, cuts=cuts) for network in (False, True) for cuts in (False, True)
+    (network, cuts, marks): _filter(MACHINE, network=network, cuts=cuts, marks=marks)
+    for network in (False, True)
+    for cuts, marks in ((True, True), (True, False), (False, False))
 }
-"""Made once, in the warden."""
+"""Made once, in the warden: for a room, for a Landlock of today, and for one that does not see what is cut off."""
 
 
 def can_be_limited() -> bool:
@@ -168,9 +197,9 @@ def can_be_limited() -> bool:
     return _family(MACHINE) is not None
 
 
-def limit(*, network: bool, cuts: bool = True) -> None:
+def limit(*, network: bool, cuts: bool = True, marks: bool = True) -> None:
     """For this process and all that it starts. Raises OSError."""
-    code = _FILTERS[network, cuts]
+    code = _FILTERS[network, cuts, marks]
     if code is None:
         raise OSError(errno.ENOSYS, f"there is no filter for {MACHINE} processors")
     instructions = b"".join(code)

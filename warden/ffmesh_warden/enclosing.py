@@ -26,17 +26,17 @@ def enclose(fence: Message, environment: dict[bytes, bytes] | None = None) -> No
     """
     if sys.platform != "linux":
         raise CannotEnclose(errno.ENOSYS, "this is not Linux")
-    cuts_are_fenced = True
+    cuts_are_fenced = marks_are_fenced = True
     match fence["kind"]:
         case "landlock":
-            cuts_are_fenced = _by_landlock(fence)
+            cuts_are_fenced, marks_are_fenced = _by_landlock(fence), False
         case "bubblewrap":
             _by_bubblewrap(fence, environment or {})
         case kind:
             raise CannotEnclose(errno.EINVAL, f"there is no fence called {kind}")
     try:
         if calls.can_be_limited():
-            calls.limit(network=fence["network"], cuts=cuts_are_fenced)
+            calls.limit(network=fence["network"], cuts=cuts_are_fenced, marks=marks_are_fenced)
         powers.give_up()
     except OSError as error:
         raise CannotEnclose(

@@ -30,7 +30,10 @@ _OPENAT2: Final = 437
 _NO_MAGICLINKS: Final = 0x02
 _BENEATH: Final = 0x08
 _PATH: Final[int] = getattr(os, "O_PATH", os.O_RDONLY)
-_FOLDER: Final = _PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_REACHED: Final = _PATH | os.O_DIRECTORY | os.O_CLOEXEC
+"""Opened for what is in it, without being read; through links."""
+FOLDER_ITSELF: Final = FOLDER_REACHED | os.O_NOFOLLOW
+FOLDER_READ: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -54,10 +57,32 @@ def found(root: bytes, path: bytes, *, openat2: bool = True) -> Found:
         return (_at_once(top, path) if openat2 else None) or _Walk(top, root).to(path)
 
 
+def opened(top: int, root: bytes, path: bytes, *, openat2: bool = True) -> int:
+    """A descriptor of the folder there, in which names may be made and renamed: whatever becomes of its own name, it is
+    below the root, which is open as `top`. `LeadsOut`, or OSError if there is no such folder."""
+    descriptor = _reached(top, path, os.O_DIRECTORY) if openat2 else None
+    if descriptor is not None:
+        return descriptor
+    place = _Walk(top, root).to(path)
+    if not place.is_whole:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return opened_without_links(top, place.name)
+
+
+def opened_without_links(folder: int, path: bytes) -> int:
+    """The same, of one below an open folder, where no name on the way may be a link."""
+    with ExitStack() as opened_before:
+        here = os.open(b".", FOLDER_ITSELF, dir_fd=folder)
+        for name in filter(None, path.split(b"/")):
+            opened_before.callback(os.close, here)
+            here = os.open(name, FOLDER_ITSELF, dir_fd=here)
+    return here
+
+
 @contextmanager
 def _opened(root: bytes) -> Generator[int, None, None]:
     """The root itself may be reached through links: its owner wrote them."""
-    top = os.open(root, _PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    top = os.open(root, FOLDER_REACHED)
     try:
         yield top
     finally:
@@ -73,18 +98,8 @@ class _How(ctypes.Structure):
 
 def _at_once(top: int, path: bytes) -> Found | None:
     """None: it is not there, leaves its root, or this kernel does not tell. The walk finds out which."""
-    if sys.platform != "linux":
-        return None
-    how = _How(os.O_PATH | os.O_CLOEXEC, 0, _BENEATH | _NO_MAGICLINKS)
-    call = ctypes.CDLL(None, use_errno=True).syscall
-    descriptor = call(
-        ctypes.c_long(_OPENAT2),
-        ctypes.c_int(top),
-        ctypes.c_char_p(path.lstrip(b"/") or b"."),
-        ctypes.byref(how),
-        ctypes.c_size_t(ctypes.sizeof(how)),
-    )
-    if descriptor < 0:
+    descriptor = _reached(top, path)
+    if descriptor is None:
         return None
     try:
         is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
@@ -94,6 +109,21 @@ def _at_once(top: int, path: bytes) -> Found | None:
     finally:
         os.close(descriptor)
     return Found(name=name, is_folder=is_folder, is_whole=True) if name is not None else None
+
+
+def _reached(top: int, path: bytes, more: int = 0) -> int | None:
+    if sys.platform != "linux":
+        return None
+    how = _How(os.O_PATH | os.O_CLOEXEC | more, 0, _BENEATH | _NO_MAGICLINKS)
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    descriptor: int = call(
+        ctypes.c_long(_OPENAT2),
+        ctypes.c_int(top),
+        ctypes.c_char_p(path.lstrip(b"/") or b"."),
+        ctypes.byref(how),
+        ctypes.c_size_t(ctypes.sizeof(how)),
+    )
+    return descriptor if descriptor >= 0 else None
 
 
 def _called(descriptor: int) -> bytes:
@@ -167,7 +197,7 @@ class _Walk:
         """False: it is no folder. What has become a link since we looked is not there for us."""
         if not stat.S_ISDIR(os.stat(name, dir_fd=self._here, follow_symlinks=False).st_mode):
             return False
-        self._folders.append(os.open(name, _FOLDER, dir_fd=self._here))
+        self._folders.append(os.open(name, FOLDER_ITSELF, dir_fd=self._here))
         if len(self._folders) == 1:
             self._open.callback(self._close)
         self._names.append(name)

@@ -5,7 +5,8 @@ so that a warm start asks nobody. Any other program on the list is only looked a
 does with `-version`. One that is missing, hangs or crashes is left out, and `unavailable` says why; the agent is online
 meanwhile. Everybody may read that, so it names programs and never where they are; the log does.
 
-`fence` says which one the kernel puts around programs here; where there is none, `unavailable` says why.
+`fence` says which one the kernel puts around programs here; where there is none, `unavailable` says why. So it does of
+limits that are asked for and cannot be kept here.
 
 Not there yet: what is listed is not tried on this machine, so nothing is said to be `tried`.
 """
@@ -15,7 +16,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +81,16 @@ class _Remembered(Told, frozen=True):
 
 
 class Capability:
-    def __init__(self, config: AgentConfig, life: str, home: Path, asker: Asker, force: InForce = UNFENCED) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        life: str,
+        home: Path,
+        asker: Asker,
+        force: InForce = UNFENCED,
+        unkept: Sequence[str] = (),
+    ) -> None:
+        """`unkept`: sentences about limits that cannot be kept here."""
         self._config = config
         self._force = force
         self._life = life
@@ -92,6 +102,8 @@ class Capability:
         self._withdrawn: dict[str, int] = {}
         self._listed: dict[str, Listed] = {}
         self._unavailable: dict[str, str] = {"fence": force.why_none} if force.why_none is not None else {}
+        if unkept:
+            self._unavailable["limits"] = "; ".join(sentence.removeprefix("[limits] ") for sentence in unkept)
         self._host = host()
         self._tell: Callable[[CapabilitySeen], None] | None = None
         self._is_told = False
@@ -163,13 +175,23 @@ class Capability:
     # --- roots --------------------------------------------------------------------------------------------------------
 
     async def look(self, roots: Collection[str]) -> None:
-        """At these, now. What has changed has been told when this returns; a mount that hangs has no say in when."""
-        await self._roots.states(roots)
+        """At these, now. What has changed has been told when this returns; a mount that hangs has no say in when.
+
+        A look that fails in a way that nobody expected has told nothing, and ends no agent.
+        """
+        try:
+            await self._roots.states(roots)
+        except Exception:
+            log.exception("roots %s cannot be looked at", ", ".join(sorted(roots)))
 
     async def why_gone(self, roots: Collection[str]) -> dict[str, str]:
         """Which of these are not there now, and why."""
         states = await self._roots.states(roots)
         return {name: states[name].why or "" for name in roots if name in states and not states[name].mounted}
+
+    def device(self, root: str) -> int | None:
+        """The number of the file system that it lay on when it was there last."""
+        return self._roots.device(root)
 
     def away(self, root: str) -> int:
         """How often it was withdrawn so far."""

@@ -96,11 +96,12 @@ def prepared(home: Path, spool: str, limits: Limits) -> tuple[Groups | None, lis
         written_whole(remembered, f"{groups.folder}\n".encode())
     except (NoCgroup, OSError) as error:
         log.info("no cgroup for each program: %s", error)
-        return None, unkept(limits, str(error))
+        return None, unkept(limits, why(error))
     try:
         _divide(groups, {file.partition(".")[0] for file in settings})
     except (NoCgroup, OSError) as error:
-        return groups, unkept(limits, str(error))
+        log.info("no limits for the programs below %s: %s", groups.folder, error)
+        return groups, unkept(limits, why(error))
     return Groups(groups.folder, prefix, settings), []
 
 
@@ -113,18 +114,26 @@ async def tried(groups: Groups, warden: Warden) -> None:
             await program.ended()
         finally:
             cgroup.remove(os.fsencode(trial))
-    except (NotStarted, OSError) as error:
-        raise NoCgroup(str(error)) from error
+    except NotStarted as error:
+        log.info("no program can be started in a cgroup of its own: %s", error)
+        raise NoCgroup(f"no program can be started in a cgroup of its own ({os.strerror(error.errno)})") from error
+    except OSError as error:
+        raise NoCgroup(why(error)) from error
 
 
-def unkept(limits: Limits, why: str) -> list[str]:
+def why(error: NoCgroup | OSError) -> str:
+    """Without any place of this machine: it is shown to everybody."""
+    return str(error) if isinstance(error, NoCgroup) else f"no cgroup can be made here ({error.strerror})"
+
+
+def unkept(limits: Limits, reason: str) -> list[str]:
     """The sentence, if any of them needs a cgroup."""
     asked = [name for name in ("memory", "cpus") if getattr(limits, name) is not None]
     if not asked:
         return []
     return [
-        f"[limits] {' and '.join(asked)}: not in force, because {why}; such limits need a cgroup of version 2 that is "
-        "this agent's alone, as a systemd unit with Delegate=yes has"
+        f"[limits] {' and '.join(asked)}: not in force, because {reason}; such limits need a cgroup of version 2 that "
+        "is this agent's alone, as a systemd unit with Delegate=yes has"
     ]
 
 
@@ -155,7 +164,7 @@ def _cgroup2(mounts: str) -> Iterator[tuple[str, str]]:
 
 def _groups(folder: Path, prefix: str) -> Groups:
     if not os.access(folder, os.W_OK) or not os.access(folder / "cgroup.procs", os.W_OK):
-        raise NoCgroup(f"the cgroup {folder} is not this agent's to divide")
+        raise NoCgroup("its cgroup is not this agent's to divide")
     return Groups(folder, prefix)
 
 
@@ -166,7 +175,7 @@ def _divide(groups: Groups, controllers: set[str]) -> None:
         return None
     unknown = missing - _words(folder / "cgroup.controllers")
     if unknown:
-        raise NoCgroup(f"the cgroup {folder} has no controller for {' and '.join(sorted(unknown))}")
+        raise NoCgroup(f"its cgroup has no controller for {' and '.join(sorted(unknown))}")
     with contextlib.suppress(OSError):  # the topmost one may have processes
         return _enable(folder, missing)
     ours = Groups(folder, groups.prefix).made(_LEAF)
@@ -176,7 +185,7 @@ def _divide(groups: Groups, controllers: set[str]) -> None:
     except OSError as error:
         (folder / "cgroup.procs").write_text("0")
         ours.rmdir()
-        raise NoCgroup(f"other processes are in the cgroup {folder} too") from error
+        raise NoCgroup("other processes are in its cgroup too") from error
 
 
 def _enable(folder: Path, controllers: set[str]) -> None:

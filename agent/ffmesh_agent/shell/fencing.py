@@ -1,7 +1,8 @@
 """The plan of a fence for each program: what it may read and write on this machine, and whether it may use the network.
 
-    read     the roots that its job names (or only the folders that it names, as configured), what every program needs,
-             what its owner has opened to all of them, and what it may write
+    read     the roots that its job names (or, as configured, only the folders that it names, and files elsewhere in
+             their root to which a name there is a link), what every program needs, what its owner has opened to all of
+             them, and what it may write
     write    a private folder; of a staged job the places where its outputs are made; of any other job of ffmpeg the
              folders of its outputs and its working folder; of programs that we do not understand all of its roots;
              nothing of a root that is read-only
@@ -14,6 +15,7 @@ A plan is made in a thread, because a root may never answer: then its job does n
 """
 
 import os
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +38,8 @@ from ffmesh_warden.fence import Fence, Kind
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
+    """Or a single file."""
+
     name: bytes
     """Without links below its root, which its owner may have reached through some."""
     place: bytes | None = None
@@ -88,6 +92,7 @@ class Fencing:
     def _read(self, grant: Grant) -> Iterator[_Folder]:
         if self._config.reads == "inputs":
             yield from self._folders(places(grant), self._roots)
+            yield from self._linked(places(grant))
         else:
             yield from (
                 _Folder(os.fsencode(self._roots[name])) for name in sorted(roots_of(grant) & self._roots.keys())
@@ -117,6 +122,15 @@ class Fencing:
             if place.root in roots and (folder := _folder(os.fsencode(roots[place.root]), place.path)) is not None:
                 yield folder
 
+    def _linked(self, named: Iterable[Named]) -> Iterator[_Folder]:
+        """Files that are links into other folders of their root: what they lead to, and nothing that lies beside it."""
+        for place in named:
+            if (
+                place.root in self._roots
+                and (file := _file(os.fsencode(self._roots[place.root]), place.path)) is not None
+            ):
+                yield file
+
     def _is_read_only(self, place: bytes) -> bool:
         """Whether it lies in a root that is. `PathRefused`: such a root lies in it, and a fence has no holes."""
         if not self._read_only:
@@ -141,6 +155,17 @@ def _folder(root: bytes, path: bytes) -> _Folder | None:
         if place.is_whole and place.is_folder:
             return _Folder(_below(root, place.name), _below(os.path.realpath(root), place.name))
     return None
+
+
+def _file(root: bytes, path: bytes) -> _Folder | None:
+    """What is meant, if it is a file that lies in another folder than its name says."""
+    try:
+        place, above = found(root, path), found(root, posixpath.dirname(path))
+    except (LeadsOut, OSError):
+        return None
+    if not place.is_whole or place.is_folder or posixpath.dirname(place.name) == above.name:
+        return None
+    return _Folder(_below(root, place.name), _below(os.path.realpath(root), place.name))
 
 
 def _below(root: bytes, name: bytes) -> bytes:

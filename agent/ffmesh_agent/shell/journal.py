@@ -101,7 +101,10 @@ class Step(Told, frozen=True):
     name: bytes
     way: Way
     inode: int = 0
-    """Of what was made, or, where something leaves, of that."""
+    """Of what was made, or, where something leaves, of that. 0 where numbers do not last."""
+    bytes: int | None = None
+    modified_ns: int | None = None
+    """The same of what was made, for where its number does not tell it."""
     kept: bool = False
     """What is overwritten has another name aside, too."""
     was_folder: bool = False
@@ -168,6 +171,14 @@ class Journal:
                 log.warning("%s is no note of ours (%s); set aside as %s.damaged", file, error, file.name)
                 with contextlib.suppress(OSError):
                     file.replace(file.with_name(f"{file.name}.damaged"))
+
+    @property
+    def spool(self) -> str:
+        return self._spool
+
+    def set_aside(self) -> list[Path]:
+        """Notes that could not be read, in this life or an earlier one."""
+        return sorted(self._folder.glob("*.json.damaged"))
 
     def _file(self, attempt: str) -> Path:
         return self._folder / f"{attempt}.json"

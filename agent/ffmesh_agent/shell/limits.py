@@ -7,6 +7,7 @@ than one that takes none.
 import logging
 import os
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,8 @@ class KeptLimits:
     nice: int | None = None
     ionice: str | None = None
     groups: Groups | None = None
+    unkept: tuple[str, ...] = ()
+    """A sentence for each that is asked for and cannot be kept. It names no place of the machine."""
 
     def cgroup(self, attempt: str) -> Path | None:
         """One for this attempt's program alone. Without it the program runs all the same, unless it bears limits."""
@@ -48,9 +51,9 @@ class KeptLimits:
 NO_LIMITS: Final = KeptLimits()
 
 
-async def kept(limits: Limits, groups: Groups | None, warden: Warden) -> tuple[KeptLimits, list[str]]:
-    """And a sentence for each that cannot be kept."""
-    nice, said = limits.nice, list[str]()
+async def kept(limits: Limits, groups: Groups | None, warden: Warden, unkept_before: Sequence[str] = ()) -> KeptLimits:
+    """`unkept_before`: what was said already of those that need a cgroup."""
+    nice, said = limits.nice, list(unkept_before)
     if nice is not None and not _may_be(nice):
         said.append(f"[limits] nice = {nice}: not in force, because only root may go ahead of others")
         nice = None
@@ -61,7 +64,7 @@ async def kept(limits: Limits, groups: Groups | None, warden: Warden) -> tuple[K
             log.info("no cgroup for each program: %s", error)
             said += unkept(limits, str(error)) if groups.settings else []
             groups = None
-    return KeptLimits(nice=nice, ionice=limits.ionice, groups=groups), said
+    return KeptLimits(nice=nice, ionice=limits.ionice, groups=groups, unkept=tuple(said))
 
 
 def _may_be(nice: int) -> bool:

@@ -40,10 +40,11 @@ class NotThere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`place`: where it is without links, if it is there."""
+    """`place`: where it is without links, if it is there. `device`: the number of its file system."""
 
     state: RootState
     place: str | None = None
+    device: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Eyes:
         try:
             folder = os.open(self._place.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
-                return Sight(state=self._inside(folder), place=_real(folder))
+                return Sight(state=self._inside(folder), place=_real(folder), device=os.fstat(folder).st_dev)
             finally:
                 os.close(folder)
         except NotThere as reason:

@@ -11,11 +11,26 @@ from ffmesh_agent.ffmpeg.aside import Kind
 from ffmesh_agent.ffmpeg.names import fixed_folder
 from ffmesh_agent.shell import tree
 from ffmesh_agent.shell.journal import Landing, Place, StagedNote, Target
-from ffmesh_agent.shell.steps import KEPT, NotStaged, path
 from ffmesh_protocol.messages.reports import FailureKind
+
+KEPT: Final = ".ffmesh-kept"
+"""In a hidden folder: what was overwritten there, under other names."""
 
 _IS_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _ASKED_WRONGLY: Final = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
+
+
+class NotStaged(Exception):
+    """With a sentence that names no place of this machine."""
+
+    def __init__(self, sentence: str, failure: FailureKind) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.failure = failure
+
+
+def path(name: bytes) -> Path:
+    return Path(os.fsdecode(name))
 
 
 def shown(note: StagedNote) -> str:
@@ -74,3 +89,30 @@ def _kind(error: OSError) -> FailureKind:
     if error.errno in _IS_GONE:
         return FailureKind.INPUT
     return FailureKind.PERMANENT if error.errno in _ASKED_WRONGLY else FailureKind.NODE
+
+
+# Places
+
+
+def joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def below_root(place: Place, landing: int) -> str:
+    """Where the landing is, relative to the root."""
+    root, base = os.fsdecode(place.root), os.fsdecode(place.landings[landing].base)
+    return "" if base == root else base[len(root.rstrip("/")) + 1 :]
+
+
+def landing_of(place: Place, name: str) -> int:
+    """Of what has this name, relative to the root: the deepest one above it."""
+    folder = name.rpartition("/")[0]
+    return max(
+        (at for at in range(len(place.landings)) if _is_in(folder, below_root(place, at))),
+        key=lambda at: len(place.landings[at].base),
+        default=0,
+    )
+
+
+def _is_in(folder: str, base: str) -> bool:
+    return not base or folder == base or folder.startswith(f"{base}/")

@@ -26,12 +26,11 @@ from ffmesh_agent.core.events import (
 )
 from ffmesh_agent.ffmpeg.aside import SCRATCH, Aside, Place, aside, may_replace
 from ffmesh_agent.roots import RootPlace
-from ffmesh_agent.shell import hanging, journal, sealing, staging, unexpected
+from ffmesh_agent.shell import hanging, journal, leftovers, sealing, staging, unexpected
 from ffmesh_agent.shell.journal import Journal, Landing, Stage, StagedNote, Target
-from ffmesh_agent.shell.noted import shown
+from ffmesh_agent.shell.noted import NotStaged, shown
 from ffmesh_agent.shell.owners import NewFiles, new_files
 from ffmesh_agent.shell.staging import Standing, TooLate
-from ffmesh_agent.shell.steps import NotStaged
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.media import RootPath, printable
@@ -86,6 +85,8 @@ class Outputs:
         if looks:
             await asyncio.wait(looks, timeout=LOOK_SECONDS)
         left = [self._left(note, look) for note, look in zip(notes, looks, strict=True)]
+        sweep = hanging.started("folders of notes that cannot be read", partial(leftovers.swept, self._journal))
+        sweep.add_done_callback(hanging.heard)
         return tuple(each for each in left if each is not None)
 
     async def _look(self, note: StagedNote) -> asyncio.Future[Standing]:

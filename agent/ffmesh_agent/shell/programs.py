@@ -36,12 +36,12 @@ from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.fencing import Fencing
 from ffmesh_agent.shell.inputs import NotReady
 from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
+from ffmesh_agent.shell.noted import NotStaged
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.owners import NewFiles, given, new_files
 from ffmesh_agent.shell.pipes import StandardInput
 from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
-from ffmesh_agent.shell.steps import NotStaged
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.summary import Summary
 from ffmesh_agent.shell.tails import Tails

@@ -19,23 +19,24 @@ log = logging.getLogger(__name__)
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def removed(place: Path) -> None:
-    """A file or a folder, if it is there. What cannot be removed stays, and is warned of."""
+def removed(place: Path, within: int | None = None) -> None:
+    """A file or a folder, if it is there; `within` a folder that is open, or by its whole name. What cannot be removed
+    stays, and is warned of."""
     try:
-        if not stat.S_ISDIR(place.lstat().st_mode):
-            place.unlink(missing_ok=True)
+        if not stat.S_ISDIR(os.stat(place, dir_fd=within, follow_symlinks=False).st_mode):
+            os.unlink(place, dir_fd=within)
             return
         with contextlib.suppress(OSError):
-            place.rmdir()  # most programs leave nothing there
+            os.rmdir(place, dir_fd=within)  # most programs leave nothing there
             return
-        _open_up(place)
-        top = os.open(place, _FOLDER)
+        _open_up(place, within)
+        top = os.open(place, _FOLDER, dir_fd=within)
         try:
             while _emptied(top):
                 pass  # as long as something went: what was moved up may have been passed by
         finally:
             os.close(top)
-        place.rmdir()
+        os.rmdir(place, dir_fd=within)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -112,7 +113,19 @@ def _moved_up(name: str, folder: int, top: int) -> bool:
 def _open_up(name: str | Path, folder: int | None = None) -> None:
     """A program may have taken our rights to its own folders away.
 
-    Not as root, who needs none, and whom somebody else could lead astray by a link."""
+    Not as root, who needs none. What somebody else has made a link meanwhile stays as it is, and so does what that
+    points to."""
     if os.geteuid() != 0:
         with contextlib.suppress(OSError):
-            os.chmod(name, 0o700, dir_fd=folder)
+            _opened_up(name, folder)
+
+
+def _opened_up(name: str | Path, folder: int | None) -> None:
+    if os.chmod in os.supports_follow_symlinks:
+        os.chmod(name, 0o700, dir_fd=folder, follow_symlinks=False)
+        return
+    itself = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        Path(f"/proc/self/fd/{itself}").chmod(0o700)
+    finally:
+        os.close(itself)

@@ -67,6 +67,10 @@ class Roots:
         self._saw(name, state)
         return state
 
+    def device(self, name: str) -> int | None:
+        """The number of the file system that it lay on when it was there last."""
+        return self._watched[name].device if name in self._watched else None
+
     def mounts_changed(self) -> None:
         """Those that hung on what is not mounted any more are looked at anew."""
         self._table.read()
@@ -79,6 +83,7 @@ class _Watched:
         self, name: str, place: RootPlace, memory: StorageMemory, table: MountTable, *, may_write: bool
     ) -> None:
         self.place = place
+        self.device: int | None = None
         self._may_write = may_write
         self._name = name
         self._memory = memory
@@ -99,6 +104,7 @@ class _Watched:
             return RootState(mounted=False, why=NO_ANSWER)
         self._hangs_on = None
         self._real_place = seen.place or self._real_place
+        self.device = seen.device if seen.device is not None else self.device
         if seen.state.storage is not None:
             self._memory.learn(self._name, seen.state.storage)
         return _bounded(seen.state)

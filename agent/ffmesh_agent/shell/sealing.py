@@ -17,10 +17,19 @@ from ffmesh_agent.ffmpeg.aside import HIDDEN, Kind
 from ffmesh_agent.ffmpeg.names import Names
 from ffmesh_agent.shell import tree
 from ffmesh_agent.shell.journal import Journal, Place, Stage, StagedNote, Target
-from ffmesh_agent.shell.noted import below_base, explained, folder_shown, shown
+from ffmesh_agent.shell.noted import (
+    NotStaged,
+    below_base,
+    below_root,
+    explained,
+    folder_shown,
+    joined,
+    landing_of,
+    path,
+    shown,
+)
 from ffmesh_agent.shell.owners import AS_THE_AGENT, NewFiles, settled
 from ffmesh_agent.shell.scratch import removed
-from ffmesh_agent.shell.steps import NotStaged, below_root, joined, landing_of, path
 from ffmesh_agent.shell.unswapped import check_own
 from ffmesh_protocol.messages.jobs import Written
 from ffmesh_protocol.messages.reports import FailureKind, Result

@@ -31,8 +31,8 @@ copies them into a hidden folder beside their places, and syncs them there; then
 
 Whoever may write in a root can swap the hidden folder, or a folder above a destination, for a link. So before anything
 is sealed, renamed, undone or dropped these are looked at: nothing is touched where one is not the folder that was made,
-or leads out of its root. What remains is a swap among the renames themselves, by somebody who may write in the root and
-is no job: the programs of jobs are fenced, and have ended by then.
+or leads out of its root. And what is renamed, undone or removed is named in folders that are held open (see `held`): a
+swap among the renames moves none of them out of the root. It is noticed when they are done, and they are undone.
 
 Every function here may wait for a dead mount for ever, and belongs in a thread of its own. `NotStaged` says why not.
 """
@@ -41,8 +41,9 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
@@ -54,30 +55,25 @@ from ffmesh_agent.ffmpeg.names import Names
 from ffmesh_agent.shell import tree
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.exchange import CannotExchange
+from ffmesh_agent.shell.held import Folder, Held, Spot
 from ffmesh_agent.shell.journal import Journal, Landing, Place, Stage, StagedNote, Target, Way
 from ffmesh_agent.shell.noted import (
+    KEPT,
+    NotStaged,
     below_base,
+    below_root,
     explained,
     files_of,
     folder_of,
     folder_shown,
     folders_of,
-    landings_of,
+    joined,
+    path,
     shown,
 )
 from ffmesh_agent.shell.owners import NewFiles, given
 from ffmesh_agent.shell.scratch import removed
-from ffmesh_agent.shell.steps import (
-    KEPT,
-    Move,
-    NotStaged,
-    State,
-    joined,
-    moves,
-    path,
-    planned,
-    there_of,
-)
+from ffmesh_agent.shell.steps import Move, State, moves, planned, there_of
 from ffmesh_agent.shell.unswapped import check_inside, check_own, check_places, remembered
 from ffmesh_protocol.messages.reports import FailureKind
 
@@ -214,37 +210,43 @@ def commit(journal: Journal, note: StagedNote, until: float) -> StagedNote:
     if not note.places:
         _in_time(until)
         return note
+    with Held(note) as held:
+        return _committed(journal, note, held, until)
+
+
+def _committed(journal: Journal, note: StagedNote, held: Held, until: float) -> StagedNote:
     named = shown(note)
     if note.stage is Stage.COMMITTING:
         with explained(f"{named} could not be looked at"):
             check_own(note)
-            note = _looked_again(note)
+            note = _looked_again(note, held)
         if note.stage is Stage.COMMITTING:
-            note = _taken_back(journal, note, until)
+            note = _taken_back(journal, note, held, until)
     if note.stage is Stage.IN_PLACE:
-        return _noted(journal, note)
+        return _noted(journal, note, held)
     with explained(f"{named} could not be put in place"):
         _check(note)
         if files_of(note) != note.files:
             raise NotStaged(f"what was written aside for {named} is gone", FailureKind.NODE)
-        ready = planned(note)
-        for move in moves(ready):
+        ready = planned(note, held)
+        for move in moves(ready, held):
             if move.step.kept:
                 move.keep()
         if len(ready.steps) > 1:
-            for landing in landings_of(ready):
-                tree.sync(path(landing.hidden) / KEPT)
+            for folder in {Folder(step.place, step.landing, KEPT, is_aside=True) for step in ready.steps}:
+                held.sync(folder)
             _in_time(until - min(MOST_SECONDS, BATCH_SECONDS + RENAME_SECONDS * len(ready.steps)))
     with explained("the agent could not note it in its own folder"):
         committing = journal.moved(ready, Stage.COMMITTING, ready.steps)
     try:
         with explained(f"{named} could not be put in place"):
             _check(committing)
-            _do_all(moves(committing), until)
+            _do_all(moves(committing, held), until)
+            held.check_names()
     except (NotStaged, TooLate):
-        _taken_back(journal, committing, until)
+        _taken_back(journal, committing, held, until)
         raise
-    return _noted(journal, structs.replace(committing, stage=Stage.IN_PLACE))
+    return _noted(journal, structs.replace(committing, stage=Stage.IN_PLACE), held)
 
 
 def _check(note: StagedNote) -> None:
@@ -265,10 +267,10 @@ def _do_all(steps: list[Move], until: float) -> None:
             raise OSError(errno.EINVAL, "the file system there cannot exchange two files any more") from None
 
 
-def _taken_back(journal: Journal, note: StagedNote, until: float) -> StagedNote:
+def _taken_back(journal: Journal, note: StagedNote, held: Held, until: float) -> StagedNote:
     """What was done is undone. `TooLate`, or `NotStaged`: not all of it could be; the journal says so."""
     with explained(f"{shown(note)} could not be taken back"):
-        _undo_all(note, until)
+        _undo_all(note, held, until)
     try:
         return journal.moved(note, Stage.SEALED)
     except OSError as error:  # what stands aside tells the same
@@ -276,10 +278,13 @@ def _taken_back(journal: Journal, note: StagedNote, until: float) -> StagedNote:
         return structs.replace(note, stage=Stage.SEALED, steps=())
 
 
-def _undo_all(note: StagedNote, until: float) -> None:
-    _check(note)
-    states = [(move, move.state()) for move in moves(note)]
+def _undo_all(note: StagedNote, held: Held, until: float) -> None:
+    """All that it is about is opened, or refused, before the first of them is undone."""
+    states = [(move, move.state()) for move in moves(note, held)]
     is_anothers_turn = any(state is State.ANOTHERS for _, state in states)
+    if is_anothers_turn:
+        stays = [os.fsdecode(move.step.name) for move, state in states if state is State.ANOTHERS]
+        log.warning("%s: what is in the place of %s is not what it had put there, and stays", note.attempt, stays[0])
     for move, state in reversed(states):
         if state not in {State.DONE, State.GIVEN_BACK}:
             continue
@@ -287,15 +292,15 @@ def _undo_all(note: StagedNote, until: float) -> None:
             continue
         _in_time(until)
         move.undo()
-    for folder in _destinations(note):
-        with suppress(OSError):
-            tree.sync(folder)
+    for folder in _destinations(note, held):
+        with suppress(OSError, NotStaged):
+            held.sync(folder)
 
 
-def _noted(journal: Journal, note: StagedNote) -> StagedNote:
-    for folder in _destinations(note):
+def _noted(journal: Journal, note: StagedNote, held: Held) -> StagedNote:
+    for folder in _destinations(note, held):
         try:
-            tree.sync(folder)
+            held.sync(folder)
         except OSError as error:
             named = shown(note)
             log.warning("%s: %s is in place, but may not outlive a crash: %s", note.attempt, named, error.strerror)
@@ -306,8 +311,8 @@ def _noted(journal: Journal, note: StagedNote) -> StagedNote:
         return note
 
 
-def _destinations(note: StagedNote) -> list[Path]:
-    return list(dict.fromkeys(move.destination.parent for move in moves(note)))
+def _destinations(note: StagedNote, held: Held) -> list[Folder]:
+    return list(dict.fromkeys(move.destination.folder for move in moves(note, held)))
 
 
 def _in_time(until: float, now: float | None = None) -> None:
@@ -325,23 +330,28 @@ def standing(journal: Journal, note: StagedNote) -> Standing:
     """
     if not note.places:
         return Standing.ASIDE
+    with Held(note) as held:
+        return _standing(journal, note, held)
+
+
+def _standing(journal: Journal, note: StagedNote, held: Held) -> Standing:
     if note.stage is not Stage.IN_PLACE:
         check_own(note)
-        note = _looked_again(note)
+        note = _looked_again(note, held)
     if note.stage is Stage.IN_PLACE:
         return Standing.IN_PLACE
     if note.stage is Stage.COMMITTING:
-        is_lost = any(move.state() is State.LOST for move in moves(note))
-        note = _taken_back(journal, note, float("inf"))
+        is_lost = any(move.state() is State.LOST for move in moves(note, held))
+        note = _taken_back(journal, note, held, float("inf"))
         if is_lost:
             return Standing.GONE
     return Standing.ASIDE if files_of(note) == note.files else Standing.GONE
 
 
-def _looked_again(note: StagedNote) -> StagedNote:
+def _looked_again(note: StagedNote, held: Held) -> StagedNote:
     """In place, if no step waits any more, and none was about to be undone."""
     if note.stage is Stage.COMMITTING and note.steps:
-        states = {move.state() for move in moves(note)}
+        states = {move.state() for move in moves(note, held)}
         if not states & {State.WAITS, State.GIVEN_BACK, State.LOST}:
             return structs.replace(note, stage=Stage.IN_PLACE)
     return note
@@ -357,27 +367,52 @@ def drop(journal: Journal, note: StagedNote) -> None:
             if note.stage is not Stage.COMMITTING:
                 journal.moved(note, Stage.OVER, note.steps)  # no later life asks for permission
             raise
-        if _looked_again(note).stage is Stage.COMMITTING:
-            _undo_all(note, float("inf"))
-        leaving = [move for move in moves(note) if move.step.way is Way.LEAVE]
-        if note.stage is not Stage.OVER:
-            note = journal.moved(note, Stage.OVER, note.steps)
-        for folder in folders_of(note):
-            removed(folder)
-            if tree.status(folder) is not None:
+        with Held(note) as held:
+            if not _dropped(journal, note, held):
                 return  # tried again at the next start
-        for place in note.places:
-            if place.made != place.landings[0].hidden:
-                with suppress(OSError):
-                    path(place.made).parent.rmdir()
-        for folder in {move.destination.parent for move in leaving}:
-            _remove_if_left_empty(folder, note)
     journal.forget(note.attempt)
 
 
-def _remove_if_left_empty(folder: Path, note: StagedNote) -> None:
+def _dropped(journal: Journal, note: StagedNote, held: Held) -> bool:
+    """Whether all has gone."""
+    if _looked_again(note, held).stage is Stage.COMMITTING:
+        _undo_all(note, held, float("inf"))
+    leaving = [move for move in moves(note, held) if move.step.way is Way.LEAVE]
+    if note.stage is not Stage.OVER:
+        note = journal.moved(note, Stage.OVER, note.steps)
+    if not all(_is_removed(hidden) for hidden in _hidden(note, held)):
+        return False
+    for place in note.places:
+        if place.made != place.landings[0].hidden:
+            removed(path(place.made))
+            if tree.status(path(place.made)) is not None:
+                return False
+            with suppress(OSError):
+                path(place.made).parent.rmdir()
+    for folder in {move.destination.folder for move in leaving}:
+        _remove_if_left_empty(folder, note, held)
+    return True
+
+
+def _hidden(note: StagedNote, held: Held) -> Iterator[Spot]:
+    for number, place in enumerate(note.places):
+        for at, landing in enumerate(place.landings):
+            yield Spot(held, Folder(number, at, ""), path(landing.hidden).name)
+
+
+def _is_removed(hidden: Spot) -> bool:
+    if hidden.status() is not None:
+        folder, name = hidden.at
+        removed(Path(name), folder)
+    return hidden.status() is None
+
+
+def _remove_if_left_empty(folder: Folder, note: StagedNote, held: Held) -> None:
     """A variant's folder, when its last segment has left it. Not one that was there before any variant."""
-    given = {path(place.root) / folder_of(target) for place in note.places for target in place.targets}
-    if folder not in given and not any(folder in each.parents for each in given):
-        with suppress(OSError):
-            folder.rmdir()
+    place = note.places[folder.place]
+    whole = joined(below_root(place, folder.landing), folder.name)
+    given = {folder_of(target) for target in place.targets}
+    if folder.name and not any(each == whole or each.startswith(f"{whole}/") for each in given):
+        above, _, name = folder.name.rpartition("/")
+        with suppress(OSError, NotStaged):
+            Spot(held, replace(folder, name=above), name).remove_folder()

@@ -7,14 +7,15 @@ way it is kept until the last step is done. A folder that is an output by itself
 all. What an earlier run left of the same set, and this one has not made again, is put aside last.
 
 Whether a step is done is seen on the disk alone. Who undoes one looks first whether what is in place is still what it
-had put there: another attempt may have come since, and its work stays.
+had put there: another attempt may have come since, and its work stays. It is known by its number; where numbers do not
+last (FUSE, some shares), by its length and its date, and in doubt it is another's.
 """
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
@@ -25,21 +26,14 @@ from ffmesh_agent.ffmpeg import playlists
 from ffmesh_agent.ffmpeg.aside import Kind
 from ffmesh_agent.ffmpeg.names import Names
 from ffmesh_agent.shell import exchange, tree
+from ffmesh_agent.shell.held import Folder, Held, Spot
 from ffmesh_agent.shell.journal import Place, StagedNote, Step, Target, Way
+from ffmesh_agent.shell.noted import KEPT, NotStaged, below_root, joined, landing_of, path
 from ffmesh_protocol.messages.reports import FailureKind
 
-KEPT: Final = ".ffmesh-kept"
-"""In a hidden folder: what was overwritten there, under other names."""
-
-
-class NotStaged(Exception):
-    """With a sentence that names no place of this machine."""
-
-    def __init__(self, sentence: str, failure: FailureKind) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.failure = failure
-
+COARSE_CLOCK_NS: Final = 2_000_000_000
+"""Some file systems keep dates by two seconds, and round them when the file is written back. Another attempt's turn
+comes a whole lease later."""
 
 _FIRST: Final = -1
 """Before all files, the folders that they need."""
@@ -56,29 +50,29 @@ class State(Enum):
     """Nothing is, and nothing stands aside either."""
 
 
-def path(name: bytes) -> Path:
-    return Path(os.fsdecode(name))
-
-
 class Move:
     """One step, with the places that it is about on this machine."""
 
-    def __init__(self, note: StagedNote, number: int) -> None:
+    def __init__(self, note: StagedNote, number: int, held: Held) -> None:
         self.step = note.steps[number]
         self.place = note.places[self.step.place]
-        landing = self.place.landings[self.step.landing]
+        self._held = held
         name = os.fsdecode(self.step.name)
-        self.staged = path(landing.hidden) / name
-        self.destination = path(landing.base) / name
-        self.kept = path(landing.hidden) / KEPT / str(number)
+        self.staged = self._spot(name, is_aside=True)
+        self.destination = self._spot(name)
+        self.kept = self._spot(f"{KEPT}/{number}", is_aside=True)
+
+    def _spot(self, name: str, *, is_aside: bool = False) -> Spot:
+        above, _, last = name.rpartition("/")
+        return Spot(self._held, Folder(self.step.place, self.step.landing, above, is_aside), last)
 
     def state(self) -> State:
-        staged, there = tree.status(self.staged), tree.status(self.destination)
+        staged, there = self.staged.status(), self.destination.status()
         match self.step.way:
             case Way.MAKE:
                 return State.DONE if there is not None else State.WAITS
             case Way.LEAVE:
-                return State.DONE if tree.status(self.kept) is not None else State.WAITS
+                return State.DONE if self.kept.status() is not None else State.WAITS
             case Way.EXCHANGE:
                 if staged is not None and staged.st_ino == self.step.inode:
                     return State.WAITS
@@ -91,7 +85,7 @@ class Move:
 
     def _not_taken(self, there: os.stat_result | None) -> State:
         """What was made stands aside: it was never taken, or somebody was killed who gave it back."""
-        if not self.step.kept or tree.status(self.kept) is None:
+        if not self.step.kept or self.kept.status() is None:
             return State.WAITS
         if there is None:
             return State.GIVEN_BACK
@@ -99,17 +93,25 @@ class Move:
         return State.DONE if is_linked_back else State.WAITS
 
     def _is_ours(self, there: os.stat_result | None) -> bool:
-        return there is not None and self.step.inode in (0, there.st_ino)
+        if there is None:
+            return False
+        return there.st_ino == self.step.inode if self.step.inode else self._looks_like_ours(there)
+
+    def _looks_like_ours(self, there: os.stat_result) -> bool:
+        """By what was noted of it before it was renamed. In doubt it is another's, and stays."""
+        if self.step.bytes is None or self.step.modified_ns is None:
+            return False
+        is_as_long = stat.S_ISDIR(there.st_mode) or there.st_size == self.step.bytes
+        return is_as_long and abs(there.st_mtime_ns - self.step.modified_ns) <= COARSE_CLOCK_NS
 
     def keep(self) -> None:
         """Another name for what is going to be overwritten. Where there are no links, a copy."""
-        self.kept.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self.kept.unlink()
         try:
-            os.link(self.destination, self.kept, follow_symlinks=False)
+            self.destination.link(self.kept)
         except (OSError, NotImplementedError):
-            shutil.copy2(self.destination, self.kept, follow_symlinks=False)
-            if not self.kept.is_symlink():
-                tree.sync(self.kept)
+            self.destination.copy(self.kept)
 
     def do(self) -> None:
         match self.step.way:
@@ -118,7 +120,7 @@ class Move:
             case Way.TAKE:
                 self.staged.replace(self.destination)
             case Way.EXCHANGE:
-                exchange.exchanged(self.staged, self.destination)
+                self.staged.exchange(self.destination)
             case Way.LEAVE:
                 with contextlib.suppress(FileNotFoundError):
                     self.destination.replace(self.kept)
@@ -128,56 +130,60 @@ class Move:
         match self.step.way:
             case Way.MAKE:
                 with contextlib.suppress(OSError):
-                    self.destination.rmdir()  # unless there is something of another's in it
+                    self.destination.remove_folder()  # unless there is something of another's in it
             case Way.TAKE:
                 self._give_back()
             case Way.EXCHANGE:
-                exchange.exchanged(self.staged, self.destination)
-                if self.staged.lstat().st_ino != self.step.inode:
-                    exchange.exchanged(self.staged, self.destination)
+                self.staged.exchange(self.destination)
+                if self.staged.there().st_ino != self.step.inode:
+                    self.staged.exchange(self.destination)
             case Way.LEAVE:
-                if tree.status(self.destination) is None:
+                if self.destination.status() is None:
                     self.kept.replace(self.destination)
 
     def _make(self) -> None:
-        like = self.staged.stat()
-        self.destination.mkdir(exist_ok=True)
-        self.destination.chmod(stat.S_IMODE(like.st_mode))
+        like = self.staged.there()
+        made = self.destination.made()
+        if made is None:
+            return
+        self._held.take(replace(self.destination.folder, name=os.fsdecode(self.step.name)), made)
+        os.fchmod(made, stat.S_IMODE(like.st_mode))
         if os.geteuid() == 0:
             with contextlib.suppress(PermissionError):  # a share may know no owners
-                os.chown(self.destination, like.st_uid, like.st_gid)
+                os.fchown(made, like.st_uid, like.st_gid)
 
     def _give_back(self) -> None:
-        if tree.status(self.staged) is None and not (self.step.kept and self.step.inode and self._is_linked()):
+        if self.staged.status() is None and not (self.step.kept and self.step.inode and self._is_linked()):
             self.destination.replace(self.staged)
-        if not self._is_ours(self.staged.lstat()):
+        if not self._is_ours(self.staged.there()):
             self.staged.replace(self.destination)
         elif self.step.kept:
             self.kept.replace(self.destination)
         elif self.step.was_folder:
-            self.destination.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                self.destination.make_folder()
 
     def _is_linked(self) -> bool:
         """So that there is no moment without anything in place. By its number it is known then as done."""
         try:
-            os.link(self.destination, self.staged, follow_symlinks=False)
+            self.destination.link(self.staged)
         except (OSError, NotImplementedError):
             return False
         return True
 
 
-def moves(note: StagedNote) -> list[Move]:
-    return [Move(note, number) for number in range(len(note.steps))]
+def moves(note: StagedNote, held: Held) -> list[Move]:
+    return [Move(note, number, held) for number in range(len(note.steps))]
 
 
 # Which there are
 
 
-def planned(note: StagedNote) -> StagedNote:
+def planned(note: StagedNote, held: Held) -> StagedNote:
     """With the steps that put in place what stands aside now. What they overwrite has no other name yet."""
     taking: list[tuple[int, Step]] = []
     for number, place in enumerate(note.places):
-        taking += sorted(_taking(number, place), key=lambda each: each[0])
+        taking += sorted(_taking(number, place, held), key=lambda each: each[0])
     ordered = [step for _, step in sorted(taking, key=lambda each: each[0])]
     leaving = [step for number, place in enumerate(note.places) for step in _leaving(number, place, ordered)]
     steps = (*ordered, *leaving)
@@ -192,16 +198,16 @@ def _alone(note: StagedNote, step: Step) -> Step:
     return structs.replace(step, way=Way.TAKE, kept=False)
 
 
-def _taking(number: int, place: Place) -> Iterator[tuple[int, Step]]:
+def _taking(number: int, place: Place, held: Held) -> Iterator[tuple[int, Step]]:
     for at in range(len(place.landings)):
         if tree.status(path(place.landings[at].hidden)) is not None:
-            yield from _Plan(number, place, at).steps("")
+            yield from _Plan(number, place, at, held).steps("")
 
 
 class _Plan:
     """Of one landing: what lies in its hidden folder, beside what lies there already."""
 
-    def __init__(self, number: int, place: Place, landing: int) -> None:
+    def __init__(self, number: int, place: Place, landing: int, held: Held) -> None:
         self._number = number
         self._place = place
         self._landing = landing
@@ -209,7 +215,7 @@ class _Plan:
         self._base = path(place.landings[landing].base)
         self._below_root = below_root(place, landing)
         self._folders = {os.fsdecode(each.name): each for each in place.targets if each.kind is Kind.FOLDER}
-        self._exchanges, self._numbers_last = exchange.probed(self._kept_folder())
+        self._exchanges, self._numbers_last = _probed(held, number, landing)
 
     def steps(self, below: str) -> Iterator[tuple[int, Step]]:
         for name in tree.names_in(self._hidden / below):
@@ -266,14 +272,11 @@ class _Plan:
             name=os.fsencode(name),
             way=way,
             inode=made.st_ino if self._numbers_last else 0,
+            bytes=made.st_size,
+            modified_ns=made.st_mtime_ns,
             kept=kept,
             was_folder=was_folder,
         )
-
-    def _kept_folder(self) -> Path:
-        folder = self._hidden / KEPT
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
 
     def _rank(self, name: str) -> int:
         made = self._hidden / name
@@ -284,6 +287,14 @@ class _Plan:
     def _shown(self, name: str) -> str:
         root = self._place.targets[0].shown.partition("/")[0]
         return f"{root}/{joined(self._below_root, name)}"
+
+
+def _probed(held: Held, place: int, landing: int) -> tuple[bool, bool]:
+    """Where there is nothing else than what is kept."""
+    kept = Spot(held, Folder(place, landing, "", is_aside=True), KEPT)
+    with contextlib.suppress(FileExistsError):
+        kept.make_folder(mode=0o700)
+    return exchange.probed(held.opened(Folder(place, landing, KEPT, is_aside=True)))
 
 
 def _rank_of(file: Path) -> int:
@@ -380,30 +391,3 @@ def _matching(root: Path, names: Names, below: str, depth: int) -> Iterator[str]
             yield from _matching(root, names, there, depth + 1)
         elif there in names and not (root / there).is_dir():
             yield there
-
-
-# Places
-
-
-def joined(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
-def below_root(place: Place, landing: int) -> str:
-    """Where the landing is, relative to the root."""
-    root, base = os.fsdecode(place.root), os.fsdecode(place.landings[landing].base)
-    return "" if base == root else base[len(root.rstrip("/")) + 1 :]
-
-
-def landing_of(place: Place, name: str) -> int:
-    """Of what has this name, relative to the root: the deepest one above it."""
-    folder = name.rpartition("/")[0]
-    return max(
-        (at for at in range(len(place.landings)) if _is_in(folder, below_root(place, at))),
-        key=lambda at: len(place.landings[at].base),
-        default=0,
-    )
-
-
-def _is_in(folder: str, base: str) -> bool:
-    return not base or folder == base or folder.startswith(f"{base}/")

@@ -7,7 +7,9 @@ import errno
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -71,12 +73,18 @@ def sync_all(place: Path) -> None:
 def sync(place: Path) -> None:
     descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
+        synced(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def synced(descriptor: int) -> None:
+    """Where the file system knows of such a thing."""
+    try:
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in _KNOWS_NO_SYNC:
             raise
-    finally:
-        os.close(descriptor)
 
 
 def copied(source: Path, target: Path) -> None:
@@ -89,3 +97,32 @@ def copied(source: Path, target: Path) -> None:
         shutil.copystat(source, target)
     elif stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode):
         shutil.copy2(source, target, follow_symlinks=False)
+
+
+def copied_between(folder: int, name: str, other_folder: int, other_name: str) -> None:
+    """A file, with its mode and times, or a link, from one open folder into another, where there is none of that name.
+    What it holds is on disk then."""
+    if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        os.symlink(os.readlink(name, dir_fd=folder), other_name, dir_fd=other_folder)
+        return
+    with ExitStack() as both:
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        reading = both.enter_context(os.fdopen(source, "rb"))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        writing = both.enter_context(os.fdopen(os.open(other_name, flags, 0o600, dir_fd=other_folder), "wb"))
+        shutil.copyfileobj(reading, writing)
+        writing.flush()
+        _copy_attributes(reading.fileno(), writing.fileno())
+        there = os.fstat(reading.fileno())
+        os.fchmod(writing.fileno(), stat.S_IMODE(there.st_mode))
+        os.utime(writing.fileno(), ns=(there.st_atime_ns, there.st_mtime_ns))
+        synced(writing.fileno())
+
+
+def _copy_attributes(source: int, target: int) -> None:
+    """As far as the file system takes them."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            for name in os.listxattr(source):
+                with suppress(OSError):
+                    os.setxattr(target, name, os.getxattr(source, name))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HELP: Final = """\
 Checks what this machine needs to take part: its configuration, who may read it, the broker, the login, the access list,
-the coordinator, keys, agents, programs, roots and the fence, and the shims that were installed here; and says how to
+the coordinator, keys, agents and their fences, programs, roots, and the shims that were installed here; and says how to
 mend what is wrong. The file is client.toml, or agent.toml where --config names one or there is no client.toml.
 Exit code 1 if something is wrong.
 """
@@ -82,7 +82,9 @@ def _print(findings: "Sequence[Finding]") -> None:
     width = max(len(finding.check) for finding in findings)
     for finding in findings:
         was_made = finding.mend != FIRST_THE_OTHERS
-        mark = "ok" if finding.ok else "WRONG" if was_made else "-"
+        well = "ok" if finding.mend is None else "note"
+        mark = well if finding.ok else "WRONG" if was_made else "-"
         print(f"{mark:5}  {finding.check:{width}}  {finding.message}")
         if finding.mend is not None and was_made:
-            print(f"{'':{width + 9}}to mend it: {finding.mend}")
+            what = "better" if finding.ok else "to mend it"
+            print(f"{'':{width + 9}}{what}: {finding.mend}")

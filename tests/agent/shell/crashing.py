@@ -104,7 +104,7 @@ OLD_LADDER: Final = {"0": 2, "1": 1, "2": 1}
 NEW_LADDER: Final = {"0": 1, "1": 2, "3": 2}
 
 
-def knows_no_exchange(folder: Path, *, numbers_last: bool = True) -> tuple[bool, bool]:
+def knows_no_exchange(folder: int, *, numbers_last: bool = True) -> tuple[bool, bool]:
     """In place of what a file system is asked."""
     del folder
     return False, numbers_last
@@ -183,7 +183,7 @@ def _dies_before(step: int) -> None:
             if left == -1:  # and once only: this is an event too
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def exchanged(one: Path, other: Path) -> None:
+    def exchanged(one: exchange.Spot, other: exchange.Spot) -> None:
         sys.audit("os.exchange")  # the kernel is asked past Python's own functions
         really(one, other)
 

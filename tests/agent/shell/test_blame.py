@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import pytest
 from msgspec import structs
 
 from ffmesh_agent.core.events import Event, OutputNotCommitted, OutputNotSealed, ProgramEnded, ProgramNotStarted
 from ffmesh_agent.shell.blame import Blame
-from ffmesh_protocol.media import Needs
+from ffmesh_protocol.media import Needs, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import FailureKind, StreamLengths
@@ -45,6 +46,8 @@ class Scene:
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self.gone: dict[str, str] = {}
         self.withdrawn: dict[str, int] = {}
+        self.devices: dict[str, int] = {}
+        self.breaks = False
         self.answers = asyncio.Event()
         self.answers.set()
         self.heard: asyncio.Queue[Event] = asyncio.Queue()
@@ -53,8 +56,13 @@ class Scene:
     def away(self, root: str) -> int:
         return self.withdrawn.get(root, 0)
 
+    def device(self, root: str) -> int | None:
+        return self.devices.get(root)
+
     async def why_gone(self, roots: tuple[str, ...]) -> dict[str, str]:
         await self.answers.wait()
+        if self.breaks:
+            raise RecursionError
         return {root: self.gone[root] for root in roots if root in self.gone}
 
 
@@ -114,3 +122,72 @@ async def test_what_did_not_fail_and_what_needs_no_root_waits_for_no_look() -> N
         here.blame.launched(structs.replace(GRANT, needs=Needs(program="ffmpeg")))
         here.blame.tell(ENDED)
         assert here.heard.get_nowait() == ENDED
+
+
+async def test_so_is_what_fails_when_a_root_lies_on_another_file_system_than_before() -> None:
+    async with scene() as here:
+        here.devices["Movies"] = 70
+        here.blame.launched(GRANT)
+        here.devices["Series"] = 71  # seen for the first time
+        here.blame.tell(ENDED)
+        assert await here.heard.get() == ENDED
+        here.devices["Movies"] = 2
+        here.blame.tell(ENDED)
+        reason = "root Movies went away: another file system is in its place"
+        assert await here.heard.get() == structs.replace(ENDED, failure=FailureKind.NODE, reason=reason)
+
+
+async def test_a_look_that_nobody_expected_to_fail_ends_nothing_and_the_failure_is_told_as_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scene() as here:
+        here.breaks = True
+        here.blame.launched(GRANT)
+        here.blame.tell(ENDED)
+        assert await here.heard.get() == ENDED
+        assert "RecursionError" in caplog.text
+
+
+def _said(*lines: str) -> ProgramEnded:
+    return structs.replace(ENDED, last_lines=lines)
+
+
+@pytest.mark.parametrize(
+    ("output", "said", "sentence"),
+    [
+        ("a/new.mkv", "$Movies/a/new.mkv: Permission denied", "$Movies/a/new.mkv cannot be written: Permission denied"),
+        (
+            "a/new.mkv",
+            "[out#0/matroska @ 0x5] Error opening output $Movies/a/new.mkv: No such file or directory",
+            "$Movies/a/new.mkv cannot be written: No such file or directory",
+        ),
+        ("a/%d.png", "[image2 @ 0x5] Could not open file : $Movies/a/1.png", "$Movies/a/%d.png cannot be written"),
+        ("a/x.m3u8", "[hls @ 0x5] Failed to open file '$Movies/a/x0.ts'", "$Movies/a/x.m3u8 cannot be written"),
+        ("a/new.mkv", "$Movies/film.mkv: Permission denied", None),
+        ("a/new.mkv", "$Movies/a/newer.mkv: Permission denied", None),
+        ("a/new.mkv", "$Movies/a/new.mkv: Invalid argument", None),
+    ],
+)
+async def test_an_output_that_cannot_be_written_is_told_as_such_and_not_as_an_input(
+    output: str, said: str, sentence: str | None
+) -> None:
+    film = (RootPath(root="Movies", path="film.mkv"),)
+    written = (RootPath(root="Movies", path="a/"), output.removeprefix("a/"))
+    grant = structs.replace(GRANT, args=(("-i",), film, written))
+    async with scene() as here:
+        here.blame.launched(grant)
+        ended = _said(said, "Conversion failed!")
+        here.blame.tell(ended)
+        expected = (
+            structs.replace(ended, failure=FailureKind.NODE, reason=f"its output {sentence}") if sentence else ended
+        )
+        assert await here.heard.get() == expected
+
+
+async def test_the_name_of_an_input_decides_also_where_it_is_an_output_too() -> None:
+    film = (RootPath(root="Movies", path="film.mkv"),)
+    async with scene() as here:
+        here.blame.launched(structs.replace(GRANT, args=(("-i",), film, film)))
+        ended = _said("$Movies/film.mkv: No such file or directory")
+        here.blame.tell(ended)
+        assert await here.heard.get() == ended

@@ -1,8 +1,9 @@
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,6 +19,7 @@ from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.host import boot, host
 from ffmesh_agent.shell.in_force import WANTED_OFF
+from ffmesh_agent.shell.looking import Eyes
 from ffmesh_agent.shell.sensors import Sensors
 from ffmesh_protocol import codec
 from ffmesh_protocol.messages.capability import RootState
@@ -66,14 +68,37 @@ class Seen:
 
 @asynccontextmanager
 async def _looking(
-    config: AgentConfig, warden: Warden, home: Path, seconds: float = 10.0
+    config: AgentConfig, warden: Warden, home: Path, seconds: float = 10.0, unkept: Sequence[str] = ()
 ) -> AsyncGenerator[Seen, None]:
     asker = Asker(warden, environment(of_this_machine(), {}, home), home, seconds)
     seen = Seen()
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(Capability(config, fresh_id(), home, asker).run(seen.queue.put_nowait))
+        capability = Capability(config, fresh_id(), home, asker, unkept=unkept)
+        task = tasks.create_task(capability.run(seen.queue.put_nowait))
         yield seen
         task.cancel()
+
+
+async def test_limits_that_cannot_be_kept_are_told_to_everybody(warden: Warden, tmp_path: Path) -> None:
+    unkept = ["[limits] memory: not in force, because x", "[limits] nice = -5: not in force, because y"]
+    async with _looking(_config({"true": ""}), warden, tmp_path, unkept=unkept) as seen:
+        found = await seen.where("true")
+    assert found.programs is not None
+    sentence = "memory: not in force, because x; nice = -5: not in force, because y"
+    assert found.programs.unavailable == {"fence": WANTED_OFF, "limits": sentence}
+
+
+async def test_a_look_at_roots_that_nobody_expected_to_fail_ends_nobody(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Eyes) -> NoReturn:
+        raise RecursionError
+
+    monkeypatch.setattr(Eyes, "look", broken)
+    asker = Asker(warden, environment(of_this_machine(), {}, tmp_path), tmp_path)
+    await Capability(_config({}, {"R": str(tmp_path)}), fresh_id(), tmp_path, asker).look(["R"])
+    assert "roots R cannot be looked at" in caplog.text
+    assert "RecursionError" in caplog.text
 
 
 async def test_the_installed_ffmpeg_is_advertised_with_what_it_lists(warden: Warden, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_limits_for_which_the_kernel_has_no_controller_are_said_not_to_be_in_for
     monkeypatch.setattr(cgroups, "own", lambda: above)
     groups, (sentence,) = prepared(tmp_path, SPOOL, Limits(memory="1 GiB"))
     assert groups == Groups(above, f"ffmesh-{SPOOL}-")
-    assert "has no controller for memory" in sentence
+    assert "its cgroup has no controller for memory" in sentence
 
 
 def test_limits_become_words_to_the_kernel() -> None:
@@ -130,7 +130,7 @@ made.rmdir()
         (above / "cgroup.subtree_control").write_text("-hugetlb")
         (above / "cgroup.procs").write_text(str(stranger.pid))
         said = _said_by(script.replace('made = groups.made("x")', "print(said); raise SystemExit"))
-        assert f"other processes are in the cgroup {above} too" in said
+        assert "other processes are in its cgroup too" in said
         stranger.kill()
 
 
@@ -139,9 +139,12 @@ async def test_a_program_is_tried_in_a_group_before_any_job_is(warden: Warden, a
     assert not [each for each in above.iterdir() if each.is_dir()]
     with pytest.raises(NoCgroup):
         await tried(Groups(above / "none", "ffmesh-"), warden)
-    limits, said = await kept(Limits(memory="1 GB"), Groups(above / "none", "ffmesh-", {"memory.max": "1"}), warden)
-    assert limits == KeptLimits()
-    assert said[0].startswith("[limits] memory: not in force")
+    limits = await kept(Limits(memory="1 GB"), Groups(above / "none", "ffmesh-", {"memory.max": "1"}), warden, ["x"])
+    assert limits == KeptLimits(unkept=limits.unkept)
+    before, sentence = limits.unkept
+    assert before == "x"
+    assert sentence.startswith("[limits] memory: not in force")
+    assert str(above) not in sentence
 
 
 async def test_a_grandchild_in_a_session_of_its_own_without_an_environment_ends_with_its_program(
@@ -176,8 +179,8 @@ async def test_a_job_that_would_run_without_its_limits_does_not_start_and_says_s
 
 async def test_programs_are_as_nice_as_the_configuration_says(warden: Warden, tmp_path: Path) -> None:
     own_nice = os.getpriority(os.PRIO_PROCESS, 0)
-    limits, said = await kept(Limits(nice=min(19, own_nice + 7), ionice="idle"), None, warden)
-    assert said == []
+    limits = await kept(Limits(nice=min(19, own_nice + 7), ionice="idle"), None, warden)
+    assert limits.unkept == ()
     async with stage(warden, tmp_path / "home", {"R": str(tmp_path)}, limits=limits) as here:
         await here.ended(granted("sh", "-c", "cat /proc/self/stat >stat", cwd=RootPath(root="R", path="")))
     assert int((tmp_path / "stat").read_text().rpartition(")")[2].split()[16]) == min(19, own_nice + 7)

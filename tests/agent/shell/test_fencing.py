@@ -83,6 +83,31 @@ async def test_configured_so_it_reads_only_the_folders_that_its_words_name(here:
     assert read(here, await planned(here, grant, reads="inputs")) == {"films/in", "films/out"}
 
 
+async def test_configured_so_it_reads_a_file_elsewhere_in_the_root_that_its_words_name_by_a_link(here: Path) -> None:
+    (here / "films" / "store").mkdir()
+    for name in ("real.mkv", "beside.mkv"):
+        (here / "films" / "store" / name).touch()
+    (here / "private" / "secret").touch()
+    links = {
+        "in/link.mkv": "../store/real.mkv",
+        "in/way": "../store",
+        "in/out": "../../private/secret",
+        "in/b": "a.mkv",
+    }
+    for name, target in links.items():
+        (here / "films" / name).symlink_to(target)
+    for name, expected in {
+        "in/link.mkv": {"films/in", "films/store/real.mkv"},
+        "in/way/real.mkv": {"films/store"},
+        "in/out": {"films/in"},
+        "in/b": {"films/in"},
+        "in/none.mkv": {"films/in"},
+    }.items():
+        fence = await planned(here, granted("ffprobe", piece(name)), reads="inputs")
+        assert read(here, fence) == expected, name
+        assert (os.fsencode(here / "films/store/real.mkv") in dict(fence.leads)) == (name == "in/link.mkv")
+
+
 async def test_its_working_folder_is_written_if_it_lies_in_a_root(here: Path) -> None:
     grant = granted("ffmpeg", "-i", "a.mkv", "../out/b.mkv", cwd=RootPath(root="Films", path="in"))
     assert written(here, await planned(here, grant)) == {"films/in", "films/out"}

@@ -43,7 +43,7 @@ printf '#EXTM3U\\n#%s\\n#EXT-X-STREAM-INF:BANDWIDTH=1\\n0.m3u8\\n' "$2" >master.
 """
 
 RENAME, EXCHANGE, SYNC, COPY = "?rename,?renameat", "renameat2", "fsync", "?sendfile,?copy_file_range"
-UNLINK, REMOVE = "?unlink,unlinkat", "?rmdir"
+UNLINK = "?unlink,unlinkat"
 
 Moment = tuple[str, int]
 
@@ -51,7 +51,7 @@ COMMITTING: Final[list[list[Moment]]] = [
     [(SYNC, 1), (SYNC, 2), (RENAME, 1), (EXCHANGE, 2), (EXCHANGE, 3), (EXCHANGE, 10)],
     [(EXCHANGE, 25), (EXCHANGE, 41), (EXCHANGE, 60), (EXCHANGE, 80), (EXCHANGE, 100)],
     [(EXCHANGE, 110), (EXCHANGE, 118), (EXCHANGE, 119), (EXCHANGE, 120), (EXCHANGE, 121)],
-    [(RENAME, 2), (SYNC, 4), (SYNC, 6), (SYNC, 8), (UNLINK, 5), (UNLINK, 90), (REMOVE, 1)],
+    [(RENAME, 2), (SYNC, 4), (SYNC, 6), (SYNC, 8), (UNLINK, 3), (UNLINK, 5), (UNLINK, 90)],
 ]
 SEALING: Final[list[list[Moment]]] = [
     [(COPY, 1), (COPY, 60), (UNLINK, 70), (SYNC, 3), (SYNC, 60), (SYNC, 125)],

@@ -25,10 +25,12 @@ from agent.shell.crashing import (
 from ffmesh_agent.ffmpeg.aside import Kind
 from ffmesh_agent.shell import exchange, sealing, staging, steps
 from ffmesh_agent.shell.clock import boottime
-from ffmesh_agent.shell.journal import Journal, Place, Stage, StagedNote, Way
+from ffmesh_agent.shell.held import Held, Spot
+from ffmesh_agent.shell.journal import Journal, Place, Stage, StagedNote, Step, Way
+from ffmesh_agent.shell.noted import NotStaged
 from ffmesh_agent.shell.owners import NewFiles
 from ffmesh_agent.shell.staging import Standing, TooLate
-from ffmesh_agent.shell.steps import Move, NotStaged
+from ffmesh_agent.shell.steps import Move
 from ffmesh_protocol.messages.reports import FailureKind
 
 LATER = boottime() + 100_000
@@ -101,6 +103,11 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return way
 
 
+def steps_of(note: StagedNote) -> tuple[Step, ...]:
+    with Held(note) as held:
+        return steps.planned(note, held).steps
+
+
 def failing_at(step: int, how: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     really, left = Move.do, iter(range(step + 1))
 
@@ -134,7 +141,7 @@ def test_whichever_rename_fails_the_old_ladder_is_back_and_the_new_one_can_be_tr
     number: int, stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note = stand.sealed()
-    count = len(steps.planned(note).steps)
+    count = len(steps_of(note))
     assert count > 8
     for step in range(count):
         with monkeypatch.context() as patched:
@@ -207,27 +214,55 @@ def test_what_a_disk_that_stalls_leaves_half_done_is_finished_or_undone(
     assert stand.seen == (before if then != "refused" else stand.old)
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("way", ["exchange", "links", "copies", "without numbers"])
 def test_who_undoes_takes_nothing_away_that_another_attempt_has_put_there_since(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch
+    way: str, alike: bool, stand: Stand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Also where only its date tells it from our own, which is of the same length."""
+
     def stop() -> None:
         raise SystemExit
 
+    able(way, monkeypatch)
     note = stand.sealed()
     with monkeypatch.context() as patched:
         failing_at(9, stop, patched)
         with pytest.raises(SystemExit):
             staging.commit(stand.journal, note, LATER)
-    taken = [move.destination for move in steps.moves(stand.noted)][:9]
+    taken = [stand.root / step.name.decode() for step in stand.noted.steps][:9]
+    others: dict[str, str] = {}
     for file in (place for place in taken if not place.is_dir()):
         other = stand.root / "other"
-        other.write_text("another's")
+        text = file.read_text().swapcase() if alike else "another's"
+        other.write_text(text)
+        later = file.stat().st_mtime_ns + 60_000_000_000  # no lease is shorter
+        os.utime(other, ns=(later, later))
         other.replace(file)
-    others = {name: text for name, text in stand.seen.items() if text == "another's"}
+        others[str(file.relative_to(stand.root))] = text
     assert len(others) > 4
     stand.dropped()
     assert others.items() <= stand.seen.items()
+    assert "is not what it had put there, and stays" in caplog.text
+
+
+def test_where_numbers_do_not_last_a_clock_that_counts_by_seconds_hides_nothing_of_ours(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise SystemExit
+
+    able("without numbers", monkeypatch)
+    note = stand.sealed()
+    with monkeypatch.context() as patched:
+        failing_at(9, stop, patched)
+        with pytest.raises(SystemExit):
+            staging.commit(stand.journal, note, LATER)
+    for place in [stand.root / step.name.decode() for step in stand.noted.steps][:9]:
+        rounded = place.stat().st_mtime_ns // steps.COARSE_CLOCK_NS * steps.COARSE_CLOCK_NS
+        os.utime(place, ns=(rounded, rounded))
+    stand.dropped()
+    assert stand.seen == stand.old
 
 
 @pytest.mark.parametrize("way", ["links", "copies", "without numbers"])
@@ -238,7 +273,7 @@ def test_who_is_killed_while_it_undoes_is_followed_by_one_that_goes_on_with_it(
         raise SystemExit
 
     able(way, monkeypatch)
-    really, deaths = Path.replace, 0
+    really, deaths = Spot.replace, 0
     while True:
         (tmp_path / str(deaths)).mkdir()
         stand = Stand(tmp_path / str(deaths))
@@ -249,13 +284,13 @@ def test_who_is_killed_while_it_undoes_is_followed_by_one_that_goes_on_with_it(
                 staging.commit(stand.journal, note, LATER)
         left = iter(range(deaths))
 
-        def dying(file: Path, target: Path, left: Iterator[int] = left, root: Path = stand.root) -> Path:
-            if root in file.parents and next(left, None) is None:
+        def dying(spot: Spot, target: Spot, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
                 raise SystemExit
-            return really(file, target)
+            really(spot, target)
 
         with monkeypatch.context() as patched:
-            patched.setattr(Path, "replace", dying)
+            patched.setattr(Spot, "replace", dying)
             try:
                 found = staging.standing(stand.journal, stand.noted)
             except SystemExit:
@@ -294,7 +329,7 @@ def test_of_two_files_that_are_both_overwritten_one_is_never_told_as_both(
 
 
 def test_segments_come_first_and_what_names_playlists_comes_last(stand: Stand) -> None:
-    names = [step.name.decode() for step in steps.planned(stand.sealed()).steps if step.way is not Way.MAKE]
+    names = [step.name.decode() for step in steps_of(stand.sealed()) if step.way is not Way.MAKE]
     ranks = [
         3 if name in ("2.m3u8", "2/s0.ts", "0/s1.ts") else 2 if name == "master.m3u8" else int(name.endswith(".m3u8"))
         for name in names

@@ -97,6 +97,18 @@ async def test_a_mount_point_is_there_while_something_is_mounted_on_it(place: Pa
     assert (await watch.state()).mounted
 
 
+async def test_a_mount_that_goes_and_leaves_an_empty_folder_is_seen_by_its_file_system(place: Path, home: Path) -> None:
+    mount_tmpfs(place)
+    watch = Watch(home, R=place)
+    assert watch.roots.device("R") is None
+    assert (await watch.state()).mounted
+    before = watch.roots.device("R")
+    assert before == place.stat().st_dev
+    unmount(place)
+    assert (await watch.state()).mounted, "there is a folder"
+    assert watch.roots.device("R") == place.stat().st_dev != before
+
+
 async def test_a_folder_below_a_mount_is_no_mount_point_and_a_link_to_one_is(
     place: Path, home: Path, tmp_path: Path
 ) -> None:

@@ -11,9 +11,11 @@ from agent.shell.crashing import ATTEMPT, HIDDEN, SPOOL, note_of, result_of
 from ffmesh_agent.shell import exchange, sealing, staging
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.exchange import CannotExchange
+from ffmesh_agent.shell.held import Held, Spot
 from ffmesh_agent.shell.journal import Journal, Stage, StagedNote
+from ffmesh_agent.shell.noted import NotStaged
 from ffmesh_agent.shell.staging import TooLate
-from ffmesh_agent.shell.steps import NotStaged, planned
+from ffmesh_agent.shell.steps import planned
 from ffmesh_protocol.messages.reports import FailureKind
 
 LATER = boottime() + 100_000
@@ -197,16 +199,12 @@ def test_a_rename_is_not_begun_when_its_time_is_over_and_may_be_done_later(place
 def test_what_the_disk_refuses_is_said_without_a_place_of_this_machine_and_touches_nothing(
     number: int, failure: FailureKind, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = Path.replace
-
-    def refuse(self: Path, target: Path) -> Path:
-        if self.name == "out":
-            raise OSError(number, os.strerror(number), str(tmp_path))
-        return really(self, target)
+    def refuse(_: Spot, __: Spot) -> NoReturn:
+        raise OSError(number, os.strerror(number), str(tmp_path))
 
     place.out.write_text("old")
     note = place.sealed()
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(Spot, "replace", refuse)
     with pytest.raises(NotStaged) as refused:
         staging.commit(place.journal, note, LATER)
     assert refused.value.sentence == f"$R/out could not be put in place: {os.strerror(number)}"
@@ -230,7 +228,7 @@ def test_a_disk_that_is_full_at_the_end_lies_with_the_machine(place: Place, monk
 def test_where_folders_cannot_be_exchanged_the_old_one_stays_and_the_sentence_says_what_to_do(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Path, __: Path) -> NoReturn:
+    def refuse(_: exchange.Spot, __: exchange.Spot) -> NoReturn:
         raise CannotExchange
 
     place.out.mkdir()
@@ -256,7 +254,8 @@ def test_a_root_that_is_broken_when_an_earlier_rename_is_looked_for_is_said_to_b
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     sealed = place.sealed()
-    note = place.journal.moved(sealed, Stage.COMMITTING, planned(sealed).steps)
+    with Held(sealed) as held:
+        note = place.journal.moved(sealed, Stage.COMMITTING, planned(sealed, held).steps)
     monkeypatch.setattr(Path, "lstat", refuse)
     with pytest.raises(NotStaged, match=r"\$R/out could not be looked at: Input/output error") as refused:
         staging.commit(place.journal, note, LATER)
