@@ -75,7 +75,7 @@ from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol.bus import BrokerAddress
 from ffmesh_protocol.keys import broker_password, client_id_tag
 from ffmesh_protocol.line import Line
-from ffmesh_protocol.messages.reports import Result, Started
+from ffmesh_protocol.messages.reports import Claim, Result, Started
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF, HOLDING
 from ffmesh_protocol.topics import Verb
@@ -296,6 +296,8 @@ class Runtime:
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
+            case Tell(message=Claim()):
+                self._fencing.expect()  # and posted, as below
             case Tell() | Publish():
                 pass  # posted with what else is ready, or there is nobody to hear it
             case OpenStreams(attempt=attempt):
