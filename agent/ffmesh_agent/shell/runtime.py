@@ -285,6 +285,8 @@ class Runtime:
             self._say()
         elif words and self._saying is None:
             self._saying = asyncio.get_running_loop().call_later(STARTED_WAITS, self._say)
+        if any(isinstance(word, Tell) and isinstance(word.message, Claim) for word in words):
+            self._fencing.expect()  # while the grants are under way
 
     def _say(self) -> None:
         if self._saying is not None:
@@ -296,8 +298,6 @@ class Runtime:
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case Tell(message=Claim()):
-                self._fencing.expect()  # and posted, as below
             case Tell() | Publish():
                 pass  # posted with what else is ready, or there is nobody to hear it
             case OpenStreams(attempt=attempt):
