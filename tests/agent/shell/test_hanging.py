@@ -30,8 +30,8 @@ async def test_each_look_is_a_new_one() -> None:
 
 async def test_a_thread_that_has_answered_looks_again_and_one_that_hangs_does_not() -> None:
     let_go = threading.Event()
-    hangs = started("hangs", lambda: let_go.wait() and threading.get_ident())
-    answered = [await started("look", threading.get_ident) for _ in range(100)]
+    hangs = started("hangs", lambda: let_go.wait() and threading.current_thread())
+    answered = [await started("look", threading.current_thread) for _ in range(100)]
     assert len(set(answered)) <= KEPT + 1
     let_go.set()
     assert await hangs not in answered
