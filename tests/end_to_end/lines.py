@@ -24,7 +24,8 @@ TEST: Final = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=0.4")
 class Case:
     """`steps` are lines, run one after the other until one fails. `files` are there before.
 
-    `inside`: it works in its folder `{out}`, not elsewhere. `here`: it is not for the mesh.
+    `inside`: it works in its folder `{out}`, not elsewhere. `here`: it is not for the mesh. `unable`: no agent has what it
+    asks for.
     """
 
     steps: tuple[tuple[str, ...], ...]
@@ -34,6 +35,7 @@ class Case:
     stdin: bytes | str = b""
     inside: bool = False
     here: bool = False
+    unable: bool = False
 
 
 def case(
@@ -44,9 +46,19 @@ def case(
     stdin: bytes | str = b"",
     inside: bool = False,
     here: bool = False,
+    unable: bool = False,
 ) -> Case:
     """One line. A text as `stdin` is the path of a file."""
-    return Case(steps=(words,), program=program, code=code, files=files or {}, stdin=stdin, inside=inside, here=here)
+    return Case(
+        steps=(words,),
+        program=program,
+        code=code,
+        files=files or {},
+        stdin=stdin,
+        inside=inside,
+        here=here,
+        unable=unable,
+    )
 
 
 def in_a_filter(path: str) -> str:
@@ -195,9 +207,9 @@ CASES: Final[dict[str, Case]] = {
     "input is a folder": case(*QUIET, "-i", "{films}", "{out}/a.mkv", code=1),
     "input is no film": case(*QUIET, "-i", "{films}/plain.srt.txt", "{out}/a.mkv", code=1),
     "no such option": case(*QUIET, *PLAIN, "-nosuchoption", "1", "{out}/a.mkv", code=1),
-    "no such encoder": case(*QUIET, *PLAIN, "-c:v", "nosuchencoder", "{out}/a.mkv", code=1),
+    "no such encoder": case(*QUIET, *PLAIN, "-c:v", "nosuchencoder", "{out}/a.mkv", code=1, unable=True),
     "no such muxer": case(*QUIET, *PLAIN, "-c", "copy", "{out}/a.nosuchend", code=1),
-    "no such filter": case(*QUIET, *PLAIN, "-vf", "nosuchfilter", "{out}/a.mkv", code=1),
+    "no such filter": case(*QUIET, *PLAIN, "-vf", "nosuchfilter", "{out}/a.mkv", code=1, unable=True),
     "no such stream": case(*QUIET, *PLAIN, "-map", "0:9", "-c", "copy", "{out}/a.mkv", code=1),
     "no such folder": case(*QUIET, *PLAIN, "-c", "copy", "{out}/no such/a.mkv", code=1),
     "no output": case(*QUIET, *PLAIN, code=1, here=True),

@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from end_to_end.outside import GENEROUS, Mesh, gone
 
 REAL: Final = {name: Path(shutil.which(name) or f"/usr/bin/{name}") for name in ("ffmpeg", "ffprobe")}
@@ -181,13 +179,3 @@ def _is_helper(pid: int, client: Path) -> bool:
     except OSError:
         return False
     return b"ffmesh_client.shim.helper" in words and os.fsencode(client) in words
-
-
-def is_there() -> bool:
-    """Whether calls can be handed to a mesh."""
-    from importlib.util import find_spec
-
-    return find_spec("ffmesh_client.shim.desk") is not None
-
-
-needs_the_desk = pytest.mark.skipif(not is_there(), reason="the shim hands nothing to a mesh")

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.outside import Mesh, ending, finished, gone, mesh, programs_with, taken, until
-from end_to_end.shims import LOCAL, Shim, Word, needs_the_desk, shim_in
-
-pytestmark = needs_the_desk
+from end_to_end.shims import LOCAL, Shim, Word, shim_in
 
 ENDLESS = shlex.split("-v error -re -f lavfi -i testsrc=size=64x64:rate=25 -c:v mpeg4 -y")
 STREAMED = shlex.split("-v error -re -f lavfi -i testsrc2=size=320x180:rate=25 -t 4 -f rawvideo -pix_fmt yuv420p -")

@@ -8,7 +8,7 @@ import pytest
 
 from end_to_end.jellyfin import TOPICS, film_in
 from end_to_end.outside import mesh
-from end_to_end.shims import LOCAL, Programs, Shim, needs_the_desk, shim_in
+from end_to_end.shims import LOCAL, Programs, Shim, shim_in
 
 STAYS_HERE = ("is_probed", "is_pictured", "gives_attachments", "gives_key_frames")
 
@@ -66,7 +66,6 @@ def test_the_real_programs_make_it_happy(
             assert (record[start]["stopped by"], record[start]["exit code"]) == ("q", 0)
 
 
-@needs_the_desk
 @pytest.mark.parametrize("topic", TOPICS)
 def test_with_the_shim_it_sees_the_same(
     topic: str, film: Path, place: Path, records: dict[str, dict[str, Any]], shim: Shim

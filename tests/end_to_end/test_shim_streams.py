@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from end_to_end.outside import GENEROUS, ending, mesh, programs_with, until
-from end_to_end.shims import LOCAL, Programs, Shim, needs_the_desk, shim_in
+from end_to_end.shims import LOCAL, Programs, Shim, shim_in
 from support.mesh import frozen
-
-pytestmark = needs_the_desk
 
 SIZE = "640x480"
 FRAME_BYTES = 640 * 480 * 3 // 2

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from ffmesh_warden import cgroup
 from ffmesh_warden.handle import NotStarted, Warden, boottime
 from support.cgroups import cgroup_of_a_test, members
-from warden.living import PATH, gone, lives, until, written_pid
+from warden.living import PATH, SOURCE, gone, lives, until, written_pid
 
 
 @pytest.fixture
@@ -36,6 +38,62 @@ async def test_a_program_runs_in_its_cgroup_and_the_cgroup_goes_with_it(
     )
     assert (await program.ended()).exit_code == 0
     assert any(line.endswith(f"{above.name}/one") for line in (tmp_path / "in").read_text().splitlines())
+    assert not group.exists()
+
+
+def test_a_child_is_born_in_its_cgroup_and_never_moved_there(above: Path) -> None:
+    tells, told = os.pipe()
+    pid = cgroup.forked_into(bytes(above))
+    if pid is None:
+        pytest.skip("this kernel, or who watches over us, does not let children be born in a cgroup")
+    if pid == 0:
+        try:
+            os.write(told, Path("/proc/self/cgroup").read_bytes())
+        finally:
+            os._exit(7)
+    os.close(told)
+    with os.fdopen(tells, encoding="utf-8") as reads:
+        assert any(line.rstrip().endswith(f"/{above.name}") for line in reads)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def test_where_there_is_no_such_cgroup_nothing_is_forked(tmp_path: Path) -> None:
+    assert cgroup.forked_into(bytes(tmp_path)) is None
+    assert cgroup.forked_into(bytes(tmp_path / "none")) is None
+
+
+_NOT_BORN_THERE = """
+import asyncio, ctypes, errno, os, struct, sys
+from ffmesh_warden.handle import Warden
+
+# As containers answer clone3 (435): there is no such call.
+each = [(0x20, 0, 0, 0), (0x15, 0, 1, 435), (0x06, 0, 0, 0x50000 | errno.ENOSYS), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in each))
+prctl = ctypes.CDLL(None).prctl
+assert prctl(38, 1, 0, 0, 0) == 0
+assert prctl(22, 2, struct.pack("@HP", len(each), ctypes.addressof(code))) == 0
+
+async def main():
+    async with Warden.started() as warden:
+        where = {"env": os.environ, "cwd": "/", "cgroup": sys.argv[1]}
+        program = await warden.start(["cat", "/proc/self/cgroup"], **where, stdout=1)
+        await program.ended()
+
+asyncio.run(main())
+"""
+
+
+def test_where_children_cannot_be_born_in_a_cgroup_the_program_moves_there(above: Path) -> None:
+    group = above / "one"
+    group.mkdir()
+    said = subprocess.run(
+        [sys.executable, "-c", _NOT_BORN_THERE, group],
+        env=PATH | {"PYTHONPATH": str(SOURCE.parent)},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    ).stdout
+    assert any(line.endswith(f"/{above.name}/one") for line in said.splitlines())
     assert not group.exists()
 
 

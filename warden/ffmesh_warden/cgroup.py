@@ -11,6 +11,24 @@ import contextlib
 import os
 import signal
 
+from ffmesh_warden import kernel
+
+
+def forked_into(folder: bytes) -> int | None:
+    """As `os.fork`, with the child in it; None: nothing was forked, the child of a plain fork may `enter` it.
+
+    To move a process the kernel waits until no other one forks or ends, and none may meanwhile: ten to twenty
+    milliseconds for the whole machine. To be born in it costs nothing.
+    """
+    try:
+        cgroup = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return kernel.forked_into(cgroup)
+    finally:
+        os.close(cgroup)
+
 
 def enter(folder: bytes) -> None:
     """The calling process, and what it will start. `OSError` if the kernel does not let it."""
@@ -40,10 +58,19 @@ def is_inhabited(folder: bytes) -> bool:
 def remove(folder: bytes) -> None:
     """It, and those that the program made below it, if nothing lives in them."""
     with contextlib.suppress(OSError):
-        for name in os.listdir(folder):  # noqa: PTH208  # see strays.program_of
-            if os.path.isdir(below := folder + b"/" + name):  # noqa: PTH112
-                remove(below)
+        if not _is_removed(folder):  # most programs make none
+            for name in os.listdir(folder):  # noqa: PTH208  # see strays.program_of
+                if os.path.isdir(below := folder + b"/" + name):  # noqa: PTH112
+                    remove(below)
+            _is_removed(folder)
+
+
+def _is_removed(folder: bytes) -> bool:
+    try:
         os.rmdir(folder)  # noqa: PTH106
+    except OSError:
+        return False
+    return True
 
 
 def _members(folder: bytes) -> list[int]:

@@ -43,6 +43,7 @@ class Order:
         "group",
         "id",
         "ionice",
+        "is_in_cgroup",
         "nice",
         "umask",
         "user",
@@ -58,6 +59,7 @@ class Order:
         self.nice: int | None = message["nice"]
         self.ionice: str | None = message["ionice"]
         self.cgroup = as_bytes(message["cgroup"]) if message["cgroup"] is not None else None
+        self.is_in_cgroup = False
         self.user: str | int | None = message["user"]
         self.group: str | int | None = message["group"]
         self.descriptors = descriptors
@@ -87,6 +89,13 @@ def signals_of_ours() -> set[int]:
     """
     settable = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
     return {number for number in settable if signal.getsignal(number) is not signal.SIG_DFL}
+
+
+def forked(order: Order) -> int:
+    """As `os.fork`; the child is for this order."""
+    pid = cgroup.forked_into(order.cgroup) if order.cgroup is not None else None
+    order.is_in_cgroup = pid is not None
+    return os.fork() if pid is None else pid
 
 
 def become(order: Order, report: int, warden: int, signals: Iterable[int]) -> NoReturn:
@@ -140,7 +149,7 @@ def _place_descriptors(order: Order) -> None:
 
 
 def _enter_cgroup(order: Order) -> None:
-    if order.cgroup is None:
+    if order.cgroup is None or order.is_in_cgroup:
         return
     try:
         cgroup.enter(order.cgroup)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import itertools
 import logging
 import os
@@ -50,6 +51,9 @@ START_SECONDS = 30.0
 END_SECONDS = 5.0
 """How long leaving the block waits for the warden. Only a program that the kernel itself cannot kill now (it waits
 for a dead disk or mount) takes longer; the warden then stays with it alone."""
+
+NAMES_REMEMBERED = 256
+"""Of what fences name, as text: most of it is the same for every program."""
 
 _log = logging.getLogger(__name__)
 
@@ -311,12 +315,16 @@ def _told(fence: Fence) -> Message:
             raise NotStarted(errno.EINVAL, f"a fence needs names from the root on, and {name!r} is none")
     return {
         "kind": fence.kind,
-        "read": [_text(name) for name in fence.read],
-        "write": [_text(name) for name in fence.write],
-        "devices": [_text(name) for name in fence.devices],
+        "read": _texts(fence.read),
+        "write": _texts(fence.write),
+        "devices": _texts(fence.devices),
         "network": fence.network,
         "leads": {_text(name): _text(place) for name, place in fence.leads},
     }
+
+
+def _texts(names: Sequence[bytes]) -> list[str]:
+    return [_text_again(name) for name in names]
 
 
 def _text(name: Name) -> str:
@@ -327,3 +335,6 @@ def _text(name: Name) -> str:
     if "\0" in text:
         raise NotStarted(errno.EINVAL, f"{name!r} contains a zero byte, which ends every argument")
     return text
+
+
+_text_again = functools.lru_cache(NAMES_REMEMBERED)(_text)

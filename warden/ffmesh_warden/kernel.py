@@ -6,6 +6,8 @@ Elsewhere, and in a Python without ctypes, all of them return False and nothing 
 from __future__ import annotations
 
 import os
+import signal
+import struct
 import sys
 
 TYPE_CHECKING = False  # see wire.py
@@ -35,20 +37,27 @@ _NUMBERS_OF_IOPRIO_SET = {
 }
 """By what uname calls the machine: no C library has a function for it."""
 
+_CLONE3 = 435
+"""On every machine that Linux runs on, but for alpha."""
+_INTO_CGROUP = 1 << 33
+_HOW = struct.Struct("=4Q Q 5Q Q")
+"""Flags and three addresses; the signal of its end; stack, thread-local storage and numbers; the cgroup."""
 
-def _loaded() -> ctypes.CDLL | None:
+
+def _loaded() -> ctypes.PyDLL | None:
     if sys.platform != "linux":
         return None
     try:
         import ctypes
 
-        return ctypes.CDLL(None)
+        return ctypes.PyDLL(None)
     except (ImportError, OSError):
         return None
 
 
 _library = _loaded()
-"""Once, and not in each child before its program: to open it takes longer than the calls."""
+"""Once, and not in each child before its program: to open it takes longer than the calls. None of them waits, so that
+Python's lock is held all the while: a child that is forked by it has nobody to give it back."""
 
 
 def _prctl(option: int, value: int | bytes) -> bool:
@@ -74,6 +83,20 @@ def die_with_parent(signal_number: int) -> bool:
 def adopt_orphans() -> bool:
     """Descendants that lose their parent become children of the calling process, not of init."""
     return _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def forked_into(cgroup: int) -> int | None:
+    """As `os.fork`, with the child in this cgroup (its open folder) from its first moment. None: nothing was forked.
+
+    Only for a process with one thread, and a child that soon becomes a program: Python is not told of this fork.
+    """
+    if _library is None:
+        return None
+    import ctypes
+
+    how = _HOW.pack(_INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, cgroup)
+    pid: int = _library.syscall(ctypes.c_long(_CLONE3), ctypes.c_char_p(how), ctypes.c_size_t(len(how)))
+    return pid if pid >= 0 else None
 
 
 def be_called(name: bytes) -> bool:

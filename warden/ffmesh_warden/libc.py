@@ -10,21 +10,28 @@ import ctypes
 import os
 
 _library = ctypes.CDLL(None, use_errno=True)
+_WORD = ctypes.c_void_p
+"""As wide as a register, and either a number or the address of some bytes. Both calls are variadic: of anything
+narrower, the upper halves of the registers are whatever was there."""
+
 _syscall = _library.syscall
+_syscall.argtypes = (ctypes.c_long, *[_WORD] * 6)
 _syscall.restype = ctypes.c_long
+_prctl = _library.prctl
+_prctl.argtypes = (ctypes.c_int, *[_WORD] * 4)
+_REST = tuple((0,) * unused for unused in range(7))
+"""The kernel refuses some calls unless all arguments are there and the unused ones zero."""
 
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 24, 38, 47
 
 
 def called(number: int, *arguments: int | bytes | None) -> int:
     """A system call by its number. Raises OSError; bytes are handed over by their address."""
-    return _checked(_syscall(ctypes.c_long(number), *map(_wide, arguments)))
+    return _checked(_syscall(number, *arguments, *_REST[6 - len(arguments)]))
 
 
 def prctl(option: int, *arguments: int | bytes) -> int:
-    # The kernel refuses some options unless all five are there and the unused ones zero.
-    given = [*map(_wide, arguments), *[ctypes.c_ulong(0)] * (4 - len(arguments))]
-    return _checked(_library.prctl(ctypes.c_int(option), *given))
+    return _checked(_prctl(option, *arguments, *_REST[4 - len(arguments)]))
 
 
 def capabilities(call: str, header: bytes, data: bytes | ctypes.Array[ctypes.c_char]) -> None:
@@ -39,11 +46,6 @@ def enter_namespace(descriptor: int) -> None:
 def address(data: bytes) -> int:
     """Valid as long as the caller keeps these bytes."""
     return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
-
-
-def _wide(argument: int | bytes | None) -> ctypes.c_ulong | ctypes.c_char_p:
-    # These calls are variadic: without their width, the upper halves of the registers are whatever was there.
-    return ctypes.c_ulong(argument) if isinstance(argument, int) else ctypes.c_char_p(argument)
 
 
 def _checked(result: int) -> int:

@@ -215,7 +215,7 @@ class Warden:
         # Blocked, so that nothing reaches the child before it behaves as a program does.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
-            pid = os.fork()
+            pid = child.forked(order)
             if pid == 0:
                 child.become(order, told, self._pid, self._signals)
             self._programs[order.id] = _Program(order, pid, report, deadline)

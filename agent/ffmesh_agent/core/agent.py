@@ -130,6 +130,8 @@ class Agent:
         self._told_heard = 0
         self._client_connections: dict[tuple[str, str], int] = {}
         self._has_left = False
+        self._held = self._bench.held()
+        """When the last event had been handled."""
         self._woken_for: float | None = None
         self._refused_since: float | None = None
         self._goodbye = Leave(exit_code=0, sentence="stopped")
@@ -142,11 +144,12 @@ class Agent:
         if self._has_left:
             return []
         desk.now = now
-        held = self._bench.held()
         self._take(event)
         for about, name in desk.deadlines.due(now):
             self._fall_due(about, name)
-        if self._bench.held() != held:
+        held = self._bench.held()
+        if held != self._held:
+            self._held = held
             self._hold_soon()
         if desk.leaving and self._bench.is_idle():
             self._leave(self._goodbye)

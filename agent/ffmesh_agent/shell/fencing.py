@@ -11,9 +11,11 @@
 Names below a root are resolved from the root's own descriptor, and what leads out of it is left out of the plan. What
 the words of a job hide (a playlist, a filter, a hostile file) changes nothing: the kernel asks the fence.
 
-A plan is made in a thread, because a root may never answer: then its job does not start, and nobody else waits.
+A plan is made in a thread, because a root may never answer: then its job does not start, and nobody else waits. Where
+nothing has to be asked of any disk, it needs none.
 """
 
+import asyncio
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,8 +26,9 @@ from pathlib import Path
 from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.ffmpeg.reach import UNDERSTOOD, folders, places, roots_of
 from ffmesh_agent.ffmpeg.reach import Place as Named
-from ffmesh_agent.shell import installed
+from ffmesh_agent.shell import hanging
 from ffmesh_agent.shell.asking import Asking
+from ffmesh_agent.shell.at_hand import AtHand, Equipment
 from ffmesh_agent.shell.below import LeadsOut, found
 from ffmesh_agent.shell.in_force import InForce
 from ffmesh_agent.shell.inputs import NotReady
@@ -51,43 +54,56 @@ class Fencing:
         """`search`: the PATH in which programs are looked up."""
         self._config = config
         self._force = force
-        self._search = search
+        self._at_hand = AtHand(search, config.readable)
         self._asking = Asking()
+        self._expecting: asyncio.Future[None] | None = None
         self._roots = config.root_paths
         self._read_only = {name for name, place in config.root_places.items() if place.read_only}
 
-    async def fence(self, grant: Grant, program: bytes, private: Path, aside: Iterable[bytes] = ()) -> Fence | None:
+    async def fence(self, grant: Grant, argv0: bytes, private: Path, aside: Iterable[bytes] = ()) -> Fence | None:
         """`aside`: the places where the outputs of a staged job are made. `NotReady`, or `PathRefused`.
 
         None: there is none here, and nobody demands one.
         """
         if self._force.refusal is not None:
             raise NotReady(self._force.refusal, FailureKind.NODE)
-        if self._force.kind is None:
+        if (kind := self._force.kind) is None:
             return None
-        work = partial(self._planned, self._force.kind, grant, os.fsdecode(program), private, tuple(aside))
-        return await self._asking.answer(grant.attempt, "fence", work, _listed(roots_of(grant)))
+        program = os.fsdecode(argv0)
+        network = grant.program in self._config.network
+        equipment = self._at_hand.remembered(program, network=network)
+        aside = tuple(aside)
+        if equipment is not None and not roots_of(grant) and not aside:
+            return self._planned(kind, grant, equipment, private)  # nothing of it lies on any disk
+
+        def plan() -> Fence:
+            return self._planned(kind, grant, self._at_hand.found(program, network=network), private, aside)
+
+        return await self._asking.answer(grant.attempt, "fence", plan, _listed(roots_of(grant)))
+
+    def expect(self) -> None:
+        """Programs that have been started before, one of which will be again in a moment: what they need of the machine
+        is looked at meanwhile."""
+        ageing = self._at_hand.ageing()
+        if ageing and (self._expecting is None or self._expecting.done()):
+            self._expecting = hanging.started("what programs need", partial(self._at_hand.look_again, ageing))
+            self._expecting.add_done_callback(hanging.heard)
 
     def give_up(self, attempt: str) -> None:
         self._asking.give_up(attempt)
 
-    def _planned(self, kind: Kind, grant: Grant, program: str, private: Path, aside: Sequence[bytes]) -> Fence:
-        network = grant.program in self._config.network
+    def _planned(
+        self, kind: Kind, grant: Grant, equipment: Equipment, private: Path, aside: Sequence[bytes] = ()
+    ) -> Fence:
         made_in, read, written = list(self._made_in(aside)), list(self._read(grant)), list(self._written(grant))
-        of_machine = map(os.fsencode, self._of_machine(program, network=network))
         return Fence(
             kind=kind,
-            read=_names(read, of_machine),
+            read=_names(read, equipment.readable),
             write=_names([*made_in, *written], [os.fsencode(private)]),
-            devices=tuple(map(os.fsencode, installed.devices())),
-            network=network,
+            devices=equipment.devices,
+            network=grant.program in self._config.network,
             leads=tuple((each.name, each.place) for each in dict.fromkeys([*made_in, *read, *written]) if each.place),
         )
-
-    def _of_machine(self, program: str, *, network: bool) -> Iterator[str]:
-        yield from installed.readable(network=network)
-        yield from installed.of_program(program, self._search)
-        yield from self._config.readable
 
     def _read(self, grant: Grant) -> Iterator[_Folder]:
         if self._config.reads == "inputs":

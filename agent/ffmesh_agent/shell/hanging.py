@@ -1,16 +1,62 @@
 """Work on a place that may never answer: a network mount whose server is gone holds on to whoever asks.
 
-Each piece of work has a thread of its own, and the process can end without it. A place that has not answered the last
-look is not asked again until it does, so that one dead mount costs one thread and no more.
+Each piece of work has a thread to itself, and the process can end without it. A place that has not answered the last
+look is not asked again until it does, so that one dead mount costs one thread and no more. A few threads whose work is
+done wait for the next: to begin one the loop would have to wait until it runs, longer than most looks take.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+KEPT: Final = 4
+"""Threads that wait. Of more that look at the same time, the others end."""
+
+_IDLE: Final = "waits for a look"
+
+
+class _Thread:
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[str, Callable[[], None]]] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=_IDLE, daemon=True)
+        self._thread.start()
+
+    def do(self, name: str, work: Callable[[], None]) -> None:
+        self._work.put((name, work))
+
+    def _run(self) -> None:
+        while True:
+            self._thread.name, work = self._work.get()
+            work()
+            self._thread.name = _IDLE
+            del work  # and what it holds
+            _waiting.append(self)
+            if len(_waiting) > KEPT and _leaves(self):
+                return
+
+
+_waiting: list[_Thread] = []
+
+
+def _leaves(thread: _Thread) -> bool:
+    """Unless it has been given work meanwhile."""
+    try:
+        _waiting.remove(thread)
+    except ValueError:
+        return False
+    return True
+
+
+def _waits() -> _Thread:
+    try:
+        return _waiting.pop()
+    except IndexError:
+        return _Thread()
 
 
 def started(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
@@ -33,7 +79,7 @@ def started(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
         except RuntimeError:
             pass  # the loop has been closed: nobody wants to know any more
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    _waits().do(name, run)
     return outcome
 
 

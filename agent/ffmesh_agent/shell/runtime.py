@@ -77,7 +77,7 @@ from ffmesh_agent.shell.tails import Tails
 from ffmesh_protocol.bus import BrokerAddress
 from ffmesh_protocol.keys import broker_password, client_id_tag
 from ffmesh_protocol.line import Line
-from ffmesh_protocol.messages.reports import Result, Started
+from ffmesh_protocol.messages.reports import Claim, Result, Started
 from ffmesh_protocol.messages.requests import StreamCredit
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF, HOLDING
@@ -294,6 +294,8 @@ class Runtime:
             self._say()
         elif words and self._saying is None:
             self._saying = asyncio.get_running_loop().call_later(STARTED_WAITS, self._say)
+        if any(isinstance(word, Tell) and isinstance(word.message, Claim) for word in words):
+            self._fencing.expect()  # while the grants are under way
 
     def _say(self) -> None:
         if self._saying is not None:
