@@ -17,6 +17,7 @@ from ffmesh_protocol.ffmpeg.line import read
 from ffmesh_protocol.ffmpeg.lists import wrong_in_graph, wrong_in_list
 from ffmesh_protocol.ffmpeg.options import plain
 from ffmesh_protocol.ffmpeg.pieces import root_path
+from ffmesh_protocol.media import RootPath
 from ffmesh_protocol.names import checked_name
 
 HELP = """\
@@ -61,8 +62,9 @@ def run(arguments: Namespace) -> int:
     else:
         line = read(known, words)
         cwd = _working_folder(roots)
-        explanation = explained(line, program, roots, cwd, _wrong_inside(line, roots, cwd))
-        paths = roots_of(line, roots, cwd)
+        real = _where_links_lead(line, roots)
+        explanation = explained(line, program, roots, cwd, _wrong_inside(line, roots, cwd, real), real)
+        paths = roots_of(line, roots, cwd, real)
     if arguments.json:
         calling.print_json(explanation)
     else:
@@ -100,13 +102,24 @@ def _said_roots(words: list[str]) -> dict[str, str]:
 def _working_folder(roots: dict[str, str]) -> str:
     """The first of its names that lies under a root, else any."""
     folders = names_of_working_folder()
-    return next((folder for folder in folders if root_path(folder, roots, None) is not None), (*folders, "")[0])
+    return next((folder for folder in folders if root_path(folder, roots) is not None), (*folders, "")[0])
 
 
-def _wrong_inside(line: CommandLine, roots: dict[str, str], cwd: str) -> Iterator[str]:
+def _where_links_lead(line: CommandLine, roots: dict[str, str]) -> dict[str, RootPath]:
+    """Of absolute paths that lie under no root by their letters."""
+    strangers = {each.place.path for each in line.named if root_path(each.place.path, roots) is None}
+    absolute = [path for path in strangers if path.startswith("/") and "\0" not in path]
+    if not absolute:
+        return {}
+    places = {name: os.path.realpath(place) for name, place in roots.items()}
+    real = {path: root_path(os.path.realpath(path), places) for path in absolute}
+    return {path: place for path, place in real.items() if place is not None}
+
+
+def _wrong_inside(line: CommandLine, roots: dict[str, str], cwd: str, real: dict[str, RootPath]) -> Iterator[str]:
     for named in line.lists:
         path = named.place.path
-        if root_path(path, roots, cwd) is None:
+        if root_path(path, roots, cwd, real) is None:
             continue  # that alone keeps it here
         try:
             with Path(cwd, path).open("rb") as file:

@@ -1,13 +1,13 @@
 """The words of a command line as pieces: every path under a root is one, and the text around it stays as it is.
 
-The letters of a path decide alone; links are somebody else's matter. A relative path stays text: the program starts in
-the same folder of the same root.
+The letters of a path decide; where they put it under no root, its real place may be told. A relative path stays text:
+the program starts in the same folder of the same root.
 """
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import structs
 
@@ -20,25 +20,31 @@ _NOBODY_OPENS: Final = "null"
 """Stands for an absolute name that is opened by nobody: an agent would take it for a path that is none of its own."""
 
 
-def arguments_of(line: CommandLine, roots: Mapping[str, str]) -> Arguments:
+Real: TypeAlias = Mapping[str, RootPath]
+"""Where links lead: places under a root of paths that lie under none by their letters."""
+
+NO_LINKS: Final[Real] = {}
+
+
+def arguments_of(line: CommandLine, roots: Mapping[str, str], real: Real = NO_LINKS) -> Arguments:
     """What lies under no root stays text too; whoever sends it looks at `line.named` first."""
     named = sorted((*line.named, *map(_nowhere, line.idle)), key=lambda each: (each.argument, each.place.start))
     places = {at: [each.place for each in group] for at, group in groupby(named, key=lambda each: each.argument)}
-    return tuple(_pieces(word, places.get(at, ()), roots) for at, word in enumerate(line.words))
+    return tuple(_pieces(word, places.get(at, ()), roots, real) for at, word in enumerate(line.words))
 
 
 def _nowhere(idle: Named) -> Named:
     return structs.replace(idle, place=structs.replace(idle.place, use=_NOBODY_OPENS))
 
 
-def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath | None:
+def root_path(path: str, roots: Mapping[str, str], cwd: str | None = None, real: Real = NO_LINKS) -> RootPath | None:
     """Where a path lies that is absolute, or taken from `cwd`; None: under no root."""
     if path.startswith("/"):
-        return piece_of_path(path, roots)
+        return piece_of_path(path, roots) or real.get(path)
     return piece_of_path(f"{cwd}/{path}", roots) if cwd is not None else None
 
 
-def _pieces(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Argument:
+def _pieces(word: str, places: Sequence[Place], roots: Mapping[str, str], real: Real) -> Argument:
     pieces: list[Piece] = []
     at = 0
     for place in places:
@@ -46,7 +52,7 @@ def _pieces(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Arg
             pieces += _text(f"{word[at : place.start]}{_NOBODY_OPENS}")
             at = place.end
             continue
-        found = root_path(place.path, roots, None)
+        found = root_path(place.path, roots, real=real)
         if found is None:
             continue
         pieces += [*_text(word[at : place.start]), *_path(found, place)]
