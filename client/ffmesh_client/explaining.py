@@ -7,9 +7,9 @@ from ffmesh_client.shim.rules import LOCAL, Decision, Seen, decided
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.ffmpeg.command_line import INPUT, OTHER, OUTPUT, CommandLine
 from ffmesh_protocol.ffmpeg.needs import wanted
-from ffmesh_protocol.ffmpeg.pieces import arguments_of, root_path
+from ffmesh_protocol.ffmpeg.pieces import NO_LINKS, Real, arguments_of, root_path
 from ffmesh_protocol.ffmpeg.tables import FFMPEG, FFPROBE
-from ffmesh_protocol.media import printable, shown, working_folder, written
+from ffmesh_protocol.media import Arguments, printable, shown, working_folder, written
 from ffmesh_protocol.wire import Told
 
 _PLEX: Final = "Plex Transcoder"
@@ -51,33 +51,39 @@ def understood(program: str) -> str | None:
 
 
 def explained(
-    line: CommandLine, program: str, roots: Mapping[str, str], cwd: str, inside: Iterable[str] = ()
+    line: CommandLine,
+    program: str,
+    roots: Mapping[str, str],
+    cwd: str,
+    inside: Iterable[str] = (),
+    real: Real = NO_LINKS,
 ) -> Explanation:
-    """`inside` says what is wrong with what its lists name."""
-    paths = roots_of(line, roots, cwd)
+    """`inside` says what is wrong with what its lists name, and `real` where links lead."""
+    paths = roots_of(line, roots, cwd, real)
+    arguments = arguments_of(line, roots, real)
     unmapped = tuple(path for path, root in paths.items() if root is None)
     seen = Seen(
         line=line,
         unmapped=unmapped,
         inside=tuple(inside),
-        refused=_refused(line, roots, cwd),
+        refused=_refused(arguments, roots, cwd),
         is_in_a_root=root_path(".", roots, cwd) is not None,
     )
     decision = decided(seen)
-    return _view(line, program, roots, decision, unmapped, sorted({root for root in paths.values() if root}))
+    return _view(line, program, arguments, decision, unmapped, sorted({root for root in paths.values() if root}))
 
 
-def roots_of(line: CommandLine, roots: Mapping[str, str], cwd: str) -> dict[str, str | None]:
+def roots_of(line: CommandLine, roots: Mapping[str, str], cwd: str, real: Real = NO_LINKS) -> dict[str, str | None]:
     """Of each path its root; None: it lies under none."""
-    places = {named.place.path: root_path(named.place.path, roots, cwd) for named in line.named}
+    places = {named.place.path: root_path(named.place.path, roots, cwd, real) for named in line.named}
     return {path: place.root if place is not None else None for path, place in places.items()}
 
 
-def _refused(line: CommandLine, roots: Mapping[str, str], cwd: str) -> str | None:
+def _refused(arguments: Arguments, roots: Mapping[str, str], cwd: str) -> str | None:
     """What an agent would say that has the same roots in the same places."""
     working = working_folder(cwd, roots) if cwd else None
     try:
-        for argument in arguments_of(line, roots):
+        for argument in arguments:
             written(argument, roots, working)
     except PathRefused as refused:
         return str(refused)
@@ -104,7 +110,7 @@ def not_understood(program: str, words: Sequence[str]) -> Explanation:
 def _view(
     line: CommandLine,
     program: str,
-    roots: Mapping[str, str],
+    arguments: Arguments,
     decision: Decision,
     unmapped: Sequence[str],
     used_roots: Sequence[str],
@@ -112,7 +118,7 @@ def _view(
     names = wanted(line)
     return Explanation(
         program=_told(program),
-        args=tuple(shown(argument) for argument in arguments_of(line, roots)),
+        args=tuple(shown(argument) for argument in arguments),
         inputs=tuple(map(_told, line.paths(INPUT))),
         outputs=tuple(map(_told, line.paths(OUTPUT))),
         other_paths=tuple(map(_told, line.paths(OTHER))),

@@ -7,7 +7,7 @@ from typing import Final
 from ffmesh_protocol.ffmpeg.command_line import CommandLine
 from ffmesh_protocol.ffmpeg.lists import wrong_in_graph, wrong_in_list
 from ffmesh_protocol.ffmpeg.options import plain
-from ffmesh_protocol.ffmpeg.pieces import root_path
+from ffmesh_protocol.ffmpeg.pieces import NO_LINKS, Real, root_path
 
 LIST_BYTES: Final = 8 * 1024 * 1024
 """A longer list is read no further than this."""
@@ -15,11 +15,11 @@ LIST_BYTES: Final = 8 * 1024 * 1024
 _SCRIPTS: Final = frozenset({"filter_script", "filter_complex_script", "vf", "af", "filter", "filter_complex", "lavfi"})
 
 
-def wrong_inside(line: CommandLine, roots: Mapping[str, str], cwd: str) -> Iterator[str]:
+def wrong_inside(line: CommandLine, roots: Mapping[str, str], cwd: str, real: Real = NO_LINKS) -> Iterator[str]:
     """In sentences."""
     for named in line.lists:
         path = named.place.path
-        if root_path(path, roots, cwd) is None:
+        if root_path(path, roots, cwd, real) is None:
             continue  # that alone keeps it here
         content = _read(Path(cwd, path))
         if content is None:

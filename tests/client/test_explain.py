@@ -76,6 +76,16 @@ def test_a_relative_path_lies_in_the_working_folder(
     assert told["unmapped"] == ["../a.mkv"]
 
 
+def test_a_path_lies_under_a_root_where_a_link_leads(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    line = ["ffmpeg", "-i", f"{tmp_path}/link/a.mkv", f"{tmp_path}/real/b.mkv"]
+    told = explained(capsys, "--root", f"Here={tmp_path}/real", "--", *line)
+    assert (told["args"], told["runs"]) == (["-i", "$Here/a.mkv", "$Here/b.mkv"], "mesh")
+    told = explained(capsys, "--root", f"Here={tmp_path}/link", "--", *line)
+    assert (told["args"], told["unmapped"]) == (["-i", "$Here/a.mkv", "$Here/b.mkv"], [])
+
+
 @pytest.mark.parametrize(
     ("content", "runs"), [("file a.mkv\nfile 'b c.mkv'\n", "mesh"), ("file /media/a.mkv\n", "local")]
 )

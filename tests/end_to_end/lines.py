@@ -24,8 +24,8 @@ TEST: Final = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=0.4")
 class Case:
     """`steps` are lines, run one after the other until one fails. `files` are there before.
 
-    `inside`: it works in its folder `{out}`, not elsewhere. `here`: it is not for the mesh. `unable`: no agent has what it
-    asks for.
+    `inside`: it works in its folder `{out}`, not elsewhere. `here`: it is not for the mesh. `unable`: no agent has what
+    it asks for.
     """
 
     steps: tuple[tuple[str, ...], ...]

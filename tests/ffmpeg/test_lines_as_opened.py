@@ -50,7 +50,12 @@ def numberless(paths: Iterable[str]) -> set[str]:
 
 
 @needs_strace
-@settings(max_examples=CALLS, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=CALLS,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 @given(data=st.data())
 def test_what_is_told_is_what_ffmpeg_opens(film: Path, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as outer:

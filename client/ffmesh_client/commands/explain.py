@@ -11,8 +11,10 @@ from ffmesh_client.explaining import explained, not_understood, roots_of, unders
 from ffmesh_client.folders import names_of_working_folder
 from ffmesh_client.lists_inside import wrong_inside
 from ffmesh_protocol.errors import BadConfig
+from ffmesh_protocol.ffmpeg.command_line import CommandLine
 from ffmesh_protocol.ffmpeg.line import read
 from ffmesh_protocol.ffmpeg.pieces import root_path
+from ffmesh_protocol.media import RootPath
 from ffmesh_protocol.names import checked_name
 
 HELP = """\
@@ -52,8 +54,9 @@ def run(arguments: Namespace) -> int:
     else:
         line = read(known, words)
         cwd = _working_folder(roots)
-        explanation = explained(line, program, roots, cwd, wrong_inside(line, roots, cwd))
-        paths = roots_of(line, roots, cwd)
+        real = _where_links_lead(line, roots)
+        explanation = explained(line, program, roots, cwd, wrong_inside(line, roots, cwd, real), real)
+        paths = roots_of(line, roots, cwd, real)
     if arguments.json:
         calling.print_json(explanation)
     else:
@@ -91,4 +94,15 @@ def _said_roots(words: list[str]) -> dict[str, str]:
 def _working_folder(roots: dict[str, str]) -> str:
     """The first of its names that lies under a root, else any."""
     folders = names_of_working_folder()
-    return next((folder for folder in folders if root_path(folder, roots, None) is not None), (*folders, "")[0])
+    return next((folder for folder in folders if root_path(folder, roots) is not None), (*folders, "")[0])
+
+
+def _where_links_lead(line: CommandLine, roots: dict[str, str]) -> dict[str, RootPath]:
+    """Of absolute paths that lie under no root by their letters."""
+    strangers = {each.place.path for each in line.named if root_path(each.place.path, roots) is None}
+    absolute = [path for path in strangers if path.startswith("/") and "\0" not in path]
+    if not absolute:
+        return {}
+    places = {name: os.path.realpath(place) for name, place in roots.items()}
+    real = {path: root_path(os.path.realpath(path), places) for path in absolute}
+    return {path: place for path, place in real.items() if place is not None}

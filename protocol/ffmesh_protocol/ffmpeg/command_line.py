@@ -50,6 +50,8 @@ class CommandLine(Told, frozen=True):
     outputs: tuple[File, ...]
     whole: tuple[Option, ...]
     """The options that hold for the whole program, wherever they stand."""
+    decoding: tuple[Option, ...]
+    """Those with which it decodes what it has just encoded."""
     behind: tuple[Option, ...]
     """Options that no file follows: ffmpeg pays no heed to them."""
     questions: tuple[str, ...]

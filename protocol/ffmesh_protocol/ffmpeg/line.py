@@ -68,6 +68,8 @@ class _Reading:
             for option in group.options:
                 self._read_option(option, group)
             files.append((group, self._input(group, options) if group.is_input else self._output(group, options)))
+        for option in self._taken.decoding:
+            self._read_option(option, None)
         behind = [option for option in self._taken.behind if probes or self._table.is_whole(option.name)]
         for option in behind:
             self._read_option(option, None)
@@ -80,6 +82,7 @@ class _Reading:
             inputs=tuple(file for group, file in files if group.is_input),
             outputs=tuple(file for group, file in files if not group.is_input),
             whole=tuple(option for option in self._all_options() if self._table.is_whole(option.name)),
+            decoding=self._taken.decoding,
             behind=self._taken.behind,
             questions=self._taken.questions,
             named=tuple(named),
@@ -95,7 +98,8 @@ class _Reading:
         )
 
     def _all_options(self) -> tuple[Option, ...]:
-        return (*(option for group in self._taken.groups for option in group.options), *self._taken.behind)
+        before = (option for group in self._taken.groups for option in group.options)
+        return (*before, *self._taken.decoding, *self._taken.behind)
 
     # Options
 

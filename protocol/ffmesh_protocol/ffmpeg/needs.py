@@ -29,7 +29,7 @@ class Wanted(Told, frozen=True):
 
 
 def wanted(line: CommandLine) -> Wanted:
-    before_inputs = [option for file in line.inputs for option in file.options]
+    before_inputs = [*(option for file in line.inputs for option in file.options), *line.decoding]
     before_outputs = [option for file in line.outputs for option in file.options]
     if line.program == FFPROBE:
         before_inputs += line.behind

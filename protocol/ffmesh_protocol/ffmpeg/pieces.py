@@ -1,13 +1,13 @@
 """The words of a command line as pieces: every path under a root is one, and the text around it stays as it is.
 
-The letters of a path decide alone; links are somebody else's matter. A relative path stays text: the program starts in
-the same folder of the same root.
+The letters of a path decide; where they put it under no root, its real place may be told. A relative path stays text:
+the program starts in the same folder of the same root.
 """
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import structs
 
@@ -20,10 +20,16 @@ _NOBODY_OPENS: Final = "null"
 """Stands for an absolute name that is opened by nobody: an agent would take it for a path that is none of its own."""
 
 
-def arguments_of(line: CommandLine, roots: Mapping[str, str]) -> Arguments:
+Real: TypeAlias = Mapping[str, RootPath]
+"""Where links lead: places under a root of paths that lie under none by their letters."""
+
+NO_LINKS: Final[Real] = {}
+
+
+def arguments_of(line: CommandLine, roots: Mapping[str, str], real: Real = NO_LINKS) -> Arguments:
     """What lies under no root stays text too; whoever sends it looks at `line.named` first."""
     places = places_in(line)
-    return tuple(pieces_of(word, places.get(at, ()), roots) for at, word in enumerate(line.words))
+    return tuple(pieces_of(word, places.get(at, ()), roots, real) for at, word in enumerate(line.words))
 
 
 def places_in(line: CommandLine) -> dict[int, list[Place]]:
@@ -41,14 +47,14 @@ def _nowhere(idle: Named) -> Named:
     return structs.replace(idle, place=structs.replace(idle.place, use=_NOBODY_OPENS))
 
 
-def root_path(path: str, roots: Mapping[str, str], cwd: str | None) -> RootPath | None:
+def root_path(path: str, roots: Mapping[str, str], cwd: str | None = None, real: Real = NO_LINKS) -> RootPath | None:
     """Where a path lies that is absolute, or taken from `cwd`; None: under no root."""
     if path.startswith("/"):
-        return piece_of_path(path, roots)
+        return piece_of_path(path, roots) or real.get(path)
     return piece_of_path(f"{cwd}/{path}", roots) if cwd is not None else None
 
 
-def pieces_of(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> Argument:
+def pieces_of(word: str, places: Sequence[Place], roots: Mapping[str, str], real: Real = NO_LINKS) -> Argument:
     """One word, in which these places are."""
     pieces: list[Piece] = []
     at = 0
@@ -57,7 +63,7 @@ def pieces_of(word: str, places: Sequence[Place], roots: Mapping[str, str]) -> A
             pieces += _text(f"{word[at : place.start]}{_NOBODY_OPENS}")
             at = place.end
             continue
-        found = root_path(place.path, roots, None)
+        found = root_path(place.path, roots, real=real)
         if found is None:
             continue
         pieces += [*_text(word[at : place.start]), *_path(found, place)]

@@ -39,6 +39,8 @@ class Group(Told, frozen=True):
 
 class Split(Told, frozen=True):
     groups: tuple[Group, ...]
+    decoding: tuple[Option, ...]
+    """The options before `-dec`, with which ffmpeg 7.1 decodes what it has just encoded."""
     behind: tuple[Option, ...]
     """The options that no file follows."""
     questions: tuple[str, ...]
@@ -57,6 +59,7 @@ class _Splitter:
         self._at = 0
         self._options: list[Option] = []
         self._groups: list[Group] = []
+        self._decoding: list[Option] = []
         self._questions: list[str] = []
         self._doubts: list[str] = []
 
@@ -77,6 +80,7 @@ class _Splitter:
                 self._take(word[1:])
         return Split(
             groups=tuple(self._groups),
+            decoding=tuple(self._decoding),
             behind=tuple(self._options),
             questions=tuple(self._questions),
             doubts=tuple(self._doubts),
@@ -90,6 +94,11 @@ class _Splitter:
                 return
             self._at += 1
             self._end_group(self._at - 1, is_input=True)
+            return
+        if option == "dec" and following is not None and not self._probes:
+            self._at += 1
+            self._decoding += self._options
+            self._options = []
             return
         takes = self._table.takes(option, following)
         match takes:

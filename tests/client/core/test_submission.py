@@ -217,8 +217,10 @@ def test_what_follows_file_is_a_path_however_it_begins() -> None:
 
 
 def test_a_path_inside_a_filter_becomes_a_piece_that_says_how_it_is_quoted() -> None:
-    submit = submitted("ffmpeg", "-i", "a.mkv", "-vf", "scale=2:2,subtitles='/media/movies/It'\\\\\\''s.srt':si=1", "b.mkv")
-    assert submit.args[3] == ("scale=2:2,subtitles=", RootPath(root="Movies", path="It's.srt", quoting="filter"), ":si=1")
+    graph = "scale=2:2,subtitles='/media/movies/It'\\\\\\''s.srt':si=1"
+    submit = submitted("ffmpeg", "-i", "a.mkv", "-vf", graph, "b.mkv")
+    place = RootPath(root="Movies", path="It's.srt", quoting="filter")
+    assert submit.args[3] == ("scale=2:2,subtitles=", place, ":si=1")
     assert submit.requires == ("quoted-paths",)
     assert submit.needs.capabilities == ("feature=quoted-paths",)
     assert submit.needs.roots == ("Movies",)

@@ -90,6 +90,7 @@ def test_the_members_of_a_tee(slaves: str, outputs: list[str]) -> None:
         ("ffmpeg -f lavfi -i sine -i a -vf fps=1,scale=2:2 -bsf:v h264_mp4toannexb o", "", "", "", "fps scale sine"),
         ("ffmpeg -i a o -filter_complex overlay -af volume=2", "", "", "", "overlay"),
         ("ffprobe -c:v av1 -i a", "", "av1", "", ""),
+        ("ffmpeg -i a -c libx264 b -c h264 -dec 0:0 -lavfi [dec:0]hstack c", "libx264", "h264", "", "hstack"),
     ],
 )  # fmt: skip
 def test_what_a_line_asks_for(text: str, encoders: str, decoders: str, hwaccels: str, filters: str) -> None:
