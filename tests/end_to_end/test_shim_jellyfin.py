@@ -16,7 +16,10 @@ STAYS_HERE = ("is_probed", "is_pictured", "gives_attachments", "gives_key_frames
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`films` and `transcodes`, as the server has them."""
-    return tmp_path_factory.mktemp("jellyfin")
+    place = tmp_path_factory.mktemp("jellyfin")
+    for name in ("films", "transcodes"):
+        (place / name).mkdir()
+    return place
 
 
 @pytest.fixture(scope="module")
