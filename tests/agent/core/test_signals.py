@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.story import ATTEMPT, JOB, OTHER, PI_LIFE, SECRET, TV_LIFE, Story, client_status, grant
+from agent.core.story import ATTEMPT, OTHER, SECRET, Story, client_status, grant
 from ffmesh_agent.core.effects import Launch, PassOn
 from ffmesh_agent.core.events import Event, SignalsCame
 from ffmesh_protocol import codec, keys, times
@@ -19,6 +19,7 @@ from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.signing import Stamp, signed
 from ffmesh_protocol.streams import Chunk, packed
 from ffmesh_protocol.topics import Topics, Verb
+from support.coordinating import JOB, PI_LIFE, TV_LIFE
 
 SAID = {
     Verb.SIGNAL: codec.encode(CallerSignals(attempt=ATTEMPT, first=1, signals=(CallerSignal.TERM,))),
@@ -107,5 +108,6 @@ def test_only_the_reader_of_an_attempt_may_speak_for_it(verb: Verb) -> None:
     assert heard(3, client="radio") is None
     assert heard(4, life=PI_LIFE) is None
     story.ends()
-    story.on(client_status(ClientState.OFFLINE, 1)).passes(times.WILL_GRACE)
+    story.on(client_status(ClientState.OFFLINE, 1))
+    story.passes(times.WILL_GRACE)
     assert heard(5) is None, "nobody reads its streams any more"
