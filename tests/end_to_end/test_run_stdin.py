@@ -16,6 +16,8 @@ from ffmesh_protocol.limits import WINDOW_BYTES
 
 MEGABYTES = 64
 PIPE_BYTES = 64 * 1024
+PIPES_BYTES = 8 * PIPE_BYTES
+"""What its pipes hold at most, the client's and the program's."""
 ENDLESS = shlex.split("-re -f lavfi -i testsrc=size=64x64:rate=25 -c:v mpeg4")
 
 
@@ -147,7 +149,7 @@ def test_a_slow_program_holds_its_client_and_memory_stays_bounded(running: Mesh,
         assert taken(command, 1) == b"x"
         until(lambda: sent.count >= WINDOW_BYTES, "a window is full")
         until(lambda: _sleeps_for_good(sent), "nothing more is taken")
-        assert sent.count <= WINDOW_BYTES + 4 * PIPE_BYTES
+        assert sent.count <= WINDOW_BYTES + PIPES_BYTES
         (place / "go").touch()
         assert finished(command) == (0, b"%d\n" % (3 * WINDOW_BYTES - 1), b"")
     sent.join()

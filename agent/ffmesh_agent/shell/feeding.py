@@ -50,6 +50,8 @@ class Feed:
     def begin(self, pipe: StandardInput, *, stays_open: bool) -> None:
         """The program has its end of the pipe, and we have given up ours of it."""
         self._pipe, self._stays_open = pipe, stays_open
+        if not stays_open:  # no keys, but data
+            pipe.widen()
         # A pipe that nobody reads any more is an error to whoever waits for either end of it.
         asyncio.get_running_loop().add_reader(pipe.writes, self._close_if_unread)
         self._changed()

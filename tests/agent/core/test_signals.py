@@ -1,16 +1,31 @@
 """What a caller was sent, on its way to the program: once, in order, and to nobody but a program."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.story import ATTEMPT, OTHER, Story, grant
+from agent.core.story import ATTEMPT, OTHER, SECRET, Story, client_status, grant
 from ffmesh_agent.core.effects import Launch, PassOn
-from ffmesh_agent.core.events import SignalsCame
+from ffmesh_agent.core.events import Event, SignalsCame
+from ffmesh_protocol import codec, keys, times
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grants
+from ffmesh_protocol.messages.presence import ClientState
 from ffmesh_protocol.messages.reports import Results
-from ffmesh_protocol.messages.requests import CallerSignal, CallerSignals
+from ffmesh_protocol.messages.requests import CallerSignal, CallerSignals, StreamCredit
+from ffmesh_protocol.names import agent as agent_principal
+from ffmesh_protocol.names import client as client_principal
+from ffmesh_protocol.packet import Packet
+from ffmesh_protocol.signing import Stamp, signed
+from ffmesh_protocol.streams import Chunk, packed
+from ffmesh_protocol.topics import Topics, Verb
+from support.coordinating import JOB, PI_LIFE, TV_LIFE
 
+SAID = {
+    Verb.SIGNAL: codec.encode(CallerSignals(attempt=ATTEMPT, first=1, signals=(CallerSignal.TERM,))),
+    Verb.STDIN: packed(Chunk(attempt=ATTEMPT, offset=0, content=b"typed")),
+    Verb.CREDIT: codec.encode(StreamCredit(attempt=ATTEMPT, received={}, allowed={})),
+}
 INT, TERM, STOP = CallerSignal.INT, CallerSignal.TERM, CallerSignal.STOP
 
 
@@ -75,3 +90,24 @@ def test_whatever_is_lost_repeated_or_overtaken_each_is_passed_on_once_and_in_or
         assert (passed, total) == (sent[: len(passed)], len(passed))
     passed += passed_on(story, *sent)[0]
     assert passed == sent
+
+
+@pytest.mark.parametrize("verb", [Verb.SIGNAL, Verb.STDIN, Verb.CREDIT])
+def test_only_the_reader_of_an_attempt_may_speak_for_it(verb: Verb) -> None:
+    story = Story().runs(JobKind.INTERACTIVE)
+    ours = keys.stream_keys(SECRET, "home", JOB, ATTEMPT).to_agent
+
+    def heard(number: int, *, client: str = "tv", life: str = TV_LIFE, key: bytes = ours) -> Event | None:
+        topic = Topics("home").directed(client_principal(client), agent_principal("pi"), PI_LIFE, verb)
+        stamp = Stamp(kid=1, sender_life=life, receiver_life=PI_LIFE, number=number)
+        return story.core.opened(signed(Packet(topic=topic, payload=SAID[verb]), key, stamp))
+
+    assert heard(1) is not None
+    assert heard(1) is None, "repeated"
+    assert heard(2, key=keys.stream_keys(SECRET, "home", JOB, ATTEMPT).to_client) is None, "reflected"
+    assert heard(3, client="radio") is None
+    assert heard(4, life=PI_LIFE) is None
+    story.ends()
+    story.on(client_status(ClientState.OFFLINE, 1))
+    story.passes(times.WILL_GRACE)
+    assert heard(5) is None, "nobody reads its streams any more"

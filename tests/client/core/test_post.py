@@ -4,7 +4,15 @@ import msgspec
 import pytest
 
 from client.core.attached_world import JOB
-from ffmesh_client.core.events import Answered, ChunkCame, CoordinatorSeen, CoordinatorSpoke, JobSeen, ProgressSeen
+from ffmesh_client.core.events import (
+    Answered,
+    ChunkCame,
+    CoordinatorSeen,
+    CoordinatorSpoke,
+    CreditCame,
+    JobSeen,
+    ProgressSeen,
+)
 from ffmesh_client.core.post import Identity, Post
 from ffmesh_protocol import codec, keys
 from ffmesh_protocol.keys import Label
@@ -12,7 +20,7 @@ from ffmesh_protocol.limits import MESSAGE_BYTES
 from ffmesh_protocol.messages.answers import AgentList, Assignment, Attended, Retired
 from ffmesh_protocol.messages.jobs import Progress
 from ffmesh_protocol.messages.presence import ClientState, ClientStatus, CoordinatorState, CoordinatorStatus
-from ffmesh_protocol.messages.requests import Attending, ListAgents, StreamCredit
+from ffmesh_protocol.messages.requests import Attending, CallerSignal, CallerSignals, ListAgents, StreamCredit
 from ffmesh_protocol.names import COORDINATOR, agent, client
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.signing import Numbers, Stamp, checked_mac, signed, stamp_of
@@ -80,9 +88,15 @@ def chunk(content: bytes = b"abc", *, attempt: str = ASSIGNMENT.attempt) -> byte
 
 
 def of_agent(
-    payload: bytes, *, name: str = "pi-1", life: str = AGENT_LIFE, key: bytes = STREAM_KEYS.to_client, number: int = 1
+    payload: bytes,
+    *,
+    name: str = "pi-1",
+    life: str = AGENT_LIFE,
+    key: bytes = STREAM_KEYS.to_client,
+    number: int = 1,
+    verb: Verb = Verb.STDOUT,
 ) -> Packet:
-    bare = Packet(topic=TOPICS.directed(agent(name), ME, LIFE, Verb.STDOUT), payload=payload)
+    bare = Packet(topic=TOPICS.directed(agent(name), ME, LIFE, verb), payload=payload)
     return signed(bare, key, Stamp(kid=KID, sender_life=life, receiver_life=LIFE, number=number))
 
 
@@ -117,6 +131,35 @@ def test_credit_is_signed_with_the_stream_key_for_the_agents_life(post: Post) ->
     assert packet is not None
     assert packet.topic == TOPICS.directed(ME, agent("pi-1"), AGENT_LIFE, Verb.CREDIT)
     checked_mac(packet, stamp_of(packet), STREAM_KEYS.to_agent)
+
+
+@pytest.mark.parametrize(
+    ("said", "verb"),
+    [
+        (CallerSignals(attempt=ASSIGNMENT.attempt, first=1, signals=(CallerSignal.INT,)), Verb.SIGNAL),
+        (Chunk(attempt=ASSIGNMENT.attempt, offset=7, content=b"typed"), Verb.STDIN),
+    ],
+)
+def test_signals_and_standard_input_go_to_the_agent_as_credit_does(
+    post: Post, said: CallerSignals | Chunk, verb: Verb
+) -> None:
+    post.open_streams(JOB, ASSIGNMENT)
+    packet = post.to_agent(said)
+    assert packet is not None
+    assert packet.topic == TOPICS.directed(ME, agent("pi-1"), AGENT_LIFE, verb)
+    assert packet.payload == (packed(said) if isinstance(said, Chunk) else codec.encode(said))
+    checked_mac(packet, stamp_of(packet), STREAM_KEYS.to_agent)
+
+
+def test_credit_of_the_agent_is_taken_and_of_nobody_else(post: Post) -> None:
+    post.open_streams(JOB, ASSIGNMENT)
+    credit = StreamCredit(attempt=ASSIGNMENT.attempt, received={"stdin": 0}, allowed={"stdin": 9}, signals=1)
+    payload = codec.encode(credit)
+    assert post.opened(of_agent(payload, verb=Verb.CREDIT)) == CreditCame(credit=credit)
+    assert post.opened(of_agent(payload, verb=Verb.CREDIT)) is None  # repeated
+    assert post.opened(of_agent(payload, verb=Verb.CREDIT, number=2, key=STREAM_KEYS.to_agent)) is None  # reflected
+    assert post.opened(of_agent(payload, verb=Verb.CREDIT, number=3, name="pi-2")) is None
+    assert refusals(post) == {"repeated": 1, "forged": 1, "other_life": 1}
 
 
 def test_no_credit_is_given_to_an_attempt_that_was_not_opened(post: Post) -> None:
