@@ -31,9 +31,7 @@ COMMANDS: Final[dict[str, Row]] = {
     "up": Row("ffmesh_client.commands.up", "the whole mesh on this machine, in the foreground"),
     "run": Row("ffmesh_client.commands.run", "run a program on the mesh as if it were here", takes_program=True),
     "submit": Row("ffmesh_client.commands.submit", "hand in a job and print its id", takes_program=True),
-    "explain": Row(
-        "ffmesh_client.commands.explain", "say what would become of a command line", takes_program=True, extra=None
-    ),
+    "explain": Row("ffmesh_client.commands.explain", "say what would become of a command line", takes_program=True),
     "jobs": Row("ffmesh_client.commands.jobs", "list jobs, newest first"),
     "job": Row("ffmesh_client.commands.job", "show one job"),
     "wait": Row("ffmesh_client.commands.wait", "wait for jobs and show how far they are"),
