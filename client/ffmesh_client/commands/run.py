@@ -48,7 +48,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     if arguments.staged is not None or arguments.output is not None:
         raise WrongUsage("run is attached, and stages nothing: say `ffmesh submit --staged`, then `ffmesh wait`")
-    from ffmesh_client.shell.caller import ThisProcess
     from ffmesh_protocol.messages.jobs import JobKind
 
     config = calling.configured(arguments)
@@ -59,6 +58,8 @@ def run(arguments: Namespace) -> int:
     streams = {"stdout": 1, "stderr": 2}
     if wanted is not Reads.NOTHING and standard.has_input():
         streams["stdin"] = 0
+    from ffmesh_client.shell.caller import ThisProcess  # not before there is something to run: it imports asyncio
+
     finish = calling.conversed(
         config,
         lambda mesh: mesh.run(

@@ -80,6 +80,9 @@ from ffmesh_protocol.messages.requests import Attending, CallerSignal, Cancel, S
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.times import ATTENDING, REQUEST_PATIENCE, REQUEST_REPEAT
 
+SOON: Final = 0.2
+"""Most jobs have an agent by then."""
+
 NEVER_STARTED: Final = frozenset({ReasonCode.NOT_STARTED, ReasonCode.REFUSED_BY_AGENT})
 """An agent says so itself."""
 
@@ -87,10 +90,11 @@ NEVER_STARTED: Final = frozenset({ReasonCode.NOT_STARTED, ReasonCode.REFUSED_BY_
 class Attached:
     """Make it before anything else happens: `began` is when the patience with an absent mesh begins.
 
-    `has_input`: there is a standard input that the program may read.
+    `has_input`: there is a standard input that the program may read. `has_another_way`: whoever waits would rather go
+    that way than wait for an agent that is not there.
     """
 
-    def __init__(self, submit: Submit, began: float, *, has_input: bool = False) -> None:
+    def __init__(self, submit: Submit, began: float, *, has_input: bool = False, has_another_way: bool = False) -> None:
         self.job = submit.job
         self.phase = Phase.SUBMITTING
         self._submit = submit
@@ -104,6 +108,7 @@ class Attached:
         self._output = Output()
         self._credit_pause = FIRST_CREDIT_REPEAT
         self._has_input = has_input
+        self._has_another_way = has_another_way
         self._feeding: Feeding | None = None
         self._signalling: Signalling | None = None
         self._is_waiting = True
@@ -221,6 +226,8 @@ class Attached:
         self._accepted(now)
         if newest:
             self._waits(news, now)
+        if self.phase is Phase.FINISHED:
+            return
         if news.assignment is not None and newest:
             self._assigned(news.assignment, now)
         if news.state is JobState.RUNNING and self._assignment is not None:
@@ -232,6 +239,9 @@ class Attached:
         """For an agent or for other jobs; perhaps again, when an attempt did not come to start its program."""
         is_waiting = self._is_waiting = news.state in (JobState.WAITING, JobState.QUEUED)
         self._why_waiting = news.reason if is_waiting else None
+        if self._has_another_way and is_waiting and news.reason_code is ReasonCode.WAITING_FOR_AGENT:
+            self._withdrawn()
+            return
         if is_waiting:
             self._timers.setdefault(Timer.WAIT, now + WAIT_REMARK)
             ending = self._signalling.ending if self._signalling is not None else None
@@ -245,7 +255,7 @@ class Attached:
         self._timers.pop(Timer.SUBMIT, None)
         self._timers.pop(Timer.PATIENCE, None)
         # The answer was a sign of its own; the first question comes with the usual beat.
-        self._timers[Timer.ATTEND] = now + ATTENDING
+        self._timers[Timer.ATTEND] = now + (SOON if self._has_another_way else ATTENDING)
         self._timers[Timer.WAIT] = now + WAIT_REMARK
 
     def _assigned(self, assignment: Assignment, now: float) -> None:

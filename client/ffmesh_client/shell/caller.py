@@ -11,6 +11,10 @@ from ffmesh_client.core.events import Event, Resumed, Signalled
 
 
 class Caller(Protocol):
+    @property
+    def has_another_way(self) -> bool:
+        """Than to wait for an agent that is not there."""
+
     def attached(self, tell: Callable[[Event], None]) -> None:
         """From now on it may tell: `Signalled`, `Resumed`, `Withdrawn`."""
 
@@ -31,6 +35,10 @@ class ThisProcess:
     def __init__(self, signals: Iterable[int] = ()) -> None:
         self._signals = tuple(signals)
         self._tell: Callable[[Event], None] | None = None
+
+    @property
+    def has_another_way(self) -> bool:
+        return False
 
     def attached(self, tell: Callable[[Event], None]) -> None:
         self._tell = tell

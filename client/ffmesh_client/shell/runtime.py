@@ -190,7 +190,9 @@ class Runtime:
         terminal: bool,
     ) -> Seat:
         stdin = descriptors.get(STDIN)
-        machine = Attached(submit, self._loop.time(), has_input=stdin is not None)
+        machine = Attached(
+            submit, self._loop.time(), has_input=stdin is not None, has_another_way=caller.has_another_way
+        )
         seat = Seat(machine, result=self._loop.create_future(), caller=caller, remark=remark)
 
         def from_thread(event: Written | ReaderGone | InputRead) -> None:

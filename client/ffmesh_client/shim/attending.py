@@ -50,6 +50,10 @@ class Attention:
         self._caller = caller
         self._tell: Callable[[Event], None] | None = None
 
+    @property
+    def has_another_way(self) -> bool:
+        return True
+
     def attached(self, tell: Callable[[Event], None]) -> None:
         self._tell = tell
         self._caller.attached(self._heard)

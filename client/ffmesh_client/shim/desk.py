@@ -97,6 +97,8 @@ class Desk:
 class Shim:
     """The caller at the other end of a line."""
 
+    has_another_way = True
+
     def __init__(self, line: Line) -> None:
         self.has_begun = False
         self._line = line

@@ -243,8 +243,15 @@ class Clients:
         end = end_of(job, streams_lost=self._streams_lost(job)) if job.has_ended else None
         given = assignment(attempt) if attempt is not None else None
         waiting = self._jobs.why_waiting(job)
-        why = waiting.why if waiting is not None else None
-        return JobNews(job=job.id, known=True, state=views.state(job), assignment=given, end=end, reason=why)
+        return JobNews(
+            job=job.id,
+            known=True,
+            state=views.state(job),
+            assignment=given,
+            end=end,
+            reason=waiting.why if waiting is not None else None,
+            reason_code=waiting.code if waiting is not None else None,
+        )
 
     def _streams_lost(self, job: Job) -> bool:
         """Whether what its agent still had of the streams is gone with that agent's life."""

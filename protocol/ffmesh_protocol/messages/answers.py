@@ -73,7 +73,8 @@ class End(Told, frozen=True):
 class JobNews(Told, frozen=True):
     """Where one job stands, for a client that attends it; `known` is false for a job that is not.
 
-    `reason` says why a queued one waits; a coordinator that does not know this key says nothing.
+    `reason` says why a queued one waits, `reason_code` which kind of waiting that is; a coordinator that does not know
+    these keys says nothing.
     """
 
     job: Ulid
@@ -82,6 +83,7 @@ class JobNews(Told, frozen=True):
     assignment: Assignment | None
     end: End | None
     reason: str | None = None
+    reason_code: ReasonCode | None = None
 
 
 class Attended(Directed, frozen=True):
