@@ -14,7 +14,7 @@ from ffmesh_protocol.messages.orders import Grant
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 HERE = RootPath(root="Movies", path="sub")
-LONG: Final = 128 * 1024
+LONG: Final = 16 * 1024
 FILM: Argument = (RootPath(root="Movies", path="film.mkv"),)
 
 
