@@ -237,6 +237,8 @@ def test_a_program_that_starts_in_the_folder_it_makes_starts_in_the_hidden_one()
     moved = redirected(given, place_of(given))
     assert moved.cwd == path(f"a b/.ffmesh-{ULID}/p")
     assert arguments(given) == ["copy", "%03d.ts"]
+    whole = grant("a b/p/", "x.ts", path("a b/p/y.ts"), cwd=path("a b/p"))
+    assert arguments(whole) == ["x.ts", f"{HIDDEN}/p/y.ts"]
 
 
 @pytest.mark.parametrize("arguments_", [("c.mkv",), (path("c.mkv", "S"),), ("-i", path("c.mkv")), ()])

@@ -80,8 +80,8 @@ def test_where_a_path_is_not_understood_it_counts_as_written(option: str) -> Non
 
 
 def test_a_line_in_doubt_may_reach_every_name_that_could_be_one() -> None:
-    line = grant("ffmpeg", "-no_such_option", "-i", "a.mkv", "../b.mkv", cwd=RootPath(root="M", path="s"))
-    assert named(line) == {"M/s": True, "M/s/a.mkv": False, "M/s/../b.mkv": True}
+    line = grant("ffmpeg", "-i", "a.mkv", "-no_such_option", "../log/b", "c.mkv", cwd=RootPath(root="M", path="s"))
+    assert named(line) == {"M/s": True, "M/s/a.mkv": False, "M/s/../log/b": True, "M/s/c.mkv": True}
 
 
 def test_no_text_passes_for_a_path_under_a_root() -> None:
