@@ -16,7 +16,8 @@ as ever.
 **Marks.** Landlock has no rule for a file's mode, owner, dates, attributes and flags: a program could change those of
 every file of its user, or of every file if that is root. With `marks` False all calls that do so fail with EPERM, those
 by descriptor too: a filter does not see whether that was opened to write or to read, and an input is open to be read.
-What a new file is made with (its mode, less the umask) is as ever.
+What a new file is made with (its mode, less the umask) is as ever. The dates of a file that is open may be changed, as
+`touch` does: they give nobody a right, and half of all scripts would fail without.
 
 The filter is written for one family of processors at a time, its 64-bit and its 32-bit calls; a call in any other's
 language ends the program.
@@ -81,6 +82,10 @@ def _argument(number: int) -> bytes:
     return _load(_ARGUMENTS + 8 * number)
 
 
+def _upper_half(number: int) -> bytes:
+    return _load(_ARGUMENTS + 8 * number + 4)
+
+
 def _when(value: int, then: Code) -> Code:
     """What was loaded last is this. `then` always ends in a verdict, so that nothing after it is reached from there."""
     return [_instruction(_IF_EQUAL, value, skip_else=len(then)), *then]
@@ -118,10 +123,13 @@ def _uncut(opens: dict[int, int], truncates: tuple[int, ...]) -> Code:
     return [*opened, *_when(_OPENAT2, _ABSENT), *(each for call in truncates for each in _when(call, _DENY))]
 
 
-def _unmarked(ioctl: int, *calls: int) -> Code:
+def _unmarked(ioctl: int, dates: tuple[int, ...], *calls: int) -> Code:
+    """`dates`: calls that change those of a name, or of a descriptor where they are given none."""
+    of_a_descriptor = [_argument(1), *_when(0, [_upper_half(1), *_when(0, _ALLOW), *_NOT_THEIRS]), *_NOT_THEIRS]
     flags = [_argument(1), *(each for flag in _FLAGS for each in _when(flag, _NOT_THEIRS)), *_ALLOW]
     marks = (each for call in (*calls, *_NEW_MARKS) for each in _when(call, _NOT_THEIRS))
-    return [*marks, *_when(ioctl, flags)]
+    dated = (each for call in dates for each in _when(call, of_a_descriptor))
+    return [*marks, *dated, *_when(ioctl, flags)]
 
 
 def _calls(socket: int, pair: int, limits: Code, *, network: bool) -> Code:
@@ -134,7 +142,7 @@ def _x86_64(*, network: bool, cuts: bool, marks: bool) -> Code:
     no_x32 = [_load(_CALL), _instruction(_IF_AT_LEAST, _X32, skip_else=len(_ABSENT)), *_ABSENT]
     uncut = [] if cuts else _uncut({2: 1, 257: 2}, (76,))
     by_name = (90, 92, 94, 132, 188, 189, 197, 198, 235, 260, 261, 268)
-    unmarked = [] if marks else _unmarked(16, *by_name, 91, 93, 190, 199, 280)
+    unmarked = [] if marks else _unmarked(16, (280,), *by_name, 91, 93, 190, 199)
     return [*no_x32, *_calls(41, 53, [*uncut, *unmarked], network=network)]
 
 
@@ -142,24 +150,24 @@ def _i386(*, network: bool, cuts: bool, marks: bool) -> Code:
     # The old way to a socket keeps its arguments where no filter sees them. C libraries have left it in 2016.
     old = [_argument(0), *_when(1, _DENY), *_when(8, _DENY), *_ALLOW]
     uncut = [] if cuts else _uncut({5: 1, 295: 2}, (92, 193))
-    unmarked = [] if marks else _unmarked(54, *_MARKS_OF_32_BITS, 271, 298, 299, 306, 320)
+    unmarked = [] if marks else _unmarked(54, (320, 412), *_MARKS_OF_32_BITS, 271, 298, 299, 306)
     return [_load(_CALL), *_when(_SOCKETCALL, old), *_calls(359, 360, [*uncut, *unmarked], network=network)]
 
 
 def _aarch64(*, network: bool, cuts: bool, marks: bool) -> Code:
     uncut = [] if cuts else _uncut({56: 2}, (45,))
-    unmarked = [] if marks else _unmarked(29, 5, 6, 7, 14, 15, 16, 52, 53, 54, 55, 88)
+    unmarked = [] if marks else _unmarked(29, (88,), 5, 6, 7, 14, 15, 16, 52, 53, 54, 55)
     return _calls(198, 199, [*uncut, *unmarked], network=network)
 
 
 def _arm(*, network: bool, cuts: bool, marks: bool) -> Code:
     uncut = [] if cuts else _uncut({5: 1, 322: 2}, (92, 193))
-    unmarked = [] if marks else _unmarked(54, *_MARKS_OF_32_BITS, 269, 325, 326, 333, 348)
+    unmarked = [] if marks else _unmarked(54, (348, 412), *_MARKS_OF_32_BITS, 269, 325, 326, 333)
     return _calls(281, 288, [*uncut, *unmarked], network=network)
 
 
-_MARKS_OF_32_BITS = (15, 16, 30, 94, 95, 182, 198, 207, 212, 226, 227, 228, 235, 236, 237, 412)
-"""What x86 and ARM have the same numbers for: chmod to utime, chown in 16 and 32 bits, attributes, dates past 2038."""
+_MARKS_OF_32_BITS = (15, 16, 30, 94, 95, 182, 198, 207, 212, 226, 227, 228, 235, 236, 237)
+"""What x86 and ARM have the same numbers for: chmod to utime, chown in 16 and 32 bits, attributes."""
 
 _X86, _ARM = {"x86_64", "i686", "i586", "i386"}, {"aarch64", "armv8l", "armv7l", "armv6l"}
 

@@ -7,28 +7,27 @@ ffmpeg is asked for its progress on a pipe of its own, unless the caller asks fo
 from the log level `verbose` on ffmpeg tells what it has written to that pipe, and how it reads each of its options.
 
 What hides inside an argument is `strangers`', links below a root are `shell/below.py`'s; whatever both miss, the fence
-holds. Not there yet: a model of ffmpeg's command line, by which no path in an argument would be missed.
+holds.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Final
 
+from ffmesh_agent.ffmpeg.command_line import read
 from ffmesh_agent.ffmpeg.opened import NOTHING_MORE, Opened
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.ffmpeg.command_line import CommandLine
+from ffmesh_protocol.ffmpeg.tables import FFMPEG
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
 
-FFMPEG: Final = "ffmpeg"
-FFPROBE: Final = "ffprobe"
 PROGRESS_DESCRIPTOR: Final = 3
 
 _OURS: Final = (b"-progress", f"pipe:{PROGRESS_DESCRIPTOR}".encode())
-_ASKED_ALREADY: Final = frozenset({b"-progress", b"-/progress", b"-report"})
-_DESCRIPTOR_TAKEN: Final = (f"pipe:{PROGRESS_DESCRIPTOR}".encode(), f"/dev/fd/{PROGRESS_DESCRIPTOR}".encode())
-_LEVEL_OPTIONS: Final = frozenset({b"-v", b"-loglevel"})
-_TELLING_LEVELS: Final = (b"verbose", b"debug", b"trace")
+_ASKED_ALREADY: Final = frozenset({"progress", "report"})
+_LEVEL_OPTIONS: Final = frozenset({"v", "loglevel"})
+_TELLING_LEVELS: Final = ("verbose", "debug", "trace")
 _VERBOSE: Final = 40
 
 
@@ -47,7 +46,7 @@ def command(
         raise PathRefused(f"{media.printable(grant.program)} is not on this agent's list of programs")
     folder = media.written((grant.cwd,), roots) if grant.cwd else None
     arguments = [media.written(argument, roots, grant.cwd, opened.has) for argument in grant.args]
-    reports_progress = grant.program == FFMPEG and _would_not_notice(arguments)
+    reports_progress = grant.program == FFMPEG and _would_not_notice(read(grant))
     return Command(
         argv=(
             (place or grant.program).encode(errors="surrogateescape"),
@@ -59,14 +58,13 @@ def command(
     )
 
 
-def _would_not_notice(arguments: Sequence[bytes]) -> bool:
-    if any(argument in _ASKED_ALREADY or argument.endswith(_DESCRIPTOR_TAKEN) for argument in arguments):
+def _would_not_notice(line: CommandLine) -> bool:
+    if PROGRESS_DESCRIPTOR in line.descriptors or any(option.plain in _ASKED_ALREADY for option in line.whole):
         return False
-    levels = [value for option, value in pairwise(arguments) if option in _LEVEL_OPTIONS]
-    return not any(_tells_options(level) for level in levels)
+    return not any(option.plain in _LEVEL_OPTIONS and _tells_options(option.value) for option in line.whole)
 
 
-def _tells_options(level: bytes) -> bool:
+def _tells_options(level: str) -> bool:
     """Flags may stand before it: `repeat+level+debug`, `+48`."""
-    plain = level.rpartition(b"+")[2]
-    return plain.endswith(_TELLING_LEVELS) or (plain.isdigit() and int(plain) >= _VERBOSE)
+    plain = level.rpartition("+")[2]
+    return plain.endswith(_TELLING_LEVELS) or (plain.isdecimal() and int(plain) >= _VERBOSE)

@@ -9,13 +9,11 @@ lie there: `$Root/show/%v/seg_%05d.ts` and `$Root/show/%v.m3u8` are `$Root/show/
 `…/%v.m3u8`. So what one of them says of another, a playlist of its segments, is the same here and there. For a root
 whose outputs are made in local scratch, the same tree stands in the agent's scratch folder.
 
-Wherever the arguments name an output, or something in a folder that is one, the hidden place is written. What follows
-ffmpeg's `-i` is read and not written, and stays: a file may be replaced by what was made of it. What follows an option
-whose file ffmpeg puts beside a playlist by itself stays too: it is no path. A job whose arguments nowhere name an
-output is refused, for it would write to the destination itself; so is an ffmpeg that is told to write its segments
-where no output is.
-
-Not there yet: outputs that hide in filters, URLs and patterns with other prefixes than `file:`.
+Wherever the arguments write to an output, or to something in a folder that is one, the hidden place is written, with
+the quotes of that place: in a list of outputs, in a filter, behind `file:`. What ffmpeg reads stays: a file may be
+replaced by what was made of it. A path in a word that is not understood is moved too, for it may be written. A job
+whose arguments nowhere name an output is refused, for it would write to the destination itself; so is an ffmpeg that is
+told to write its segments where no output is.
 """
 
 import base64
@@ -26,10 +24,15 @@ from typing import Final
 
 from msgspec import structs
 
-from ffmesh_agent.ffmpeg.argv import FFMPEG
+from ffmesh_agent.ffmpeg.command_line import UNDERSTOOD, WRITES, below, covers, is_stand_in, read, spelled
 from ffmesh_agent.ffmpeg.names import Names, fixed_folder, why_not
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.ffmpeg.command_line import CommandLine
+from ffmesh_protocol.ffmpeg.pieces import places_in
+from ffmesh_protocol.ffmpeg.places import Place as Written
+from ffmesh_protocol.ffmpeg.quoting import write
+from ffmesh_protocol.ffmpeg.tables import FFMPEG
 from ffmesh_protocol.media import QUOTING_NONE, QUOTING_PATTERN, Argument, Piece, RawBytes, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
@@ -40,14 +43,6 @@ HIDDEN: Final = ".ffmesh-"
 SCRATCH: Final = "the agent's scratch"
 """Stands for a root in redirected arguments. No root has such a name."""
 
-_FILE: Final = "file:"
-
-_BESIDE_A_PLAYLIST: Final = frozenset(
-    {
-        *("-hls_fmp4_init_filename", "-master_pl_name"),
-        *("-init_seg_name", "-media_seg_name", "-single_file_name", "-hls_master_name"),
-    }
-)
 _WRITES: Final = frozenset({"-hls_segment_filename", "-segment_list"})
 
 
@@ -189,38 +184,66 @@ def _common(folders: Sequence[str]) -> str:
 
 def redirected(grant: Grant, place: Aside) -> Grant:
     """The grant with hidden places for its outputs; `PathRefused` if they are named nowhere."""
-    args = tuple(
-        argument if _is_read(grant, at) else _redirected(argument, place, grant.cwd, option=_option(grant, at))
-        for at, argument in enumerate(grant.args)
-    )
+    if grant.program in UNDERSTOOD:
+        args = tuple(_understood(grant, read(grant), place))
+    else:
+        args = tuple(_redirected(argument, place, grant.cwd) for argument in grant.args)
     cwd = _moved_folder(grant.cwd, place)
     if args == grant.args and cwd == grant.cwd:
         raise PathRefused(f"its arguments nowhere name its output {media.printable(place.shown)}")
-    for at, argument in enumerate(args):
-        if _option(grant, at) in _WRITES and argument == grant.args[at] and _is_below(argument, grant.cwd):
-            shown = media.printable(media.shown(argument)[:200])
-            raise PathRefused(f"{_option(grant, at)} names {shown}, which is none of its outputs; name it as one")
     return structs.replace(grant, args=args, cwd=cwd)
 
 
 def may_replace(grant: Grant) -> bool:
     """ffmpeg overwrites a file only when it is told to; what it writes aside it would never find there already."""
-    return grant.program != FFMPEG or ("-y",) in grant.args
+    return grant.program != FFMPEG or any(option.plain == "y" for option in read(grant).whole)
 
 
-def _is_read(grant: Grant, at: int) -> bool:
-    return _option(grant, at) == "-i"
+def _understood(grant: Grant, line: CommandLine, place: Aside) -> Iterator[Argument]:
+    inputs, found = {file.argument for file in line.inputs}, places_in(line)
+    for at, argument in enumerate(grant.args):
+        known = found.get(at, ())
+        if covers(known, argument):
+            option = line.words[at - 1] if at else ""
+            moves = [(each, _moved_place(each, place, grant.cwd, option)) for each in known if each.use in WRITES]
+            yield _replaced(argument, moves)
+        else:
+            yield argument if at in inputs else _redirected(argument, place, grant.cwd)
 
 
-def _option(grant: Grant, at: int) -> str | None:
-    """ffmpeg's, of which this argument is the value."""
-    before = grant.args[at - 1] if grant.program == FFMPEG and at > 0 else ()
-    return before[0] if len(before) == 1 and isinstance(before[0], str) else None
+def _moved_place(each: Written, place: Aside, cwd: RootPath | None, option: str) -> tuple[str, str] | None:
+    """None: it stays, or goes with the working folder."""
+    if (found := below(each.path, cwd)) is None:
+        return None
+    moved = _moved(found.root, found.path, place)
+    if moved is None and option in _WRITES:
+        shown = media.printable(found.shown[:200])
+        raise PathRefused(f"{option} names {shown}, which is none of its outputs; name it as one")
+    return moved if is_stand_in(each.path) or _moved_folder(cwd, place) == cwd else None
 
 
-def _is_below(argument: Argument, cwd: RootPath | None) -> bool:
-    """Whether it names a place in a root. In a private folder it may write what it likes."""
-    return cwd is not None or any(isinstance(piece, RootPath) for piece in argument)
+def _replaced(argument: Argument, moves: Sequence[tuple[Written, tuple[str, str] | None]]) -> Argument:
+    pieces: list[Piece] = []
+    at = 0
+    for each, moved in moves:
+        if moved is not None:
+            pieces += [*_part(argument, at, each.start), *_as_pieces(*moved, each.quoting)]
+            at = each.end
+    return (*pieces, *_part(argument, at, None)) if pieces else argument
+
+
+def _part(argument: Argument, begin: int, end: int | None) -> Iterator[Piece]:
+    """The pieces that spell these letters of the word."""
+    at = 0
+    for piece, text in zip(argument, spelled(argument), strict=True):
+        kept = text[max(begin - at, 0) : None if end is None else max(end - at, 0)]
+        at += len(text)
+        if kept:
+            yield piece if kept == text else _text(kept)
+
+
+def _text(text: str) -> str | RawBytes:
+    return text if _is_utf8(text) else _raw(text.encode(errors="surrogateescape"))
 
 
 def _moved(root: str, path: str, place: Aside) -> tuple[str, str] | None:
@@ -237,9 +260,10 @@ def _moved_folder(cwd: RootPath | None, place: Aside) -> RootPath | None:
     return RootPath(root=moved[0], path=moved[1]) if moved is not None else cwd
 
 
-def _redirected(argument: Argument, place: Aside, cwd: RootPath | None, *, option: str | None) -> Argument:
+def _redirected(argument: Argument, place: Aside, cwd: RootPath | None) -> Argument:
+    """Of a word that is not understood: each path that is a piece, or all of it."""
     if len(argument) == 1 and isinstance(argument[0], str):
-        return argument if option in _BESIDE_A_PLAYLIST else _redirected_text(argument[0], place, cwd)
+        return _redirected_text(argument[0], place, cwd)
     pieces: list[Piece] = []
     rest: Sequence[Piece] = argument
     while rest:
@@ -254,16 +278,10 @@ def _redirected(argument: Argument, place: Aside, cwd: RootPath | None, *, optio
 
 def _redirected_text(text: str, place: Aside, cwd: RootPath | None) -> Argument:
     """A relative path is one from the working folder; no other text can be an output's name."""
-    prefix, name = (_FILE, text.removeprefix(_FILE)) if text.startswith(_FILE) else ("", text)
-    if cwd is None or not name or name.startswith(("/", "-")):
-        return (text,)
-    if _moved(cwd.root, cwd.path, place) is not None:
-        return (text,)  # the working folder is moved, and every relative path with it
-    moved = _moved(cwd.root, posixpath.join(cwd.path, name), place)
-    if moved is None:
-        return (text,)
-    path = RootPath(root=moved[0], path=moved[1])
-    return (prefix, path) if prefix else (path,)
+    if cwd is None or not text or text.startswith(("/", "-")) or _moved(cwd.root, cwd.path, place) is not None:
+        return (text,)  # where the working folder is moved, every relative path is with it
+    moved = _moved(cwd.root, posixpath.join(cwd.path, text), place)
+    return (RootPath(root=moved[0], path=moved[1]),) if moved is not None else (text,)
 
 
 def _redirected_path(first: RootPath, tail: Sequence[str | RawBytes], place: Aside) -> list[Piece]:
@@ -277,13 +295,23 @@ def _redirected_path(first: RootPath, tail: Sequence[str | RawBytes], place: Asi
 
 
 def _as_pieces(root: str, path: str, quoting: str) -> Iterator[Piece]:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        yield RootPath(root=root, path="", quoting=quoting)
-        yield RawBytes(base64=base64.b64encode(path.encode(errors="surrogateescape")).decode())
-    else:
+    if _is_utf8(path):
         yield RootPath(root=root, path=path, quoting=quoting)
+    else:
+        yield RootPath(root=root, path="", quoting=quoting)
+        yield _raw(write(b"", path.encode(errors="surrogateescape"), quoting))
+
+
+def _raw(content: bytes) -> RawBytes:
+    return RawBytes(base64=base64.b64encode(content).decode())
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(path: str) -> str:

@@ -52,7 +52,7 @@ class DurationReader:
 
 def written_seconds(line: Line, said: Mapping[int, float]) -> float | None:
     """Of the longest output, when the inputs are as long as was said."""
-    outputs = line.outputs or (File(options=(), named=None),)
+    outputs = line.outputs or (File(options=(), name="", argument=0, form=""),)
     lengths = [_of_output(output, line, said) for output in outputs]
     known = [length for length in lengths if length is not None]
     return max(known) if len(known) == len(lengths) else None

@@ -101,8 +101,10 @@ def _length(file: File) -> float | None:
 
 def _rate(output: File) -> float | None:
     """Bytes a second, if it is set for the picture, or for the sound and there is no picture."""
-    pictures = [number(value) for name, value in output.options if name in ("vb", "b") or name.startswith("b:v")]
-    sounds = [number(value) for name, value in output.options if name == "ab" or name.startswith("b:a")]
+    pictures = [
+        number(each.value) for each in output.options if each.name in ("vb", "b") or each.name.startswith("b:v")
+    ]
+    sounds = [number(each.value) for each in output.options if each.name == "ab" or each.name.startswith("b:a")]
     if not pictures:
         pictures = [number(value) for value in output.values("maxrate")]
     if None in pictures or None in sounds or (not pictures and not (sounds and output.has("vn"))):
@@ -130,7 +132,7 @@ def _says_little(source: File) -> bool:
 
 
 def _share(output: File) -> float:
-    codecs = [value for name, value in output.options if name in ("c", "codec", "vcodec") or _is_of(name, "v")]
+    codecs = [each.value for each in output.options if each.name in ("c", "codec", "vcodec") or _is_of(each.name, "v")]
     if output.has("vn") or _maps_only(output, "as"):
         return TEXT_SHARE if output.has("an") or _maps_only(output, "s") else SOUND_SHARE
     return GROWS if any(codec.startswith(_KEEPS_EVERY_BIT) for codec in codecs) else 1.0

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV
 from typing import Final
 
-from ffmesh_agent.ffmpeg.argv import FFMPEG
+from ffmesh_protocol.ffmpeg.tables import FFMPEG
 from ffmesh_protocol.messages.reports import FailureKind
 
 _SPEAK_FFMPEG: Final = frozenset({FFMPEG, "ffprobe"})

@@ -1,7 +1,8 @@
 """Which places below the roots a job's words name, and which of those it may write: by its words, no disk is asked.
 
-ffmpeg reads what follows `-i` and may write beside whatever else it names; ffprobe writes what follows `-o`. What any
-other program does with the places that it names, nobody can tell from outside, so it may write all of its roots.
+What ffmpeg and ffprobe read and write the model of their command lines knows. Where it is in doubt, and of a word in
+which it finds another path than travels there, everything counts that could be one; so it does with any other program:
+what that does with the places that it names, nobody can tell from outside.
 """
 
 import posixpath
@@ -9,14 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ffmesh_agent.ffmpeg.argv import FFMPEG, FFPROBE
+from ffmesh_agent.ffmpeg.command_line import UNDERSTOOD, WRITES, below, covers, read
 from ffmesh_protocol import media
+from ffmesh_protocol.ffmpeg.pieces import is_opened, places_in
+from ffmesh_protocol.ffmpeg.tables import FFPROBE
 from ffmesh_protocol.media import Argument, Piece, RootPath
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
-
-UNDERSTOOD: Final = frozenset({FFMPEG, FFPROBE})
-"""Programs whose words we know well enough to tell what they read from what they write."""
 
 _FILE: Final = "file:"
 _could_be_a_file = re.compile(r"[./]")
@@ -38,32 +38,37 @@ def roots_of(grant: Grant) -> frozenset[str]:
 
 def places(grant: Grant) -> tuple[Place, ...]:
     """All that it names, its working folder first."""
-    writes = grant.program not in UNDERSTOOD or grant.program == FFMPEG
-    here = [_place(grant.cwd, b"", (grant.cwd,), is_written=writes)] if grant.cwd else []
-    return (*here, *(place for at in range(len(grant.args)) for place in _named(grant, at)))
+    here = [_place(grant.cwd, b"", (grant.cwd,), is_written=grant.program != FFPROBE)] if grant.cwd else []
+    return (*here, *(_understood(grant) if grant.program in UNDERSTOOD else _by_pieces(grant)))
 
 
-def _named(grant: Grant, at: int) -> Iterator[Place]:
-    argument, is_written = grant.args[at], _is_written(grant, at)
-    if any(isinstance(piece, RootPath) for piece in argument):
-        yield from _pieces(argument, is_written=is_written)
-    elif grant.cwd is not None and grant.program in UNDERSTOOD:
-        text = media.in_bytes(media.until_a_root(argument)).decode(errors="surrogateescape").removeprefix(_FILE)
-        if _is_name(text):
-            path = posixpath.normpath(posixpath.join(grant.cwd.path, text))
-            yield Place(
-                root=grant.cwd.root,
-                path=path.encode(errors="surrogateescape"),
-                shown=media.printable(text),
-                is_written=is_written,
-            )
+def _by_pieces(grant: Grant) -> Iterator[Place]:
+    for argument in grant.args:
+        yield from _pieces(argument, is_written=True)
 
 
-def _is_written(grant: Grant, at: int) -> bool:
-    before = grant.args[at - 1] if at else ()
-    if grant.program == FFPROBE:
-        return before == ("-o",)
-    return grant.program != FFMPEG or before != ("-i",)
+def _understood(grant: Grant) -> Iterator[Place]:
+    line = read(grant)
+    found = places_in(line)
+    for at, argument in enumerate(grant.args):
+        known = found.get(at, ())
+        for place in filter(is_opened, known):
+            if (named := below(place.path, grant.cwd)) is not None:
+                path = named.path.encode(errors="surrogateescape")
+                yield Place(root=named.root, path=path, shown=named.shown, is_written=place.use in WRITES)
+        if line.doubts or not covers(known, argument):
+            yield from _could_be(grant, at)
+
+
+def _could_be(grant: Grant, at: int) -> Iterator[Place]:
+    """What this word names if it is a path, or holds some."""
+    argument, before = grant.args[at], grant.args[at - 1] if at else ()
+    is_written = before == ("-o",) if grant.program == FFPROBE else before != ("-i",)
+    yield from _pieces(argument, is_written=is_written)
+    text = media.in_bytes(media.until_a_root(argument)).decode(errors="surrogateescape").removeprefix(_FILE)
+    if _is_name(text) and (named := below(text, grant.cwd)) is not None:
+        path = named.path.encode(errors="surrogateescape")
+        yield Place(root=named.root, path=path, shown=named.shown, is_written=is_written)
 
 
 def _is_name(text: str) -> bool:

@@ -27,7 +27,6 @@ from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.core.agent import FEATURES
 from ffmesh_agent.core.events import CapabilitySeen
 from ffmesh_agent.ffmpeg import lists
-from ffmesh_agent.ffmpeg.argv import FFMPEG, FFPROBE
 from ffmesh_agent.shell.capture import Asker, NoAnswer
 from ffmesh_agent.shell.host import host
 from ffmesh_agent.shell.in_force import UNFENCED, InForce
@@ -36,6 +35,7 @@ from ffmesh_agent.shell.recovering import Recovery
 from ffmesh_agent.shell.roots import Roots
 from ffmesh_agent.shell.storage import StorageMemory
 from ffmesh_protocol import VERSION
+from ffmesh_protocol.ffmpeg.tables import FFMPEG, FFPROBE
 from ffmesh_protocol.limits import WORD_CHARS
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, RootState, SlotCount
 from ffmesh_protocol.times import HOLDING

@@ -24,8 +24,9 @@ from functools import partial
 from pathlib import Path
 
 from ffmesh_agent.config import AgentConfig
-from ffmesh_agent.ffmpeg.reach import UNDERSTOOD, folders, places, roots_of
+from ffmesh_agent.ffmpeg.command_line import UNDERSTOOD
 from ffmesh_agent.ffmpeg.reach import Place as Named
+from ffmesh_agent.ffmpeg.reach import folders, places, roots_of
 from ffmesh_agent.shell import hanging
 from ffmesh_agent.shell.asking import Asking
 from ffmesh_agent.shell.at_hand import AtHand, Equipment

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from ffmesh_agent.ffmpeg.argv import FFMPEG
 from ffmesh_agent.roots import RootPlace
+from ffmesh_protocol.ffmpeg.tables import FFMPEG
 from ffmesh_protocol.media import RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ffmesh_agent.ffmpeg.command_line import files_in
+from ffmesh_agent.ffmpeg.command_line import UNDERSTOOD, below, read
 from ffmesh_agent.ffmpeg.names import Names
-from ffmesh_protocol import media
+from ffmesh_protocol.ffmpeg.command_line import INPUT, OUTPUT
 from ffmesh_protocol.messages.orders import Grant
 
 _speaker: Final = re.compile(r"^(?:\[[^\]]{1,80}\] ?)+")
@@ -24,26 +24,20 @@ _of_a_set: Final = re.compile(r"^(?:Could not open file : |Failed to open file '
 
 def unwritten(grant: Grant, lines: Sequence[str]) -> str | None:
     """A sentence about the output that could not be written. `lines` name roots as `$Name`, as people see them."""
-    line = files_in(grant, dict.fromkeys(grant.needs.roots, "/"))
-    read = {file.named.shown for file in line.inputs if file.named is not None}
-    outputs = [*(file.named.shown for file in line.outputs if file.named is not None), *_sets(grant)]
+    named = read(grant).named if grant.program in UNDERSTOOD else ()
+    places = [(each.role, place.shown) for each in named if (place := below(each.place.path, grant.cwd)) is not None]
+    inputs = {shown for role, shown in places if role == INPUT}
+    outputs = [shown for role, shown in places if role == OUTPUT]
     for said in reversed(lines):
         words = _speaker.sub("", said)
         found = _refused.match(words) or _of_a_set.match(words)
-        if found is None or found["name"] in read:
+        if found is None or found["name"] in inputs:
             continue
         output = next(_meant(found["name"], outputs), None)
         if output is not None:
             why = found.groupdict().get("why")
             return f"its output {output} cannot be written" + (f": {why}" if why else "")
     return None
-
-
-def _sets(grant: Grant) -> Iterator[str]:
-    for before, argument in zip((None, *grant.args), grant.args, strict=False):
-        shown = media.printable(media.shown(argument))
-        if "%" in shown and shown.startswith("$") and before != ("-i",):
-            yield shown
 
 
 def _meant(said: str, outputs: Sequence[str]) -> Iterator[str]:

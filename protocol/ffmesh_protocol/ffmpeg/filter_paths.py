@@ -25,7 +25,7 @@ _FORMAT: Final = ("format_name", "f")
 
 _like_a_path = re.compile(r"(?:\A|\|)(?:~?/|\.{1,2}/|file:)")
 _holds_a_path = re.compile(r"(?:\A|[\s=:|,;'\"(\\])(?:~?/|\.{1,2}/|file:)")
-_like_a_file = re.compile(r"(?:\A|[=|/])[^=:|/\s]*[A-Za-z_][^=:|/\s]*\.[A-Za-z][A-Za-z0-9]{1,4}(?:\Z|[:|])")
+_like_a_file = re.compile(r"(?:\A|[=|/])[^=:|/\sA-Za-z_]*[A-Za-z_][^=:|/\s]*\.[A-Za-z][A-Za-z0-9]{1,4}(?:\Z|[:|])")
 _number = re.compile(r"%[0-9]*d")
 _NOTHING: Final = Address()
 _NO_FILES: Final = Options((), {})

@@ -86,7 +86,7 @@ def test_no_other_program_is_asked_for_progress() -> None:
         *(("/etc/hostname",), ("/dev/fd/../../etc/hostname",), ("/dev/sda",), ("../up",), ("a/../../up",)),
         *(("/", "etc/hostname"), (_raw(b"/etc/hostname"),), ("", "/etc/hostname"), (_raw(b"../x"),), ("a\0b",)),
         *((RootPath(root="Movies", path="../x"),), (RootPath(root="Movies", path=""), "/../../etc")),
-        *((RootPath(root="Nowhere", path="x"),), (RootPath(root="Movies", path="x", quoting="unheard-of"),)),
+        *((RootPath(root="Nowhere", path="x"),), (RootPath(root="Movies", path="x", quoting="rot13"),)),
         (RawBytes(base64="!"),),
     ],
 )

@@ -144,6 +144,69 @@ def test_the_output_is_named_by_its_hidden_place_wherever_it_stands_and_nothing_
     ]
 
 
+def test_outputs_in_lists_and_behind_options_are_moved_with_the_quotes_of_their_places() -> None:
+    def quoted(relative: str, quoting: str) -> RootPath:
+        return RootPath(root="R", path=relative, quoting=quoting)
+
+    tee = ("[f=mpegts]", quoted("it's/a|b.ts", "tee"), "|[f=segment:segment_list=", quoted("it's/l.csv", "slave+tee"))
+    given = several(
+        (path("it's/a|b.ts"), path("it's/l.csv"), pattern("it's/s%d.ts"), path("it's/psnr")),
+        *("-i", path("it's/a|b.ts"), "-lavfi", ("psnr=stats_file=", quoted("it's/psnr", "filter"))),
+        *("-f", "tee", (*tee, "]", quoted("it's/s%d.ts", "pattern+tee"))),
+    )
+    moved = redirected(given, place_of(given)).args
+    hidden = f"it's/.ffmesh-{ULID}"
+    assert moved == (
+        *(("-i",), (path("it's/a|b.ts"),), ("-lavfi",), ("psnr=stats_file=", quoted(f"{hidden}/psnr", "filter"))),
+        *(("-f",), ("tee",)),
+        (
+            *("[f=mpegts]", quoted(f"{hidden}/a|b.ts", "tee"), "|[f=segment:segment_list="),
+            *(quoted(f"{hidden}/l.csv", "slave+tee"), "]", quoted(f"{hidden}/s%d.ts", "pattern+tee")),
+        ),
+    )
+
+
+def test_relative_names_are_moved_wherever_they_are_written() -> None:
+    given = several(
+        (path("a b/x.ts"), path("a b/y.csv"), path("a b/zü.mkv")),
+        *("-i", "x.ts", "-vf", "movie=x.ts", "-f", "tee", "[f=mpegts]x.ts|[onfail=ignore]zü.mkv"),
+        *("-metadata", "x.ts", "-f", "segment", "-segment_list", "file:y.csv", "file:x.ts"),
+        cwd=path("a b"),
+    )
+    assert arguments(given) == [
+        *(
+            "-i",
+            "x.ts",
+            "-vf",
+            "movie=x.ts",
+            "-f",
+            "tee",
+            f"[f=mpegts]{HIDDEN}/x.ts|[onfail=ignore]{HIDDEN}/zü.mkv",
+        ),
+        *("-metadata", "x.ts", "-f", "segment", "-segment_list", f"file:{HIDDEN}/y.csv", f"file:{HIDDEN}/x.ts"),
+    ]
+
+
+def test_what_a_filter_reads_stays_though_the_output_takes_its_place() -> None:
+    film = path("a b/c.mkv")
+    given = grant(
+        "a b/c.mkv", "-i", film, "-vf", ("subtitles=", RootPath(root="R", path=film.path, quoting="filter")), film
+    )
+    assert arguments(given)[-2:] == ["subtitles=/media/a b/c.mkv", f"{HIDDEN}/c.mkv"]
+
+
+def test_a_path_in_a_word_that_is_not_understood_is_moved_for_it_may_be_written() -> None:
+    given = grant("a b/c.mkv", "-x265-params", ("what=", path("a b/c.mkv")), path("a b/c.mkv"))
+    assert arguments(given) == ["-x265-params", f"what={HIDDEN}/c.mkv", f"{HIDDEN}/c.mkv"]
+
+
+def test_segments_told_on_standard_output_or_with_the_folder_need_no_place() -> None:
+    told = grant("a b/s.mkv", "-f", "matroska", "-segment_list", "pipe:1", "s.mkv", cwd=path("a b"))
+    assert arguments(told)[-1] == f"{HIDDEN}/s.mkv"
+    below = grant("a b/p/", "-f", "hls", "-hls_segment_filename", "%d.ts", "x.m3u8", cwd=path("a b/p"))
+    assert arguments(below)[-2:] == ["%d.ts", "x.m3u8"]
+
+
 def test_what_ffmpeg_reads_stays_so_that_a_file_can_be_replaced_by_what_is_made_of_it() -> None:
     film = path("a b/c.mkv")
     assert arguments(grant("a b/c.mkv", "-y", "-i", film, film)) == ["-y", "-i", "/media/a b/c.mkv", f"{HIDDEN}/c.mkv"]
@@ -174,6 +237,8 @@ def test_a_program_that_starts_in_the_folder_it_makes_starts_in_the_hidden_one()
     moved = redirected(given, place_of(given))
     assert moved.cwd == path(f"a b/.ffmesh-{ULID}/p")
     assert arguments(given) == ["copy", "%03d.ts"]
+    whole = grant("a b/p/", "x.ts", path("a b/p/y.ts"), cwd=path("a b/p"))
+    assert arguments(whole) == ["x.ts", f"{HIDDEN}/p/y.ts"]
 
 
 @pytest.mark.parametrize("arguments_", [("c.mkv",), (path("c.mkv", "S"),), ("-i", path("c.mkv")), ()])

@@ -28,8 +28,14 @@ def shown(files: tuple[File, ...]) -> list[str | None]:
         (("-i", A, "-f", "hls", path("hls/index.m3u8", "Out")), 1, ["$Out/hls/index.m3u8"]),
         (("-f", "concat", "-safe", "0", "-i", path("list.txt"), OUT), ["$Movies/list.txt"], 1),
         # These are no plain files.
-        (("-i", path("f-%03d.png"), path("%Y.mkv")), [None], [None]),
-        (("-i", path("*.png"), OUT), [None], 1),
+        (("-i", path("f-%03d.png"), path("f-%d.png")), [None], [None]),
+        (("-i", path("f.png"), "-f", "segment", path("%Y.mkv")), ["$Movies/f.png"], [None]),
+        (
+            ("-i", A, path("%v/index.m3u8"), path("cover.jpg"), path("100%.mkv")),
+            1,
+            [None, "$Movies/cover.jpg", "$Movies/100%.mkv"],
+        ),
+        (("-i", path("*.png"), OUT), ["$Movies/*.png"], 1),
         (("-pattern_type", "glob", "-i", path("f?.png"), OUT), [None], 1),
         (("-f", "lavfi", "-i", "testsrc", OUT), [None], 1),
         (("-f", "v4l2", "-i", "/dev/video0", OUT), [None], 1),
@@ -38,7 +44,7 @@ def shown(files: tuple[File, ...]) -> list[str | None]:
         (("-i", ("subfile,,start,1,end,2,,:", *A), OUT), [None], 1),
         (("-i", "pipe:0", "pipe:1"), [None], [None]),
         (("-i", "relative.mkv", "out.mkv"), [None], [None]),
-        (("-i",), [None], []),
+        (("-i",), [], []),
     ],
 )
 def test_inputs_follow_i_and_outputs_stand_by_themselves(
@@ -67,7 +73,7 @@ def test_ffprobe_reads_every_word_that_is_no_option(args: tuple[str | Argument, 
 
 def test_options_belong_to_the_file_that_comes_next() -> None:
     found = line("-t", "5", "-i", A, "-b:v", "1M", "-b:a:0", "96k", "-y", OUT, "-c", "copy", path("b.mkv"))
-    assert [file.options for file in found.inputs] == [(("t", "5"),)]
+    assert [[(option.name, option.value) for option in file.options] for file in found.inputs] == [[("t", "5")]]
     first, second = found.outputs
     assert (first.values("b"), first.last("b"), first.has("y"), second.values("c", "codec")) == (
         ("1M", "96k"),

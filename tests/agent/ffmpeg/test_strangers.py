@@ -14,7 +14,7 @@ from ffmesh_protocol.messages.orders import Grant
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 HERE = RootPath(root="Movies", path="sub")
-LONG: Final = 128 * 1024
+LONG: Final = 16 * 1024
 FILM: Argument = (RootPath(root="Movies", path="film.mkv"),)
 
 
@@ -69,6 +69,10 @@ HARMLESS = [
     ("-an", "rtp,film.mkv"),
     ("-an", "title=/a.mkv"),
     ("-f", "tee", "[f=hls:hls_base_url=http://example.com/]a.m3u8|[f=null]-"),
+    ("-no_such_option", "see file:/etc/hostname"),
+    ("-vf", "no_such_filter=/2"),
+    ("-f", "null", "file:/nowhere"),
+    ("-vf", r"drawtext=text=movie\\=http\\://example.com/a"),
 ]
 
 
@@ -99,6 +103,12 @@ REFUSED = [
     (("-i", "hls+https://example.com/a"), "it would open the network (https:)"),
     (("-f", "tee", "[f=mpegts]udp://10.0.0.1:99"), "it would open the network (udp:)"),
     (("-vf", r"movie=http\\://example.com/a"), "it would open the network (http:)"),
+    (("-f", "lavfi", "-i", r"movie=filename=rtsp\\://10.0.0.1/a"), "it would open the network (rtsp:)"),
+    (("-f", "tee", "[f=hls:hls_segment_filename=/tmp/%d.ts]a.m3u8"), "/tmp/%d.ts is an absolute path under no root"),
+    (("-f", "tee", "[f=mpegts]a.ts|unix:/run/x.sock"), "sockets of this machine are not for jobs"),
+    (("-vf", r"movie=\'/dev/sda\'"), "/dev/sda is an absolute path under no root"),
+    (("-x265-params", "csv=../../../x"), "../../../x leads out of the folder that it belongs to"),
+    (("-vf", ("movie=", *FILM, r"/..\/..\/x")), "leads out of its root"),
 ]
 
 
@@ -119,8 +129,10 @@ def test_a_long_word_is_read_once(word: str) -> None:
             refuse(*line)
 
 
-@pytest.mark.parametrize(("line", "sentence"), REFUSED, ids=lambda each: " ".join(each) if each[0] == "-" else "")
-def test_what_leaves_them_is_refused_and_the_sentence_has_the_word(line: tuple[str, ...], sentence: str) -> None:
+@pytest.mark.parametrize(("line", "sentence"), REFUSED, ids=str)
+def test_what_leaves_them_is_refused_and_the_sentence_has_the_word(
+    line: tuple[str | Argument, ...], sentence: str
+) -> None:
     with pytest.raises(PathRefused) as refusal:
         refuse(*line)
     assert sentence in str(refusal.value)
