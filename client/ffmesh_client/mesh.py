@@ -71,6 +71,11 @@ class Mesh:
             raise group.exceptions[0] from None
 
     @property
+    def is_connected(self) -> bool:
+        """The broker is there."""
+        return self._runtime.is_connected
+
+    @property
     def is_there(self) -> bool:
         """Broker and coordinator can be reached, as far as is known now."""
         return self._runtime.is_there

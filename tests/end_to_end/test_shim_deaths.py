@@ -128,10 +128,10 @@ def test_a_stream_whose_broker_is_away_for_long_ends_with_a_code_and_a_sentence(
         with running.running.nothing_restarted():
             dead = running.kill("broker")
             until_none_with(word)
-        running.until_back("broker", dead)
-        code, _, stderr = finished(process)
+            code, _, stderr = finished(process)
         assert (code, stderr.count(b"\n")) == (1, 1)
-        assert stderr.startswith(b"ffmesh: ")
+        assert stderr.startswith(b"ffmesh: the broker has been away for ")
+        running.until_back("broker", dead)
     running.until_agent("online")
 
 

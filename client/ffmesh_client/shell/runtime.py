@@ -114,6 +114,10 @@ class Runtime:
         self.connection = Connection(config, self._post, followed=followed, tell=self._hear)
 
     @property
+    def is_connected(self) -> bool:
+        return bool(self._present)
+
+    @property
     def is_there(self) -> bool:
         seen = self._present[-1] if self._present else None
         return isinstance(seen, CoordinatorSeen) and seen.status.state is not CoordinatorState.OFFLINE

@@ -19,6 +19,9 @@ from ffmesh_protocol.wire import Told
 ABSENCE_SECONDS: Final = 1.5
 """A broker or coordinator that is away for so long is not waited for."""
 
+LONG_ABSENCE_SECONDS: Final = 45
+"""Half as long again as the lease of a job that somebody waits for."""
+
 
 class Exited(Told, frozen=True):
     """As the program did. `sentence` says what was not the program's own doing."""
@@ -95,13 +98,40 @@ async def attended(
         loop.call_later(max(0.0, ABSENCE_SECONDS - mesh.age), look),
     ]
     try:
-        finish = await mesh.run(order.submit, streams, attention, terminal=terminal)
-    except FfmeshError as error:
-        finish = Finish(exit_code=exits.of_error(error), sentence=str(error))
+        finish = await _ended(mesh, order, streams, attention, terminal=terminal)
     finally:
         for timer in timers:
             timer.cancel()
     return outcome(finish, config, has_begun=attention.has_begun, signal=attention.signal)
+
+
+async def _ended(mesh: Mesh, order: Order, streams: Mapping[str, int], caller: Caller, *, terminal: bool) -> Finish:
+    """The job's end, or that of our patience with a broker that stays away: its program has been stopped by then."""
+
+    async def run() -> Finish:
+        try:
+            return await mesh.run(order.submit, streams, caller, terminal=terminal)
+        except FfmeshError as error:
+            return Finish(exit_code=exits.of_error(error), sentence=str(error))
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(run(), name="run")
+        watching = tasks.create_task(_long_absence(mesh), name="absence")
+        await asyncio.wait([running, watching], return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, watching):
+            task.cancel()
+    if watching.cancelled():
+        return running.result()
+    away = f"the broker has been away for {LONG_ABSENCE_SECONDS:.0f} s, and no agent works on without it for so long"
+    return Finish(exit_code=Exit.FAILED, sentence=away)
+
+
+async def _long_absence(mesh: Mesh) -> None:
+    """Returns when nothing has been heard of the broker for that long."""
+    missed = 0
+    while missed < LONG_ABSENCE_SECONDS:
+        await asyncio.sleep(1)
+        missed = 0 if mesh.is_connected else missed + 1
 
 
 def outcome(finish: Finish, config: ShimConfig, *, has_begun: bool, signal: int | None) -> Outcome:
