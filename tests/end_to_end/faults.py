@@ -273,7 +273,8 @@ def held_rename(pid: int, company: Company, name: str) -> "Generator[subprocess.
         yield None
         return
     said = company.place / f"strace of {name}"
-    line: list[str | Path] = [strace, "-f", "-p", f"{pid}", "-P", hidden, "-e", f"trace={calls}"]
+    # Renames go by descriptors of the folders: what is known of one is its folder.
+    line: list[str | Path] = [strace, "-f", "-p", f"{pid}", "-P", hidden, "-P", hidden.parent, "-e", f"trace={calls}"]
     with (
         said.open("wb") as stderr,
         subprocess.Popen(

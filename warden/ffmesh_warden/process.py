@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ffmesh_warden.wire import Message
 
 LONGEST_SLEEP_SECONDS = 0.25
+MESSAGES_AT_ONCE = 256
 """While a deadline is open. poll() does not count the machine's sleep, CLOCK_BOOTTIME does: so long may a program
 run past its deadline after the lid is opened. (A timer descriptor would be exact, but Python has it from 3.13.)"""
 
@@ -146,17 +147,25 @@ class Warden:
     # What the owner says
 
     def _receive(self) -> None:
-        try:
-            data, ancillary, flags, _ = self._owner.recvmsg(BYTES_AT_ONCE, _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
-        except BlockingIOError:
-            return
-        except ConnectionError:
-            data, ancillary, flags = b"", [], 0
-        self._take_descriptors(ancillary, flags)
-        if not data:
-            self._owner_is_gone()
-        for message in self._frames.feed(data):
-            self._obey(message)
+        """All that has been said by now: what is already called off again is not begun first."""
+        messages: list[Message] = []
+        while not self._owner_gone and len(messages) < MESSAGES_AT_ONCE:
+            try:
+                data, ancillary, flags, _ = self._owner.recvmsg(BYTES_AT_ONCE, _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                data, ancillary, flags = b"", [], 0
+            self._take_descriptors(ancillary, flags)
+            if not data:
+                self._owner_is_gone()
+            messages += self._frames.feed(data)
+        killed = {each["id"] for each in messages if each["verb"] == "signal" and each["number"] == signal.SIGKILL}
+        for message in messages:
+            if message["verb"] == "start" and message["id"] in killed:
+                self._call_off(message)
+            else:
+                self._obey(message)
 
     def _owner_is_gone(self) -> None:
         if not self._owner_gone:
@@ -186,6 +195,11 @@ class Warden:
                 pass  # it ended before the owner heard so
             case verb:
                 raise ValueError(f"the owner said {verb!r}")
+
+    def _call_off(self, start: Message) -> None:
+        for descriptor in self._handed_over.pop(0) if start["descriptors"] else []:
+            os.close(descriptor)
+        self._say_not_started(start["id"], errno.ECANCELED, "it was called off")
 
     def _start(self, message: Message) -> None:
         places: list[int] = message["descriptors"]

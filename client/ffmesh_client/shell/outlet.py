@@ -23,6 +23,9 @@ from ffmesh_client.core.events import ReaderGone, Written
 NEVER_BLOCKS_BYTES: Final = 4096
 """A pipe that has room for anything has room for so many."""
 
+STUCK_SECONDS: Final = 0.1
+"""A thread that is in a write to a terminal or a dead mount cannot be waited for."""
+
 
 class Outlet:
     """`tell` is called from the thread."""
@@ -52,8 +55,7 @@ class Outlet:
         self._changed.set()
         if self._thread is not None:
             os.close(self._wakes)  # which is what the thread sees
-            self._thread.join()
-            os.close(self._woken)
+            self._thread.join(STUCK_SECONDS)
 
     def _pump(self) -> None:
         sink = _sink_of(self._descriptor)
@@ -69,6 +71,7 @@ class Outlet:
                         return
         finally:
             sink.close()
+            os.close(self._woken)
 
     def _write(self, sink: "_Sink", content: memoryview, ready: select.poll) -> bool:
         """False: nothing more can be."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from signal import SIGTSTP
 from typing import Final, TypeAlias
 
 from ffmesh_client import exits
@@ -77,7 +78,7 @@ class Attention:
             self._tell(Withdrawn())
 
     def _heard(self, event: Event) -> None:
-        if isinstance(event, Signalled) and not self.has_begun:
+        if isinstance(event, Signalled) and event.signal != SIGTSTP and not self.has_begun:
             self.signal = event.signal
         if self._tell is not None:
             self._tell(event)

@@ -31,6 +31,12 @@ HANDED_ON = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT, _
 KEPT_ASIDE = ((b"FFMESH_LD_LIBRARY_PATH", b"LD_LIBRARY_PATH"), (b"FFMESH_LD_PRELOAD", b"LD_PRELOAD"))
 """What the launcher took away from us, and the program of this machine gets back."""
 
+ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
+IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
+
+ISOLATED = (b"-E", b"-s", b"-P", b"-X", b"utf8")
+"""What the server's environment says to Python is not for us."""
+
 FAILED = 1
 PATIENCE_SECONDS = 10.0
 """A helper that takes longer to begin, or to say where a call goes, is as good as none."""
@@ -51,6 +57,7 @@ class Call:
         self.line: _socket.socket | None = None
         self.on_the_mesh = False
         self.untold: list[int] | None = []
+        self.asked_to_end = 0
         self.rest = b""
 
 
@@ -68,7 +75,7 @@ def main(words: list[bytes]) -> int:
         if call.on_the_mesh:
             complain(b"the helper of the shim died, and the job with it; run it again")
             return FAILED
-        become(call, [call.python, b"-P", b"-m", b"ffmesh_client.shim.alone", call.real, call.config, call.name])
+        become(call, [call.python, *ISOLATED, b"-m", b"ffmesh_client.shim.alone", call.real, call.config, call.name])
     return FAILED
 
 
@@ -137,7 +144,7 @@ def begin_helper(call: Call, path: bytes) -> None:
                 posix.closerange(keep + 1, 65_536)
                 posix.execve(
                     call.python,
-                    [call.python, b"-P", b"-m", b"ffmesh_client.shim.helper", path, call.config],
+                    [call.python, *ISOLATED, b"-m", b"ffmesh_client.shim.helper", path, call.config],
                     environment(with_libraries=False),
                 )
         finally:
@@ -241,6 +248,8 @@ def next_line(call: Call, line: _socket.socket) -> tuple[bytes, bytes]:
 
 def hand_on(call: Call, number: int) -> None:
     """A signal, to who runs the program. Before anybody knows of us it is kept; it is too late for none of them."""
+    if number in ENDING and not call.on_the_mesh:
+        call.asked_to_end = number
     if call.untold is not None:
         call.untold.append(number)
         return
@@ -259,6 +268,10 @@ def hand_on(call: Call, number: int) -> None:
 def become(call: Call, program: list[bytes]) -> None:
     """Become it, with all that is ours as we got it."""
     here = program[0] is call.real
+    if call.asked_to_end:
+        die_of(call.asked_to_end)  # before there was a program that could have heeded it
+    for number in IGNORED_BY_PYTHON:
+        _signal.signal(number, _signal.SIG_DFL)
     if call.line is not None:
         call.line.close()
     if here and not call.real:

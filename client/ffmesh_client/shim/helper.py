@@ -14,9 +14,11 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,7 @@ READY: Final = 3
 
 IDLE_SECONDS: Final = 600.0
 BACKLOG: Final = 256
+PAUSE_SECONDS: Final = 0.1
 ANOTHER_BEGINS_SECONDS: Final = 8.0
 """Somebody else's helper, which was first, has so long to listen."""
 
@@ -48,12 +51,16 @@ def main(path: bytes, config: str) -> int:
     with contextlib.suppress(OSError):
         os.write(READY, b"1")
         os.close(READY)
-    try:
-        asyncio.run(Helper(door, Desk(config)).serve())
-    finally:
-        # Under the lock: nobody else's socket is taken away.
+
+    def leave() -> None:
+        """Another may take our place. Under the lock: nobody else's socket is taken away."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108 - bytes
+        os.close(lock)
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the first caller's may be small
+    asyncio.run(Helper(door, Desk(config), leave).serve())
     return 0
 
 
@@ -90,8 +97,9 @@ async def _another_listens(path: bytes) -> bool:
 
 
 class Helper:
-    def __init__(self, door: socket.socket, desk: Desk) -> None:
+    def __init__(self, door: socket.socket, desk: Desk, leave: Callable[[], None]) -> None:
         self._door = door
+        self._leave = leave
         self._desk = desk
         self._calls = 0
         self._idle = asyncio.Event()
@@ -105,6 +113,7 @@ class Helper:
                 await self._accept_calls(tasks)
             finally:
                 self._door.close()
+                self._leave()
             while self._calls:
                 self._idle.clear()
                 await self._idle.wait()
@@ -120,6 +129,9 @@ class Helper:
             except TimeoutError:
                 if not self._calls:
                     return
+                continue
+            except OSError:
+                await asyncio.sleep(PAUSE_SECONDS)  # too many open files: some will be closed
                 continue
             if _peer(line) not in (os.geteuid(), 0):
                 line.close()

@@ -44,4 +44,4 @@ unset LD_LIBRARY_PATH LD_PRELOAD
     echo "ffmesh: the shim lost its program, $front: install ffmesh again, then \`ffmesh shim install\`" >&2
     LD_LIBRARY_PATH=$FFMESH_LD_LIBRARY_PATH LD_PRELOAD=$FFMESH_LD_PRELOAD exec "$local" "$@"
 }
-exec "$python" -S -I -E "$front" "$local" "$owner" "$key" "$config" "$0" "$@"
+exec "$python" -S -I -X utf8 "$front" "$local" "$owner" "$key" "$config" "$0" "$@"

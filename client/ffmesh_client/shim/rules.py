@@ -111,6 +111,15 @@ def _under_no_root(seen: Seen) -> str | None:
     return f"{_shown(path)} lies under no root{besides}, because this folder does not"
 
 
+def _relative(seen: Seen) -> str | None:
+    """The program would start in an empty folder elsewhere."""
+    if seen.is_in_a_root:
+        return None
+    paths = (named.place.path for named in seen.line.named)
+    relative = next((path for path in paths if not path.startswith("/")), None)
+    return f"{_shown(relative)} is named from this folder, which lies under no root" if relative else None
+
+
 def _doubt(seen: Seen) -> str | None:
     return seen.line.doubts[0] if seen.line.doubts else None
 
@@ -180,4 +189,5 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("own-address", _own_address),
     Rule("descriptor", _descriptor),
     Rule("left-behind", _left_behind),
+    Rule("relative", _relative),
 )

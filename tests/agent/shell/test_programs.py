@@ -331,7 +331,8 @@ def _ordered(patch: pytest.MonkeyPatch) -> asyncio.Event:
 
     def told(link: Link, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         post(link, message, descriptors)
-        ordered.set()
+        if message["verb"] == "start":
+            ordered.set()
 
     patch.setattr(Link, "post", told)
     return ordered
