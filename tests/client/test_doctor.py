@@ -44,6 +44,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningMesh, Non
         yield running
 
 
+@pytest.fixture(autouse=True)
+def no_shims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of this machine are none of the mesh's."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 def findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     listed = json.loads(done.stdout)
     assert all(set(each) == {"check", "ok", "message", "mend"} for each in listed)

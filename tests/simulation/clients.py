@@ -82,7 +82,7 @@ class RunPart(Part):
                 self._finish(code)
             case client_effects.GiveUp():
                 self._finish(69)
-            case client_effects.Deliver() | client_effects.Remark():
+            case _:
                 pass
 
     def _finish(self, code: int) -> None:

@@ -14,6 +14,7 @@ class Caller(Protocol):
     @property
     def has_another_way(self) -> bool:
         """Than to wait for an agent that is not there."""
+        ...
 
     def attached(self, tell: Callable[[Event], None]) -> None:
         """From now on it may tell: `Signalled`, `Resumed`, `Withdrawn`."""

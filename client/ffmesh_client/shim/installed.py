@@ -9,6 +9,7 @@ from ffmesh_client import writing
 from ffmesh_client.supervisor.home import default_home
 
 LIST: Final = "shims"
+NOBODY_IN_PARTICULAR: Final = -1
 
 
 def folders() -> list[Path]:
@@ -37,4 +38,6 @@ def _write(each: Iterable[Path]) -> None:
 
 
 def _list() -> Path:
-    return default_home(os.environ, os.geteuid()) / LIST
+    """Root's too lies where the states of this session are to lie, if that is said."""
+    user = os.geteuid() if not os.environ.get("XDG_STATE_HOME", "").startswith("/") else NOBODY_IN_PARTICULAR
+    return default_home(os.environ, user) / LIST
