@@ -144,7 +144,7 @@ class Programs:
         except Exception as error:  # noqa: BLE001  # of one job's, whatever it is
             self._not_started(grant, ReasonCode.NOT_STARTED, unexpected.told(grant.attempt, error), FailureKind.NODE)
         finally:
-            self._beforehand.over(grant.attempt)
+            self._beforehand.over(grant.attempt)  # also if its warden died
             del self._running[grant.attempt]
 
     async def _attempt(self, grant: Grant, running: "_Running") -> None:
@@ -261,7 +261,7 @@ class Programs:
         if ended.warden_died:
             return
         reading, exit_code = running.reading, ended.exit_code or None
-        self._tell(
+        self._tell_end(
             ProgramEnded(
                 attempt=grant.attempt,
                 exit_code=exit_code,
@@ -290,7 +290,7 @@ class Programs:
             await self._tails.end(grant.attempt)
         if ended.warden_died:
             return  # how it would have ended is not known, and the agent ends too
-        self._tell(
+        self._tell_end(
             ProgramEnded(
                 attempt=grant.attempt,
                 exit_code=ended.exit_code,
@@ -306,11 +306,16 @@ class Programs:
         )
 
     def _not_started(self, grant: Grant, code: ReasonCode, sentence: str, failure: FailureKind) -> None:
-        self._tell(
+        self._tell_end(
             ProgramNotStarted(
                 attempt=grant.attempt, reason_code=code, sentence=sentence[:SENTENCE_CHARS], failure=failure
             )
         )
+
+    def _tell_end(self, end: ProgramEnded | ProgramNotStarted) -> None:
+        """Whoever hears it may send the next job at once, and that one may have the room that this one was promised."""
+        self._beforehand.over(end.attempt)
+        self._tell(end)
 
 
 class _CalledOff(Exception):

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from agent.ffmpeg.wording import granted
-from agent.shell.stage import stage
+from agent.shell.stage import stage, until
 from ffmesh_agent.ffmpeg.aside import SCRATCH
 from ffmesh_agent.ffmpeg.command_line import File
 from ffmesh_agent.roots import RootPlace
@@ -159,14 +159,18 @@ async def test_a_look_that_fails_when_nobody_waits_any_more_is_nobodys(
     monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.05)
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
     assert (await refusal(of(movies), job("-i", path("a.mkv"), path("out.mkv"))))[0] is FailureKind.NODE
-    threads = [each for each in threading.enumerate() if each.name.startswith("before ")]
+    assert _looks() != []
     answers.set()
-    for thread in threads:
-        await asyncio.to_thread(thread.join)
+    await until(lambda: _looks() == [])
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     gc.collect()
     assert unheard == []
+
+
+def _looks() -> list[str]:
+    """Threads that are still at it."""
+    return [each.name for each in threading.enumerate() if each.name.startswith("room of ")]
 
 
 # --- room -------------------------------------------------------------------------------------------------------------
