@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,19 +26,6 @@ from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.journal import Journal
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.spool import Spool
-
-SHARED_MEMORY = Path("/dev/shm")
-"""Another file system, and one that syncs in no time."""
-
-
-@pytest.fixture
-def quick(tmp_path: Path) -> Iterator[Path]:
-    """A folder where hundreds of lives can be lived."""
-    if not SHARED_MEMORY.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
-        yield Path(folder)
 
 
 def _crashed(work: str, old: str, folder: Path, elsewhere: Path | None = None) -> Iterator[tuple[Path, list[str]]]:

@@ -3,8 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +14,9 @@ from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.journal import Journal
 from ffmesh_agent.shell.noted import NotStaged
 
-SHARED_MEMORY = Path("/dev/shm")
 LATER = boottime() + 100_000
 MANY = 100
 """Folders, more than are held at a time."""
-
-
-@pytest.fixture
-def quick(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk that syncs in no time."""
-    if not SHARED_MEMORY.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
-        yield Path(folder)
 
 
 @pytest.mark.parametrize(
