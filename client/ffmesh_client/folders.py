@@ -1,6 +1,9 @@
 """By which names a working folder is known."""
 
 import os
+from collections.abc import Mapping, Sequence
+
+from ffmesh_protocol.ffmpeg.pieces import root_path
 
 
 def names_of_working_folder() -> tuple[str, ...]:
@@ -19,3 +22,8 @@ def names_of(physical: str, logical: str) -> tuple[str, ...]:
     except OSError:
         is_true = False
     return (logical, physical) if is_true else (physical,)
+
+
+def name_in_a_root(names: Sequence[str], roots: Mapping[str, str]) -> str:
+    """The first that lies under a root, else any; empty if there is none."""
+    return next((name for name in names if root_path(name, roots) is not None), (*names, "")[0])

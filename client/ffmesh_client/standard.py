@@ -7,6 +7,8 @@ import stat
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from ffmesh_protocol.standard_input import Reads
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -61,6 +63,19 @@ def has_input() -> bool:
     except OSError:
         return False
     return not (stat.S_ISCHR(here.st_mode) and here.st_rdev == nowhere.st_rdev)
+
+
+def streams(wanted: Reads) -> dict[str, int]:
+    """Those of a program that we speak for, by name."""
+    has_stdin = wanted is not Reads.NOTHING and has_input()
+    return {"stdout": 1, "stderr": 2} | ({"stdin": 0} if has_stdin else {})
+
+
+def umask() -> int:
+    """It can be asked for only by setting it."""
+    ours = os.umask(0)
+    os.umask(ours)
+    return ours
 
 
 def silence_stdout() -> None:

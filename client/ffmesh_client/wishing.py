@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
-from ffmesh_client import calling
+from ffmesh_client import calling, standard
 from ffmesh_client.config import ClientConfig
 from ffmesh_client.core.submission import (
     CPU,
@@ -126,12 +126,10 @@ def _slot(needs: list[str]) -> str:
 
 
 def _surroundings(paths: list[str], roots: dict[str, str]) -> Surroundings:
-    umask = os.umask(0)
-    os.umask(umask)
     return surroundings(
         names_of_working_folder(),
         os.environ,
-        umask,
+        standard.umask(),
         paths,
         roots,
         stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),  # pyright: ignore[reportUnnecessaryComparison] - it is None when descriptor 0 is closed

@@ -8,7 +8,7 @@ from ffmesh_client import calling
 from ffmesh_client import config as client_config
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.explaining import explained, not_understood, roots_of, understood
-from ffmesh_client.folders import names_of_working_folder
+from ffmesh_client.folders import name_in_a_root, names_of_working_folder
 from ffmesh_client.lists_inside import wrong_inside
 from ffmesh_protocol.errors import BadConfig
 from ffmesh_protocol.ffmpeg.command_line import CommandLine
@@ -53,7 +53,7 @@ def run(arguments: Namespace) -> int:
         explanation = not_understood(program, words)
     else:
         line = read(known, words)
-        cwd = _working_folder(roots)
+        cwd = name_in_a_root(names_of_working_folder(), roots)
         real = _where_links_lead(line, roots)
         explanation = explained(line, program, roots, cwd, wrong_inside(line, roots, cwd, real), real)
         paths = roots_of(line, roots, cwd, real)
@@ -89,12 +89,6 @@ def _said_roots(words: list[str]) -> dict[str, str]:
         if roots.setdefault(checked_name("root", name), place) != place:
             raise WrongUsage(f"--root {name} is said twice, at {roots[name]} and at {place}; say it once")
     return roots
-
-
-def _working_folder(roots: dict[str, str]) -> str:
-    """The first of its names that lies under a root, else any."""
-    folders = names_of_working_folder()
-    return next((folder for folder in folders if root_path(folder, roots) is not None), (*folders, "")[0])
 
 
 def _where_links_lead(line: CommandLine, roots: dict[str, str]) -> dict[str, RootPath]:

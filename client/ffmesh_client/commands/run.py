@@ -1,9 +1,7 @@
 """`ffmesh run`: a program on the mesh, attached, as if it were local."""
 
 import os
-import signal
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from typing import Final
 
 from ffmesh_client import calling, standard, wishing
 from ffmesh_client.errors import WrongUsage
@@ -34,9 +32,6 @@ lets both go on.
 Exit code: the program's own; 128+N for signal N; cancelled 130; timed out 124; lost or else 1.
 """
 
-TAKEN: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
-"""What asks a program to end, or to pause; unless our parent wants it ignored, as nohup does and `trap '' INT`."""
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="changes nothing: standard output is the program's")
@@ -52,12 +47,9 @@ def run(arguments: Namespace) -> int:
 
     config = calling.configured(arguments)
     submit = wishing.submit_of(arguments, JobKind.INTERACTIVE, config)
-    signals = [number for number in TAKEN if signal.getsignal(number) is not signal.SIG_IGN]
     program, *words = arguments.line
     wanted = reads(program, [os.fsencode(word) for word in words])
-    streams = {"stdout": 1, "stderr": 2}
-    if wanted is not Reads.NOTHING and standard.has_input():
-        streams["stdin"] = 0
+    streams = standard.streams(wanted)
     from ffmesh_client.shell.caller import ThisProcess  # not before there is something to run: it imports asyncio
 
     finish = calling.conversed(
@@ -65,7 +57,7 @@ def run(arguments: Namespace) -> int:
         lambda mesh: mesh.run(
             submit,
             streams,
-            ThisProcess(signals),
+            ThisProcess.of_a_command(),
             calling.complain,
             terminal=wanted is Reads.KEYS and submit.stdin_is_terminal,
         ),

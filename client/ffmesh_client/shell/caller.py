@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 from ffmesh_client.core.events import Event, Resumed, Signalled
 
@@ -30,12 +30,21 @@ class Caller(Protocol):
         """Nobody listens any more."""
 
 
+TAKEN: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
+"""What asks a program to end, or to pause; unless our parent wants it ignored, as nohup does and `trap '' INT`."""
+
+
 class ThisProcess:
-    """What is signalled to us is our program's."""
+    """These signals, when they come to us, are our program's."""
 
     def __init__(self, signals: Iterable[int] = ()) -> None:
         self._signals = tuple(signals)
         self._tell: Callable[[Event], None] | None = None
+
+    @classmethod
+    def of_a_command(cls) -> "ThisProcess":
+        """With all that a program here would take."""
+        return cls(number for number in TAKEN if signal.getsignal(number) is not signal.SIG_IGN)
 
     @property
     def has_another_way(self) -> bool:

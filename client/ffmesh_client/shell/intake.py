@@ -58,9 +58,9 @@ class Intake:
             if self._keys_of is not None:
                 self._keys_of.take()
             if not self._may_read:
-                select.select([self._woken], [], [], BACKGROUND_SECONDS)
+                _readable(BACKGROUND_SECONDS, self._woken)
                 continue
-            ready, _, _ = select.select([self._descriptor, self._woken], [], [], self._look_again)
+            ready = _readable(self._look_again, self._descriptor, self._woken)
             if self._descriptor not in ready or self._woken in ready or not self._may_read:
                 continue
             try:
@@ -78,3 +78,11 @@ class Intake:
     @property
     def _may_read(self) -> bool:
         return self._terminal is None or self._terminal.is_ours
+
+
+def _readable(seconds: float | None, *descriptors: int) -> list[int]:
+    """Of these. A helper of many calls has numbers too high for `select`."""
+    waits = select.poll()
+    for descriptor in descriptors:
+        waits.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in waits.poll(None if seconds is None else seconds * 1000)]

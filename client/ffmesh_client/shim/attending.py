@@ -10,7 +10,7 @@ from ffmesh_client import exits
 from ffmesh_client.config import ShimConfig
 from ffmesh_client.core.effects import Finish
 from ffmesh_client.core.events import Event, Signalled, Withdrawn
-from ffmesh_client.exits import SIGNAL_BASE, Exit
+from ffmesh_client.exits import Exit
 from ffmesh_client.mesh import Mesh
 from ffmesh_client.shell.caller import Caller
 from ffmesh_client.shim.ordering import Order
@@ -143,6 +143,6 @@ def outcome(finish: Finish, config: ShimConfig, *, has_begun: bool, signal: int 
         if config.fallback:
             return RunHere(reason=reason)
         return Exited(code=Exit.UNREACHABLE, sentence=f"{reason}; `fallback` of [shim] in client.toml is off")
-    if finish.signal is not None and finish.exit_code == SIGNAL_BASE + finish.signal:
+    if finish.signal is not None:
         return Killed(signal=finish.signal)
     return Exited(code=finish.exit_code, sentence=finish.sentence)

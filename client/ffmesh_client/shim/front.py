@@ -10,9 +10,9 @@ REAL is the program of this machine, PYTHON the interpreter that has ffmesh, KEY
 installations apart, CONFIG a client.toml or nothing, NAME what the caller called.
 
 What we say first is a `call` (wording.py reads it), and after it `s`, a signal's number and a line end for each signal.
-What we hear are lines, a letter and a text: `m` the mesh has it, `l` run it here, `c` why not, for people, `x` the exit
-code, `k` the signal that ended it. Until `m` nothing can have been started elsewhere, so until then a helper that is
-missing or dies costs time and nothing else: then `alone.py` does what it would have done.
+What we hear are lines, a letter and a text: `w` it is looked at, `m` the mesh has it, `l` run it here, `c` why not, for
+people, `x` the exit code, `k` the signal that ended it. Until `m` nothing can have been started elsewhere, so until
+then a helper that is missing or dies costs time and nothing else: then `alone.py` does what it would have done.
 """
 
 import _socket
@@ -278,7 +278,8 @@ def become(call: Call, program: list[bytes]) -> None:
         complain(b"%s runs nowhere: there is no program of that name on this machine" % base_name(call.name))
         leave(127)
     try:
-        posix.execve(program[0], [*program, *call.arguments], environment(with_libraries=here))
+        variables = environment(with_libraries=True) if here else posix.environ  # who does our work needs what is aside
+        posix.execve(program[0], [*program, *call.arguments], variables)
     except OSError as error:
         complain(b"%s cannot be run: %s" % (program[0], str(error.strerror).encode()))
         leave(127 if isinstance(error, FileNotFoundError) else 126)

@@ -7,7 +7,7 @@ from ffmesh_client.config import ClientConfig
 from ffmesh_client.core.submission import Surroundings, Wishes, paths_in, submission
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.explaining import understood
-from ffmesh_client.folders import names_of
+from ffmesh_client.folders import name_in_a_root, names_of
 from ffmesh_client.ids import fresh_ulid
 from ffmesh_client.lists_inside import wrong_inside
 from ffmesh_client.shim.rules import LOCAL, RULES, Seen, decided
@@ -51,7 +51,7 @@ def ordered(call: Call, config: ClientConfig) -> Order | StaysHere:
     words = (program, *call.arguments)
     line = read(program, call.arguments)
     folders = names_of(call.folder, call.environment.get("PWD", "")) if call.folder else ()
-    cwd = next((each for each in folders if root_path(each, config.roots, None)), (*folders, "")[0])
+    cwd = name_in_a_root(folders, config.roots)
     wishes = Wishes(labels={}, roots={}, capabilities=tuple(_needs(line)))
     there = surroundings(
         folders,

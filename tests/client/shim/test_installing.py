@@ -44,9 +44,9 @@ def ffmesh(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def said(program: Path, *words: str, **variables: str) -> tuple[int, bytes, bytes]:
+def said(program: Path, *words: str, stdin: int = subprocess.DEVNULL, **variables: str) -> tuple[int, bytes, bytes]:
     done = subprocess.run(
-        [program, *words], capture_output=True, timeout=60, check=False, env=dict(os.environ, **variables)
+        [program, *words], stdin=stdin, capture_output=True, timeout=60, check=False, env=dict(os.environ, **variables)
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -156,7 +156,8 @@ def test_a_shim_is_never_taken_for_the_program_that_it_stands_for(
 
 
 def test_what_the_server_gives_its_programs_reaches_them(tmp_path: Path, home: Path) -> None:
-    """Through the shell script alone, and through the interpreter, which must start without it."""
+    """Through the shell script alone, and through interpreters, which must start without it: that of a call that may
+    go to the mesh, and that of a call with a terminal."""
     folder = tmp_path / "server"
     folder.mkdir()
     for name in ("ffmpeg", "ffprobe"):
@@ -166,6 +167,11 @@ def test_what_the_server_gives_its_programs_reaches_them(tmp_path: Path, home: P
     there = {"LD_LIBRARY_PATH": str(tmp_path)}
     line = f"{tmp_path} {folder}/ffmpeg.before-ffmesh"
     assert said(folder / "ffmpeg", "-version", **there)[1].decode() == f"{line} -version\n"
+    assert said(folder / "ffmpeg", "-i", "x", "y", **there)[1].decode() == f"{line} -i x y\n"
+    ours, theirs = os.openpty()
+    assert said(folder / "ffmpeg", "-i", "x", "y", stdin=theirs, **there)[1].decode() == f"{line} -i x y\n"
+    os.close(theirs)
+    os.close(ours)
 
 
 def test_the_doctor_notices_a_shim_that_was_overwritten(tmp_path: Path, home: Path) -> None:
