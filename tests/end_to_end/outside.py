@@ -60,13 +60,13 @@ def number_in(file: Path) -> int:
 
 
 def programs_with(name: str, word: str) -> list[int]:
-    """The living processes of that program that have this word in their command line."""
+    """The living processes of that program that have this word in their command line. A script of that name is none."""
     found: list[int] = []
     for entry in Path("/proc").iterdir():
         try:
             if (
                 entry.name.isdecimal()
-                and (entry / "comm").read_text() == f"{name}\n"
+                and (entry / "exe").readlink().name == name
                 and os.fsencode(word) in (entry / "cmdline").read_bytes()
                 and is_alive(int(entry.name))
             ):
