@@ -6,8 +6,8 @@
 .NOTPARALLEL: # two targets at once would both fill .venv
 
 PYTHON_RUN := .venv/bin/python -m
-# Tests mostly wait for processes, so one worker more than there are cores; each holds a mesh, so no more than four.
-WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 3 ? cores + 1 : 4)))
+# Tests mostly wait for processes, so two workers more than there are cores; each holds a mesh, so no more than four.
+WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 2 ? 3 : 4)))
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -18,7 +18,7 @@ demo: ## start a small mesh, send a film through it, clean up (installs what is 
 
 test: ## run the tests (installs what is missing); ARGS="-k name" goes to pytest
 	@sh scripts/bootstrap test
-	@$(PYTHON_RUN) pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(PYTHON_RUN) pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 simulate: ## play more seeds of the mesh in a bottle: make simulate SEEDS=10000 FROM=200
 	@sh scripts/bootstrap test
