@@ -108,6 +108,14 @@ class CoordinatorPart(Part):
         if self.full or self._held_back:  # what is held back is written before what comes after it
             self._held_back += [effect for effect in done if not _needs_no_disk(effect)]
             done = [effect for effect in done if _needs_no_disk(effect)]
+        else:
+            offers = effects.said_beforehand(done)
+            self.send(self.core.packets(offers))
+            if offers and self.world.faulty and self.world.dice.random() < self.world.die_after_commit:
+                self.world.say("coordinator dies after its offers, before what it offers is on its disk")
+                self.world.crash(self)
+                return
+            done = [effect for effect in done if not any(effect is offer for offer in offers)]
         self._carry_out(done, why=type(event).__name__)
 
     def _carry_out(self, done: list[effects.Effect], why: str = "") -> None:

@@ -1,11 +1,16 @@
-"""What the coordinator's core asks for: orders, carried out by the shell in this order: disk, network, the rest."""
+"""What the coordinator's core asks for: orders, carried out by the shell in this order: disk, network, the rest.
 
+Only what `said_beforehand` picks out need not wait for the disk.
+"""
+
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypeAlias
 
 from ffmesh_coordinator.core.events import Asker, ClientSpoke, KnownAgent
 from ffmesh_coordinator.core.job import Job
 from ffmesh_protocol.messages.answers import Answer
+from ffmesh_protocol.messages.orders import Offers
 from ffmesh_protocol.names import Principal
 from ffmesh_protocol.topics import Family
 from ffmesh_protocol.wire import Directed, Told
@@ -76,3 +81,20 @@ class Note(Told, frozen=True):
 
 
 Effect: TypeAlias = SaveJob | SaveAgent | ForgetAgent | Tell | Reply | Publish | Recall | WakeAt | Note
+
+
+def said_beforehand(effects: Iterable[Effect]) -> list[Effect]:
+    """The offers among them, but for those to whom something else is to be said first.
+
+    An offer promises nothing, and nothing of it is on disk: while the job gets there, its agent can answer.
+    """
+    to_wait: set[Principal] = set()
+    offers: list[Effect] = []
+    for effect in effects:
+        if not isinstance(effect, Tell):
+            continue
+        if isinstance(effect.message, Offers) and effect.receiver not in to_wait:
+            offers.append(effect)
+        else:
+            to_wait.add(effect.receiver)
+    return offers

@@ -1,8 +1,9 @@
 """The coordinator as a process: one inbox, one consumer, and what is promised to others is on the disk first.
 
 The consumer takes what has arrived, a few hundred at a time, gives it to the core, and carries out what the core asks
-for: one transaction, then the network, then the rest. Whoever finds something out (the broker, the timer, the disk, the
-door) puts it into the inbox, and nobody else changes the core.
+for: one transaction, then the network, then the rest; only offers, which promise nothing, do not wait for the disk.
+Whoever finds something out (the broker, the timer, the disk, the door) puts it into the inbox, and nobody else changes
+the core.
 
 While there is no broker, what the core decides is saved and what it says is dropped. While the disk takes nothing, what
 it says waits until the disk has what it decided; it is told, and accepts nothing new meanwhile.
@@ -35,6 +36,7 @@ from ffmesh_coordinator.core.effects import (
     SaveJob,
     Tell,
     WakeAt,
+    said_beforehand,
 )
 from ffmesh_coordinator.core.events import (
     DiskCleared,
@@ -357,8 +359,12 @@ class Runtime:
         return [*before, *self._core.handle(event, now)]
 
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
-        """The disk first. If it takes nothing, what depends on it is held back."""
+        """The disk first, but for offers. If it takes nothing, what depends on it is held back."""
         if self._backlog is None:
+            offers = said_beforehand(effects)
+            self._line.post(self._core.packets(offers))
+            said = set(map(id, offers))
+            effects = [effect for effect in effects if id(effect) not in said]
             try:
                 await self._store.save(e for e in effects if isinstance(e, SaveJob | SaveAgent | ForgetAgent))
             except StoreFailed as error:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,20 @@ import pytest
 from coordinator.shell.peers import CLUSTER, PATIENCE, TOPICS, Place, Speaker, a_place, speaker
 from coordinator.shell.values import ulid
 from ffmesh_coordinator.shell.errands import Add, List, Remove, Rotate, Status
+from ffmesh_coordinator.shell.home import Home
 from ffmesh_protocol.bus import BrokerAddress, Subscription, connected
 from ffmesh_protocol.errors import LoginRefused, RefusalCode
 from ffmesh_protocol.keys import broker_password
 from ffmesh_protocol.messages.answers import Accepted, AgentList, JobList, Refusal
 from ffmesh_protocol.messages.jobs import JobKind, JobState
+from ffmesh_protocol.messages.orders import Grants, Offers, Welcome
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
+from ffmesh_protocol.messages.reports import Claim, Hello
 from ffmesh_protocol.messages.requests import Cancel, ListAgents, ListJobs, ShowJobs
+from ffmesh_protocol.sending import published
 from ffmesh_protocol.tokens import understood
-from ffmesh_protocol.topics import Verb
-from support.coordinating import submit
+from ffmesh_protocol.topics import Family, Verb
+from support.coordinating import advert, submit
 
 
 @pytest.fixture
@@ -184,6 +189,27 @@ async def test_what_was_accepted_survives_the_death_of_the_coordinator(place: Pl
                 answer = await client.ask(Verb.JOBS, ListJobs())
                 assert isinstance(answer, JobList)
                 assert len(answer.jobs) == 1
+
+
+async def test_an_offer_does_not_wait_for_the_disk_and_all_else_does(place: Place) -> None:
+    """Somebody else holds the database: nothing can be written for as long as that."""
+    with place.coordinator():
+        await place.is_connected()
+        async with speaker(place, "pi", "agent") as pi, speaker(place) as client:
+            life = (await pi.status(is_online)).life
+            pi.bus.post(published(Family.ADVERT, TOPICS.advert("pi"), advert(pi.life)))
+            hello = Hello(beat=1, boot="b", spool="s", version="1", features=(), heard=0, held=())
+            pi.bus.post(pi.signed(Verb.HELLO, hello, life))
+            await pi.told(Verb.WELCOME, Welcome)
+            await client.status(is_online)
+            with closing(sqlite3.connect(Home(place.home).database, isolation_level=None)) as somebody:
+                somebody.execute("BEGIN IMMEDIATE")
+                client.bus.post(client.signed(Verb.SUBMIT, job := submit(ulid("J", 1)), life))
+                (offer,) = (await pi.told(Verb.OFFER, Offers)).offers
+                pi.bus.post(pi.signed(Verb.CLAIM, Claim(attempts=(offer.attempt,)), life))
+                somebody.execute("ROLLBACK")
+            assert await client.told(Verb.ANSWER, Accepted) == Accepted(job=job.job)
+            assert (await pi.told(Verb.GRANT, Grants)).grants[0].attempt == offer.attempt
 
 
 async def test_a_job_that_ended_before_a_restart_is_still_known_to_who_speaks_of_it(place: Place) -> None:
