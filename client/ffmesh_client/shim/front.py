@@ -1,10 +1,10 @@
 """What the launcher becomes for a call of ffmpeg that may go to the mesh: it hands the call to the helper, and waits.
 
-It is run by its path under `python -S -I`, and imports next to nothing, because its imports are what each call costs.
+It runs under `python -S -I` (start.py), and imports next to nothing, because its imports are what each call costs.
 The helper (helper.py) does the work. It gets our descriptors, so no byte of a stream comes by here. We hand on signals,
 and by being there we say that somebody waits: when we die, the socket ends, and the helper stops the job.
 
-    front.py REAL PYTHON KEY CONFIG NAME ARGS…
+    start.py REAL PYTHON KEY CONFIG NAME ARGS…
 
 REAL is the program of this machine, PYTHON the interpreter that has ffmesh, KEY what tells the helpers of different
 installations apart, CONFIG a client.toml or nothing, NAME what the caller called.
@@ -319,5 +319,6 @@ def complain(sentence: bytes) -> None:
         pass
 
 
-if __name__ == "__main__":
-    leave(main([posix_word.encode("utf-8", "surrogateescape") for posix_word in sys.argv[1:]]))
+def begin() -> None:
+    """Never returns."""
+    leave(main([word.encode("utf-8", "surrogateescape") for word in sys.argv[1:]]))

@@ -18,7 +18,6 @@ from typing import Final
 import msgspec
 
 from ffmesh_client.errors import WrongUsage
-from ffmesh_client.shim import front
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.wire import Told
 
@@ -28,6 +27,9 @@ NOTE: Final = "ffmesh-shim.json"
 ASIDE: Final = ".before-ffmesh"
 MARK: Final = b"# The shim of ffmesh:"
 READ_BYTES: Final = 4096
+
+START: Final = Path(__file__).with_name("start.py")
+"""What the launcher starts."""
 
 
 class Note(Told, frozen=True):
@@ -118,7 +120,7 @@ def ails(folder: Path) -> Iterator[str]:
             yield f"the program of this machine, {note.local[name]}, is gone"
     if note.version != VERSION:
         yield f"it was installed by ffmesh {note.version}, and this is {VERSION}"
-    for path in (Path(sys.executable), Path(front.__file__)):
+    for path in (Path(sys.executable), START):
         unreachable = _closed_to_others(path)
         if unreachable is not None:
             yield f"other users cannot reach {path}: {unreachable} is closed to them"
@@ -135,7 +137,7 @@ def is_shim(path: Path) -> bool:
 
 def key_of(config: str) -> str:
     """What tells the helpers of different installations apart."""
-    return hashlib.sha256("\0".join((VERSION, sys.prefix, front.__file__, config)).encode()).hexdigest()[:24]
+    return hashlib.sha256("\0".join((VERSION, sys.prefix, os.fspath(START), config)).encode()).hexdigest()[:24]
 
 
 def interpreter() -> str:
@@ -150,7 +152,7 @@ def _script(wish: Wish, local: Mapping[str, str]) -> str:
         "FFPROBE": local["ffprobe"],
         "PROBES": "mesh" if wish.probes_on_the_mesh else "local",
         "PYTHON": interpreter(),
-        "FRONT": front.__file__,
+        "START": os.fspath(START),
         "OWNER": sys.executable,
         "KEY": key_of(wish.config),
         "CONFIG": wish.config,

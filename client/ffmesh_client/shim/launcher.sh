@@ -9,7 +9,7 @@ ffmpeg=@FFMPEG@
 ffprobe=@FFPROBE@
 probes=@PROBES@
 python=@PYTHON@
-front=@FRONT@
+start=@START@
 owner=@OWNER@
 key=@KEY@
 config=@CONFIG@
@@ -40,8 +40,8 @@ FFMESH_LD_PRELOAD=${LD_PRELOAD-}
 export FFMESH_LD_LIBRARY_PATH FFMESH_LD_PRELOAD
 unset LD_LIBRARY_PATH LD_PRELOAD
 
-[ -x "$python" ] && [ -r "$front" ] || {
-    echo "ffmesh: the shim lost its program, $front: install ffmesh again, then \`ffmesh shim install\`" >&2
+[ -x "$python" ] && [ -r "$start" ] || {
+    echo "ffmesh: the shim lost its program, $start: install ffmesh again, then \`ffmesh shim install\`" >&2
     LD_LIBRARY_PATH=$FFMESH_LD_LIBRARY_PATH LD_PRELOAD=$FFMESH_LD_PRELOAD exec "$local" "$@"
 }
-exec "$python" -S -I -X utf8 "$front" "$local" "$owner" "$key" "$config" "$0" "$@"
+exec "$python" -S -I -X utf8 "$start" "$local" "$owner" "$key" "$config" "$0" "$@"
