@@ -55,6 +55,17 @@ def is_inhabited(folder: bytes) -> bool:
         return False
 
 
+def has_been_killed_by_its_limit(folder: bytes) -> bool:
+    """The kernel has killed something in it because it may not have more memory. Where the whole machine has none left,
+    there is a kill, but its own limit was not reached."""
+    try:
+        words = _read(folder + b"/memory.events").split()
+    except OSError:  # no limits of memory here
+        return False
+    counts = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+    return counts.get(b"oom", 0) > 0 and counts.get(b"oom_kill", 0) > 0
+
+
 def remove(folder: bytes) -> None:
     """It, and those that the program made below it, if nothing lives in them."""
     with contextlib.suppress(OSError):
