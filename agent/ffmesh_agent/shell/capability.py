@@ -112,7 +112,7 @@ class Capability:
         """Never ends: asks the programs once, and looks at the roots each beat, and whenever something is mounted."""
         self._tell = tell
         unasked = self._looked_at()
-        await self._roots.states()
+        await self.look(self._places)
         async with asyncio.TaskGroup() as tasks:
             asked = [
                 tasks.create_task(self._ask(name, binary, tell), name=f"ask {name}") for name, binary in unasked.items()
@@ -198,7 +198,17 @@ class Capability:
         return self._withdrawn.get(root, 0)
 
     async def _watch_roots(self, tasks: asyncio.TaskGroup) -> None:
-        recovery, now = Recovery(self._places, self._asker), asyncio.Event()
+        """Whatever fails in it, it goes on: an agent that looked no more would promise roots that are gone."""
+        recovery = Recovery(self._places, self._asker)
+        while True:
+            try:
+                await self._keep_looking(recovery, tasks)
+            except Exception:
+                log.exception("the watch over the roots failed, and begins anew")
+            await asyncio.sleep(HOLDING)
+
+    async def _keep_looking(self, recovery: Recovery, tasks: asyncio.TaskGroup) -> None:
+        now = asyncio.Event()
 
         def mounts_changed() -> None:
             self._roots.mounts_changed()
@@ -212,7 +222,7 @@ class Capability:
                     async with asyncio.timeout(HOLDING):
                         await now.wait()
                 now.clear()
-                await self._roots.states()
+                await self.look(self._places)
                 await asyncio.sleep(LOOKS_APART)
 
     def _saw(self, name: str, state: RootState) -> None:
