@@ -196,12 +196,18 @@ async def test_a_program_that_hangs_crashes_or_lies_is_left_out_with_the_reason_
     assert str(tmp_path).encode() not in codec.encode(left_out.programs)
 
 
-async def test_the_first_advert_waits_for_what_a_program_says_but_not_for_one_that_hangs(
-    warden: Warden, tmp_path: Path
+async def test_the_first_advert_does_not_wait_for_a_slow_program_but_names_it_until_it_has_answered_or_is_left_out(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hanging = _script(tmp_path / "fake", "sleep 1000")
-    async with _looking(_config({"ffmpeg": hanging, "true": ""}), warden, tmp_path, 60.0) as seen:
-        assert (await seen.where("true")).advert.programs == {"true": ""}
+    monkeypatch.setattr(capability_module, "FIRST_ADVERT_SECONDS", 0.01)
+    slow = _script(tmp_path / "slow", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; {VERSION}")
+    broken = _script(tmp_path / "broken", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; exit 3")
+    programs = {"ffmpeg": broken, "ffprobe": slow, "true": ""}
+    async with _looking(_config(programs), warden, tmp_path, 60.0) as seen:
+        assert (await seen.queue.get()).advert.programs == {"ffmpeg": "", "ffprobe": "", "true": ""}
+        (tmp_path / "go").touch()
+        await seen.queue.get()
+        assert (await seen.queue.get()).advert.programs == {"ffprobe": "9.9", "true": ""}
 
 
 async def test_other_programs_are_looked_at_and_never_run(warden: Warden, tmp_path: Path) -> None:
