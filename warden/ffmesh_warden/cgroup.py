@@ -59,11 +59,11 @@ def has_been_killed_by_its_limit(folder: bytes) -> bool:
     """The kernel has killed something in it because it may not have more memory. Where the whole machine has none left,
     there is a kill, but its own limit was not reached."""
     try:
-        words = _read(folder + b"/memory.events").split()
+        counts = _read(folder + b"/memory.events").splitlines()
     except OSError:  # no limits of memory here
         return False
-    counts = dict(zip(words[::2], map(int, words[1::2]), strict=True))
-    return counts.get(b"oom", 0) > 0 and counts.get(b"oom_kill", 0) > 0
+    happened = {count.partition(b" ")[0] for count in counts if not count.endswith(b" 0")}
+    return {b"oom", b"oom_kill"} <= happened
 
 
 def remove(folder: bytes) -> None:

@@ -102,12 +102,16 @@ class _Watched:
         return Look(f"look at {self._name}", eyes.look)
 
     async def state(self) -> RootState:
-        mounts = self._table.over(self._real_place)
         try:
-            seen = await self._look.answer(ANSWER_SECONDS)
+            state = await self._seen()
         except Exception as error:  # noqa: BLE001  # of one root's, whatever it is
             return self._failed(error)
         self._is_failing = False
+        return state
+
+    async def _seen(self) -> RootState:
+        mounts = self._table.over(self._real_place)
+        seen = await self._look.answer(ANSWER_SECONDS)
         if seen is None:
             self._hangs_on = mounts if self._hangs_on is None else self._hangs_on
             return RootState(mounted=False, why=NO_ANSWER)

@@ -105,7 +105,7 @@ def synced(descriptor: int) -> None:
 
 def copied_between(folder: int, name: str, other_folder: int, other_name: str, depth: int = 0) -> None:
     """A file or a folder, with its mode and times, or a link, from one open folder into another, where there is none of
-    that name. What a file holds is on disk then. What is none of these has no content, and stays."""
+    that name. What a file holds is on disk then. What else is in a folder has no content, and stays."""
     there = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if stat.S_ISLNK(there.st_mode):
         os.symlink(os.readlink(name, dir_fd=folder), other_name, dir_fd=other_folder)
@@ -114,6 +114,8 @@ def copied_between(folder: int, name: str, other_folder: int, other_name: str, d
         _copy_folder((folder, name), (other_folder, other_name), depth)
     elif stat.S_ISREG(there.st_mode):
         _copy_file((folder, name), (other_folder, other_name))
+    elif depth == 0:
+        raise OSError(errno.EINVAL, "it is no plain file")
 
 
 def _copy_folder(one: tuple[int, str], other: tuple[int, str], depth: int) -> None:
