@@ -111,8 +111,7 @@ def test_a_mount_that_never_answers_freezes_neither_its_agent_nor_the_jobs_on_ot
             (here / "end").touch()
             assert running.wait(beside).returncode == 0
             assert running.job(beside)["attempts"][0]["number"] == len(running.job(beside)["attempts"])
-        mount_tmpfs(films)
-        (films / "in").touch()
+        # What was mounted there before is there again, with its input.
         assert running.wait(waiting).returncode == 0
         with silent_mount(films):
             assert root_of(running, mounted=False)["why"] == "it does not answer"

@@ -248,13 +248,18 @@ class _Endless:
         line = ["ffmpeg", "-v", "error", *ENDLESS, f"comment={word}", "-f", "null", "-"]
         self._command = running.begin("run", "--label", f"title={word}", "--", *line)
         try:
-            (ffmpeg,) = until(lambda: programs_with("ffmpeg", word), "ffmpeg runs")
+            (ffmpeg,) = until(lambda: self._found(word), "ffmpeg runs")
             job = _only(running, self._place)
             running.until_job(job, "running")
         except BaseException:
             self.__exit__()
             raise
         return self._command, ffmpeg, job
+
+    def _found(self, word: str) -> list[int]:
+        """Its ffmpeg; one that will never come is not waited for."""
+        assert self._command.poll() is None, finished(self._command)
+        return programs_with("ffmpeg", word)
 
     def __exit__(self, *_why: object) -> None:
         with self._command as command:

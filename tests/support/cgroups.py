@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from ffmesh_agent.shell.cgroups import NoCgroup, own
 
 
 @contextmanager
-def cgroup_of_a_test() -> Generator[Path, None, None]:
-    """Below the one that the tests run in; whatever is left in it is ended."""
+def cgroup_of_a_test(*controllers: str) -> Generator[Path, None, None]:
+    """Below the one that the tests run in, or the nearest above it that hands these on; whatever is left in it is
+    ended."""
     try:
-        folder = own() / f"test-{os.getpid()}-{os.urandom(4).hex()}"
+        folder = _handing_on(own(), controllers) / f"test-{os.getpid()}-{os.urandom(4).hex()}"
         folder.mkdir()
     except (NoCgroup, OSError) as error:
         pytest.skip(f"no cgroup of version 2 can be made here: {error}")
@@ -25,6 +26,17 @@ def cgroup_of_a_test() -> Generator[Path, None, None]:
         with contextlib.suppress(OSError):
             (folder / "cgroup.kill").write_text("1")
         ended(folder)
+
+
+def _handing_on(folder: Path, controllers: Collection[str]) -> Path:
+    """The processes in it keep a cgroup from handing on what it has, but for the topmost one."""
+    with contextlib.suppress(OSError):
+        (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
+    for each in (folder, *folder.parents):
+        handed_on = each / "cgroup.subtree_control"
+        if handed_on.exists() and set(controllers) <= set(handed_on.read_text().split()):
+            return each
+    raise NoCgroup(f"none above hands on {' and '.join(controllers)}")
 
 
 def ended(folder: Path) -> None:

@@ -54,20 +54,21 @@ def _mount(*words: str | Path) -> None:
 
 @contextmanager
 def mountable(place: Path) -> Generator[Path, None, None]:
-    """A folder, made if it is not there; what is mounted on it is gone after the block."""
+    """A folder, made if it is not there; what the block mounts on it is gone after it, and nothing else."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount")
     place.mkdir(exist_ok=True)
+    before = _mounts_on(place)
     try:
         yield place
     finally:
-        while _is_mounted(place):
+        while _mounts_on(place) > before:
             unmount(place)
 
 
-def _is_mounted(place: Path) -> bool:
-    points = (line.split(b" ")[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines())
-    return os.fsencode(place) in points
+def _mounts_on(place: Path) -> int:
+    points = [line.split(b" ")[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
+    return points.count(os.fsencode(place))
 
 
 @contextmanager
@@ -78,6 +79,7 @@ def silent_mount(place: Path, *, takes_requests: bool = False) -> Generator[None
     Those who wait can be killed; with `takes_requests` the kernel does not let go of them either (the state D).
     """
     with mountable(place):
+        before = _mounts_on(place)
         device = _fuse_device()
         try:
             options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other"
@@ -88,7 +90,7 @@ def silent_mount(place: Path, *, takes_requests: bool = False) -> Generator[None
                 yield
         finally:
             # First the mount: once the device is closed, all who wait are told that nobody is there.
-            with suppress(subprocess.CalledProcessError):
+            while _mounts_on(place) > before:
                 unmount(place)
             os.close(device)
 

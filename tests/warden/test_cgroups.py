@@ -57,6 +57,23 @@ def test_a_child_is_born_in_its_cgroup_and_never_moved_there(above: Path) -> Non
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 
 
+@pytest.mark.parametrize(
+    ("counts", "is_so"),
+    [
+        ("low 0\nhigh 0\nmax 20\noom 3\noom_kill 1\noom_group_kill 1\n", True),
+        ("low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\noom_group_kill 0\n", False),
+        ("low 0\nhigh 0\nmax 20\noom 10\noom_kill 0\noom_group_kill 0\n", False),
+        ("", False),
+        (None, False),
+    ],
+    ids=["its own", "the machine's", "only refused", "nothing said", "no limit"],
+)
+def test_only_its_own_limit_is_said_to_have_killed_it(counts: str | None, is_so: bool, tmp_path: Path) -> None:
+    if counts is not None:
+        (tmp_path / "memory.events").write_text(counts)
+    assert cgroup.has_been_killed_by_its_limit(bytes(tmp_path)) is is_so
+
+
 def test_where_there_is_no_such_cgroup_nothing_is_forked(tmp_path: Path) -> None:
     assert cgroup.forked_into(bytes(tmp_path)) is None
     assert cgroup.forked_into(bytes(tmp_path / "none")) is None

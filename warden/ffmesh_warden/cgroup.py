@@ -55,6 +55,17 @@ def is_inhabited(folder: bytes) -> bool:
         return False
 
 
+def has_been_killed_by_its_limit(folder: bytes) -> bool:
+    """The kernel has killed something in it because it may not have more memory. Where the whole machine has none left,
+    there is a kill, but its own limit was not reached."""
+    try:
+        counts = _read(folder + b"/memory.events").splitlines()
+    except OSError:  # no limits of memory here
+        return False
+    happened = {count.partition(b" ")[0] for count in counts if not count.endswith(b" 0")}
+    return {b"oom", b"oom_kill"} <= happened
+
+
 def remove(folder: bytes) -> None:
     """It, and those that the program made below it, if nothing lives in them."""
     with contextlib.suppress(OSError):

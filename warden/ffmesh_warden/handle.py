@@ -248,7 +248,12 @@ class Warden:
                 self._answer(message["id"], NotStarted(message["errno"], message["sentence"]))
             case "ended":
                 self._cgroups.pop(message["id"], None)
-                end = Ended(message["exit_code"], message["signal"], message["by_deadline"])
+                end = Ended(
+                    message["exit_code"],
+                    message["signal"],
+                    by_deadline=message["by_deadline"],
+                    memory_limit_reached=message["memory_limit_reached"],
+                )
                 self._records.pop(message["id"]).conclude(end)
             case verb:
                 raise ValueError(f"the warden said {verb!r}")

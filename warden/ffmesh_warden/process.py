@@ -57,6 +57,7 @@ class _Program:
         self.refused = False
         self.deadline = deadline
         self.deadline_passed = False
+        self.memory_limit_reached = False
         self.status: int | None = None  # as wait() says; None while it runs
         self.ended_at = 0.0
 
@@ -315,6 +316,7 @@ class Warden:
                 continue
             del self._programs[program.id]
             if program.cgroup is not None:
+                program.memory_limit_reached = cgroup.has_been_killed_by_its_limit(program.cgroup)
                 cgroup.remove(program.cgroup)
             if not program.refused:
                 self._say_ended(program)
@@ -354,6 +356,7 @@ class Warden:
                 "exit_code": code if code >= 0 else None,
                 "signal": -code if code < 0 else None,
                 "by_deadline": program.deadline_passed and code == -signal.SIGKILL,
+                "memory_limit_reached": program.memory_limit_reached,
             }
         )
 

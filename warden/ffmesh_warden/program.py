@@ -19,6 +19,8 @@ class Ended:
     exit_code: int | None
     signal: int | None
     by_deadline: bool = False
+    memory_limit_reached: bool = False
+    """The kernel killed something of it for taking more memory than its cgroup may have."""
     warden_died: bool = False
     """It was killed because its warden had died: how it would have ended is not known."""
 

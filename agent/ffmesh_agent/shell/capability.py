@@ -3,7 +3,8 @@
 ffmpeg and ffprobe are asked for what they list, and their answers are kept on disk by path, size and time of the file,
 so that a warm start asks nobody. Any other program on the list is only looked at: who knows what an arbitrary program
 does with `-version`. One that is missing, hangs or crashes is left out, and `unavailable` says why; the agent is online
-meanwhile. Everybody may read that, so it names programs and never where they are; the log does.
+meanwhile, and one that takes its time is on the list without its version. Everybody may read that, so it names programs
+and never where they are; the log does.
 
 `fence` says which one the kernel puts around programs here; where there is none, `unavailable` says why. So it does of
 limits that are asked for and cannot be kept here.
@@ -45,7 +46,8 @@ NAMES: Final = 2000
 """Of a list, at most: four times what ffmpeg has, so that a program that lies cannot make a message too large."""
 
 FIRST_ADVERT_SECONDS: Final = 3.0
-"""The first advert waits so long for what the programs say: one without ffmpeg would have jobs for it refused."""
+"""The first advert waits so long for what the programs say. It names those that have not said anything yet, as a busy
+machine's: without their names jobs for them would be refused for good."""
 
 LOOKS_APART: Final = 0.1
 """Seconds at least: where containers come and go, something is mounted all the time."""
@@ -112,13 +114,14 @@ class Capability:
         """Never ends: asks the programs once, and looks at the roots each beat, and whenever something is mounted."""
         self._tell = tell
         unasked = self._looked_at()
-        await self._roots.states()
+        await self.look(self._places)
         async with asyncio.TaskGroup() as tasks:
             asked = [
                 tasks.create_task(self._ask(name, binary, tell), name=f"ask {name}") for name, binary in unasked.items()
             ]
             if asked:
                 await asyncio.wait(asked, timeout=FIRST_ADVERT_SECONDS)
+            self._listed |= {name: Listed() for name, asking in zip(unasked, asked, strict=True) if not asking.done()}
             self._is_told = True
             tell(self._seen())
             tasks.create_task(self._watch_roots(tasks), name="watch roots")
@@ -198,7 +201,17 @@ class Capability:
         return self._withdrawn.get(root, 0)
 
     async def _watch_roots(self, tasks: asyncio.TaskGroup) -> None:
-        recovery, now = Recovery(self._places, self._asker), asyncio.Event()
+        """Whatever fails in it, it goes on: an agent that looked no more would promise roots that are gone."""
+        recovery = Recovery(self._places, self._asker)
+        while True:
+            try:
+                await self._keep_looking(recovery, tasks)
+            except Exception:
+                log.exception("the watch over the roots failed, and begins anew")
+            await asyncio.sleep(HOLDING)
+
+    async def _keep_looking(self, recovery: Recovery, tasks: asyncio.TaskGroup) -> None:
+        now = asyncio.Event()
 
         def mounts_changed() -> None:
             self._roots.mounts_changed()
@@ -212,7 +225,7 @@ class Capability:
                     async with asyncio.timeout(HOLDING):
                         await now.wait()
                 now.clear()
-                await self._roots.states()
+                await self.look(self._places)
                 await asyncio.sleep(LOOKS_APART)
 
     def _saw(self, name: str, state: RootState) -> None:
@@ -240,6 +253,7 @@ class Capability:
 
     def _leave_out(self, name: str, place: str, reason: str) -> None:
         log.warning("%s (%s) is left out: %s", name, place or "in PATH", reason)
+        self._listed.pop(name, None)
         self._unavailable[f"program/{name}"[:WORD_CHARS]] = reason
 
     def _seen(self) -> CapabilitySeen:

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS: Final = 10.0
 """For what an earlier life left and the kernel cannot end now, because it waits for a dead disk or mount."""
 
+MEMORY_LIMIT: Final = "memory.max"
+
 _PERIOD: Final = 100_000
 _LEAF: Final = "agent"
 _MAY_BE_MISSING: Final = frozenset({"memory.swap.max", "memory.oom.group"})
@@ -196,7 +198,7 @@ def settings_of(limits: Limits) -> dict[str, str]:
     settings: dict[str, str] = {}
     if limits.memory is not None:
         # Without the second it would be swapped out instead; the third lets it die whole.
-        settings |= {"memory.max": str(bytes_of(limits.memory)), "memory.swap.max": "0", "memory.oom.group": "1"}
+        settings |= {MEMORY_LIMIT: str(bytes_of(limits.memory)), "memory.swap.max": "0", "memory.oom.group": "1"}
     if limits.cpus is not None:
         settings |= {"cpu.max": f"{max(1000, int(limits.cpus * _PERIOD))} {_PERIOD}"}
     return settings

@@ -1,4 +1,4 @@
-"""The folders among which an attempt's outputs are renamed, held open while that is done.
+"""The folders in which an attempt's outputs are made, and among which they are renamed, held open while that is done.
 
 Whoever may write in a root can swap a folder above a destination, or the hidden folder, for a link, at any moment. So a
 folder is opened once, from its root's own descriptor, and whatever is renamed, made or removed in it is named in that
@@ -13,14 +13,16 @@ Every function here may wait for a dead mount for ever, and belongs in a thread 
 import errno
 import os
 import stat
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Self
 
 from ffmesh_agent.shell import below, exchange, tree
-from ffmesh_agent.shell.journal import Landing, Place, StagedNote
+from ffmesh_agent.shell.journal import Made, Place, StagedNote
 from ffmesh_agent.shell.noted import NotStaged, below_root, folder_shown, joined, path
+from ffmesh_agent.shell.removing import removed
 from ffmesh_protocol.messages.reports import FailureKind
 
 MOST_OPEN: Final = 64
@@ -31,10 +33,14 @@ _IS_NO_FOLDER: Final = frozenset({errno.ENOTDIR, errno.ELOOP})
 
 SWAPPED: Final = "its hidden folder is not the one that was made"
 
+IN_SCRATCH: Final = -1
+"""Stands for a landing: where the outputs of a place are made, if that is none of its landings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Of a landing: by its name relative to the base, or, of what stands aside, to the hidden folder."""
+    """Of a landing: by its name relative to the base, or, of what stands aside, to the hidden folder. In scratch the
+    base is the attempt's folder there, in which each root has one."""
 
     place: int
     landing: int
@@ -77,6 +83,15 @@ class Held:
             os.close(self._open.pop(next(iter(self._open))))
         return descriptor
 
+    def learn(self, made: Sequence[Made]) -> None:
+        """By which numbers the attempt's own folders are known from now on."""
+        self._numbers |= {each.folder: each.inode for each in made}
+
+    def own(self, folder: Folder) -> bytes:
+        """The attempt's own folder that it is in, by its whole name."""
+        place = self._places[folder.place]
+        return place.made if folder.landing == IN_SCRATCH else place.landings[folder.landing].hidden
+
     def take(self, folder: Folder, descriptor: int) -> None:
         """One that has just been made, and whose name nobody else has touched yet."""
         self._known[folder] = _identity(descriptor)
@@ -97,20 +112,32 @@ class Held:
                 os.close(descriptor)
 
     def sync(self, folder: Folder) -> None:
-        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.opened(folder))
-        try:
+        with self.read(folder) as descriptor:
             tree.synced(descriptor)
+
+    @contextmanager
+    def read(self, folder: Folder) -> Generator[int, None, None]:
+        """A descriptor by which also its names are read, and its owner and mode changed."""
+        descriptor = os.open(".", below.FOLDER_READ, dir_fd=self.opened(folder))
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
+
+    def spot(self, folder: Folder) -> "Spot":
+        """Where one that is below another lies, by its name."""
+        above, _, name = folder.name.rpartition("/")
+        return Spot(self, replace(folder, name=above), name)
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
     def _opened_anew(self, folder: Folder) -> int:
-        place = self._places[folder.place]
-        landing = place.landings[folder.landing]
         if folder.is_aside:
-            with self._hidden(folder, landing) as hidden:
+            with self._hidden(folder) as hidden:
                 return below.opened_without_links(hidden, os.fsencode(folder.name))
+        place = self._places[folder.place]
+        if folder.landing == IN_SCRATCH:
+            return _in_scratch(path(place.made).parent)
         return self._below_root(place, _whole(place, folder))
 
     def _below_root(self, place: Place, name: str) -> int:
@@ -123,18 +150,18 @@ class Held:
             raise NotStaged(sentence, FailureKind.PERMANENT) from None
 
     @contextmanager
-    def _hidden(self, folder: Folder, landing: Landing) -> Generator[int, None, None]:
+    def _hidden(self, folder: Folder) -> Generator[int, None, None]:
         """Opened from its base each time, and known by the number that it had when it was made."""
-        base = self.opened(Folder(folder.place, folder.landing, ""))
+        base, own = self.opened(Folder(folder.place, folder.landing, "")), self.own(folder)
         try:
-            descriptor = os.open(path(landing.hidden).name, below.FOLDER_ITSELF, dir_fd=base)
+            descriptor = os.open(path(own).name, below.FOLDER_ITSELF, dir_fd=base)
         except OSError as error:
             if error.errno in _IS_NO_FOLDER:
                 raise NotStaged(SWAPPED, FailureKind.NODE) from None
             raise
         try:
             there = os.fstat(descriptor)
-            is_ours = self._numbers.get(landing.hidden, 0) in (0, there.st_ino)
+            is_ours = self._numbers.get(own, 0) in (0, there.st_ino)
             if not is_ours or there.st_dev != os.fstat(base).st_dev:
                 raise NotStaged(SWAPPED, FailureKind.NODE)
             yield descriptor
@@ -148,10 +175,10 @@ class Held:
             raise self._not_the_same(folder)
 
     def _numbers_last(self, folder: Folder) -> bool:
-        return self._numbers.get(self._places[folder.place].landings[folder.landing].hidden, 0) != 0
+        return self._numbers.get(self.own(folder), 0) != 0
 
     def _not_the_same(self, folder: Folder) -> NotStaged:
-        if folder.is_aside:
+        if folder.is_aside or folder.landing == IN_SCRATCH:
             return NotStaged(SWAPPED, FailureKind.NODE)
         place = self._places[folder.place]
         named = folder_shown(place, _whole(place, folder))
@@ -197,7 +224,7 @@ class Spot:
         os.link(name, other_name, src_dir_fd=folder, dst_dir_fd=other_folder, follow_symlinks=False)
 
     def copy(self, other: "Spot") -> None:
-        """Of a file or a link, and on disk."""
+        """Of a file or a link, and on disk; of a folder, with all that is in it."""
         (folder, name), (other_folder, other_name) = self.at, other.at
         tree.copied_between(folder, name, other_folder, other_name)
 
@@ -209,10 +236,15 @@ class Spot:
         folder, name = self.at
         os.mkdir(name, mode, dir_fd=folder)
 
-    def made(self) -> int | None:
+    def remove(self) -> None:
+        """Whatever it is, with all that is in it; see `removed`."""
+        folder, name = self.at
+        removed(Path(name), folder)
+
+    def made(self, mode: int = 0o777) -> int | None:
         """A folder has been made there: its descriptor, by which its mode can be changed. None: there was one."""
         try:
-            self.make_folder()
+            self.make_folder(mode)
         except FileExistsError:
             if not stat.S_ISDIR(self.there().st_mode):
                 raise
@@ -223,6 +255,15 @@ class Spot:
     def remove_folder(self) -> None:
         folder, name = self.at
         os.rmdir(name, dir_fd=folder)
+
+
+def _in_scratch(folder: Path) -> int:
+    """The attempt's own there, which its program's owner may own too; what it lies in is the agent's to say."""
+    scratch = os.open(folder.parent, below.FOLDER_REACHED)
+    try:
+        return below.opened_without_links(scratch, os.fsencode(folder.name))
+    finally:
+        os.close(scratch)
 
 
 def _whole(place: Place, folder: Folder) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from ffmesh_agent.config import Limits
-from ffmesh_agent.shell.cgroups import Groups, NoCgroup, tried, unkept
+from ffmesh_agent.shell.cgroups import MEMORY_LIMIT, Groups, NoCgroup, tried, unkept
+from ffmesh_protocol.sizes import size_shown
 from ffmesh_warden.handle import Warden
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,12 @@ class KeptLimits:
                 raise NoCgroup(f"no cgroup for the limits of it: {error.strerror}") from error
             log.warning("%s: no cgroup for its program: %s", attempt, error.strerror)
             return None
+
+    def over_memory(self) -> str:
+        """What is said of a program that took more than it may."""
+        limit = self.groups.settings.get(MEMORY_LIMIT) if self.groups is not None else None
+        shown = f" of {size_shown(int(limit))}" if limit is not None else ""
+        return f"its memory limit{shown} was reached on this machine"
 
     def remove(self, attempt: str) -> None:
         """The warden has done so when the program ended; but one that was never started has left its own."""

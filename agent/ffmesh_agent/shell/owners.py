@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from ffmesh_agent.roots import RootPlace
+from ffmesh_agent.shell.tree import DEPTH_MAX
 from ffmesh_protocol.ffmpeg.tables import FFMPEG
 from ffmesh_protocol.media import RootPath
 from ffmesh_protocol.messages.jobs import JobKind
@@ -25,9 +26,6 @@ from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
 
 log = logging.getLogger(__name__)
-
-DEPTH_MAX: Final = 200
-"""Folders in one another, each of them open."""
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ALL: Final = 0o777
@@ -103,32 +101,39 @@ def _unheeded(name: str, place: RootPlace) -> Iterator[str]:
             )
 
 
-def given(place: Path, new: NewFiles) -> None:
-    """A file or folder that we made ourselves, and that the program is to write into. `OSError` if it cannot be."""
+def given(place: Path | int, new: NewFiles) -> None:
+    """A file or folder that we made ourselves, or have open, and that the program is to write into. `OSError` if it
+    cannot be."""
     user, group = _numbers(new)
-    if (user, group) != (-1, -1):
+    if (user, group) == (-1, -1):
+        return
+    if isinstance(place, int):
+        os.fchown(place, user, group)
+    else:
         os.chown(place, user, group, follow_symlinks=False)
 
 
-def settled(place: Path, new: NewFiles) -> None:
-    """A file, or a folder and all that is in it, as the root wants them.
+def settled(place: Path, new: NewFiles, within: int | None = None) -> None:
+    """A file, or a folder and all that is in it, as the root wants them; `within` a folder that is open, or by its
+    whole name.
 
     Only plain files and folders, and each by its descriptor: the owner may put a link there at any moment, and what it
     points to is not theirs. Nor is a file that has a second name. A file system that knows no owners keeps its own.
     """
     if new == AS_THE_AGENT:
         return
-    if stat.S_ISDIR(place.lstat().st_mode):
-        _settle_folder(place, new)
-    if stat.S_ISREG(place.lstat().st_mode):
-        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    there = os.stat(place, dir_fd=within, follow_symlinks=False)
+    if stat.S_ISDIR(there.st_mode):
+        _settle_folder(place, within, new)
+    if stat.S_ISREG(there.st_mode):
+        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=within)
         try:
             _settle_file(place.name, folder, new)
         finally:
             os.close(folder)
 
 
-def _settle_folder(place: Path, new: NewFiles) -> None:
+def _settle_folder(place: Path, within: int | None, new: NewFiles) -> None:
     """With all that is in it. As many are open at a time as lie in one another."""
     going: list[tuple[int, Iterator[str]]] = []
 
@@ -147,7 +152,7 @@ def _settle_folder(place: Path, new: NewFiles) -> None:
         _settle(folder, new)
 
     try:
-        enter(place, None)
+        enter(place, within)
         while going:
             folder, names = going[-1]
             name = next(names, None)

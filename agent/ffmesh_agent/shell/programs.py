@@ -290,6 +290,8 @@ class Programs:
             await self._tails.end(grant.attempt)
         if ended.warden_died:
             return  # how it would have ended is not known, and the agent ends too
+        failure = failure_kind(grant.program, ended.exit_code, ended.signal, reading.last_lines())
+        over_memory = failure is not None and ended.memory_limit_reached
         self._tell_end(
             ProgramEnded(
                 attempt=grant.attempt,
@@ -298,7 +300,8 @@ class Programs:
                 seconds=reading.seconds,
                 lengths=reading.lengths,
                 by_deadline=ended.by_deadline,
-                failure=failure_kind(grant.program, ended.exit_code, ended.signal, reading.last_lines()),
+                failure=FailureKind.NODE if over_memory else failure,  # another machine may give it more
+                reason=self._limits.over_memory() if over_memory else None,
                 half_written=left_half_written(grant.program, reading.last_lines()),
                 outputs=await self._summary.outputs(grant) if ended.exit_code == 0 else (),
                 last_lines=self._summary.last_lines(reading.last_lines()),

@@ -50,6 +50,8 @@ class Recovery:
             if name not in self._failed:
                 log.warning("root %s: the command that recovers it, %s, %s", name, place.recover[0], reason)
                 self._failed.add(name)
+        except Exception:
+            log.exception("root %s: the command that recovers it, %s, cannot be run", name, place.recover[0])
         else:
             log.info("root %s: the command that recovers it, %s, has ended well", name, place.recover[0])
             done()

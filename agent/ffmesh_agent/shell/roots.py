@@ -1,10 +1,12 @@
 """Which roots are there now, and what can be done with them. One that hangs is not there, and holds up nothing.
 
-Each look has a thread of its own (hanging.py). A root that needs another one is looked at when that one is there: what
+Each look has a thread of its own (hanging.py). One that fails in a way that nobody expected says so of its root alone,
+which counts as not there until a look succeeds. A root that needs another one is looked at when that one is there: what
 lies in its place before is not it, and nothing is made in there.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -17,6 +19,8 @@ from ffmesh_agent.shell.mounts import MountTable
 from ffmesh_agent.shell.storage import StorageMemory
 from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.messages.capability import RootState
+
+log = logging.getLogger(__name__)
 
 ANSWER_SECONDS: Final = 1.0
 
@@ -91,12 +95,21 @@ class _Watched:
         self._real_place = place.path.rstrip("/") or "/"
         self._look = self._new_look()
         self._hangs_on: tuple[bytes, ...] | None = None
+        self._is_failing = False
 
     def _new_look(self) -> Look[Sight]:
         eyes = Eyes(self.place, self._memory.nonce(self._name), may_write=self._may_write)
         return Look(f"look at {self._name}", eyes.look)
 
     async def state(self) -> RootState:
+        try:
+            state = await self._seen()
+        except Exception as error:  # noqa: BLE001  # of one root's, whatever it is
+            return self._failed(error)
+        self._is_failing = False
+        return state
+
+    async def _seen(self) -> RootState:
         mounts = self._table.over(self._real_place)
         seen = await self._look.answer(ANSWER_SECONDS)
         if seen is None:
@@ -108,6 +121,12 @@ class _Watched:
         if seen.state.storage is not None:
             self._memory.learn(self._name, seen.state.storage)
         return _bounded(seen.state)
+
+    def _failed(self, error: Exception) -> RootState:
+        if not self._is_failing:  # or the log would have it every two seconds
+            log.error("root %s: the look at it failed", self._name, exc_info=error)
+        self._is_failing = True
+        return RootState(mounted=False, why=f"the look at it failed: {type(error).__name__}")
 
     def mounts_changed(self) -> None:
         """Its thread may stay with the dead mount for ever. Another one is begun only when the mounts on the way to it

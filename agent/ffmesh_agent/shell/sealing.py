@@ -16,7 +16,9 @@ from ffmesh_agent.ffmpeg import playlists
 from ffmesh_agent.ffmpeg.aside import HIDDEN, Kind
 from ffmesh_agent.ffmpeg.names import Names
 from ffmesh_agent.shell import tree
+from ffmesh_agent.shell.held import IN_SCRATCH, Folder, Held
 from ffmesh_agent.shell.journal import Journal, Place, Stage, StagedNote, Target
+from ffmesh_agent.shell.making import made_in
 from ffmesh_agent.shell.noted import (
     NotStaged,
     below_base,
@@ -29,7 +31,6 @@ from ffmesh_agent.shell.noted import (
     shown,
 )
 from ffmesh_agent.shell.owners import AS_THE_AGENT, NewFiles, settled
-from ffmesh_agent.shell.scratch import removed
 from ffmesh_agent.shell.unswapped import check_own
 from ffmesh_protocol.messages.jobs import Written
 from ffmesh_protocol.messages.reports import FailureKind, Result
@@ -43,19 +44,20 @@ def seal(journal: Journal, note: StagedNote, result: Result, new: Sequence[NewFi
     """
     files = 0
     if note.places:
-        with explained(f"{shown(note)} could not be kept"):
+        with explained(f"{shown(note)} could not be kept"), Held(note) as held:
             check_own(note)
             if all(_is_empty(place) for place in note.places) and not _has_one_plain_output(note):
                 raise NotStaged(f"it ended well and wrote nothing of {shown(note)}", FailureKind.PERMANENT)
             for place in note.places:
                 _check_made(place, shown(note))
-            for place, owner in zip(note.places, new or [AS_THE_AGENT] * len(note.places), strict=True):
+            owners = new or [AS_THE_AGENT] * len(note.places)
+            for number, (place, owner) in enumerate(zip(note.places, owners, strict=True)):
                 check_own(note)
-                _bring(place)
-                for landing in place.landings:
-                    for name in tree.names_in(path(landing.hidden)):
-                        settled(path(landing.hidden) / name, owner)
-                files += _synced(place)
+                _bring(number, place, held)
+                files += sum(_settled(Folder(number, at, "", is_aside=True), held, owner) for at in _landings(place))
+                for at in _landings(place):
+                    held.sync(Folder(number, at, ""))
+            held.check_names()
             result = structs.replace(result, outputs=_written(note))
     with explained("the agent could not note it in its own folder"):
         return journal.keep(structs.replace(note, stage=Stage.SEALED, result=result, files=files))
@@ -117,37 +119,41 @@ def _check_list(file: Path, there: os.stat_result, named: str) -> None:
             raise NotStaged(sentence, FailureKind.PERMANENT)
 
 
-def _bring(place: Place) -> None:
+def _bring(number: int, place: Place, held: Held) -> None:
     """What was made on another file system than the one where it is to be. It leaves there when it has come here."""
     made, base = path(place.made), os.fsdecode(place.base)
     if not made.is_dir():
         return
-    in_scratch = place.made != place.landings[0].hidden
-    if not in_scratch and len(place.landings) == 1:
+    is_in_scratch = made_in(place) == IN_SCRATCH
+    if not is_in_scratch and len(place.landings) == 1:
         return
     folders = {os.fsdecode(target.name) for target in place.targets if target.kind is Kind.FOLDER}
-    brought: list[tuple[Path, int, str]] = []
+    brought: list[tuple[str, int]] = []
     for name in _wholes(made, base, folders):
         at = landing_of(place, joined(base, name))
-        if in_scratch or at > 0:
-            brought.append((made / name, at, name))
+        if is_in_scratch or at > 0:
+            brought.append((name, at))
     _check_room(place, brought)
-    for source, at, name in brought:
-        landing = place.landings[at]
-        top = below_root(place, at)
-        whole = joined(base, name)
-        target = path(landing.hidden) / (whole.removeprefix(f"{top}/") if top else whole)
-        _make_folder(target.parent, like=source.parent)
-        tree.copied(source, target)
-        removed(source)
+    for name, at in brought:
+        top, whole = below_root(place, at), joined(base, name)
+        there = whole.removeprefix(f"{top}/") if top else whole
+        source = held.spot(Folder(number, made_in(place), name, is_aside=True))
+        target = held.spot(Folder(number, at, there, is_aside=True))
+        _make_folder(target.folder, source.folder, held)
+        source.copy(target)
+        source.remove()
 
 
-def _make_folder(folder: Path, *, like: Path) -> None:
+def _make_folder(folder: Folder, like: Folder, held: Held) -> None:
     """With those above it that are not there yet, whatever umask the agent has."""
-    if not folder.is_dir():
-        _make_folder(folder.parent, like=like.parent)
-        folder.mkdir()
-        folder.chmod(stat.S_IMODE(like.stat().st_mode))
+    spot = held.spot(folder)
+    if not folder.name or spot.status() is not None:
+        return
+    _make_folder(spot.folder, held.spot(like).folder, held)
+    made = spot.made()
+    if made is not None:
+        held.take(folder, made)
+        os.fchmod(made, stat.S_IMODE(os.fstat(held.opened(like)).st_mode))
 
 
 def _wholes(made: Path, base: str, folders: set[str], inside: str = "") -> Iterator[str]:
@@ -161,9 +167,9 @@ def _wholes(made: Path, base: str, folders: set[str], inside: str = "") -> Itera
             yield there
 
 
-def _check_room(place: Place, brought: list[tuple[Path, int, str]]) -> None:
+def _check_room(place: Place, brought: list[tuple[str, int]]) -> None:
     for at, landing in enumerate(place.landings):
-        needed = sum(tree.bytes_in(source) for source, to, _ in brought if to == at)
+        needed = sum(tree.bytes_in(path(place.made) / name) for name, to in brought if to == at)
         room = os.statvfs(path(landing.base))
         free = room.f_bavail * room.f_frsize
         if needed > free:
@@ -172,15 +178,17 @@ def _check_room(place: Place, brought: list[tuple[Path, int, str]]) -> None:
             raise NotStaged(sentence, FailureKind.NODE)
 
 
-def _synced(place: Place) -> int:
-    """How many files."""
-    files = 0
-    for landing in place.landings:
-        hidden = path(landing.hidden)
-        files += sum(1 for _ in tree.entries(hidden))
-        tree.sync_all(hidden)
-        tree.sync(hidden.parent)
-    return files
+def _landings(place: Place) -> range:
+    return range(len(place.landings))
+
+
+def _settled(hidden: Folder, held: Held, owner: NewFiles) -> int:
+    """Its owner's, and on disk: how many files."""
+    with held.read(hidden) as descriptor:
+        for name in tree.names_held(descriptor):
+            settled(Path(name), owner, descriptor)
+        tree.sync_all(descriptor)
+    return sum(1 for _ in tree.entries(path(held.own(hidden))))
 
 
 def _written(note: StagedNote) -> tuple[Written, ...]:

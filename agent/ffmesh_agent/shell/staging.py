@@ -31,8 +31,9 @@ copies them into a hidden folder beside their places, and syncs them there; then
 
 Whoever may write in a root can swap the hidden folder, or a folder above a destination, for a link. So before anything
 is sealed, renamed, undone or dropped these are looked at: nothing is touched where one is not the folder that was made,
-or leads out of its root. And what is renamed, undone or removed is named in folders that are held open (see `held`): a
-swap among the renames moves none of them out of the root. It is noticed when they are done, and they are undone.
+or leads out of its root. And what is made, copied, given away, renamed, undone or removed is named in folders that are
+held open (see `held`): no swap meanwhile leads any of it out of the root. It is noticed at the end; what was renamed is
+undone then.
 
 Every function here may wait for a dead mount for ever, and belongs in a thread of its own. `NotStaged` says why not.
 """
@@ -41,7 +42,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
@@ -50,9 +51,9 @@ from typing import Final
 
 from msgspec import structs
 
-from ffmesh_agent.ffmpeg.aside import HIDDEN, Kind
+from ffmesh_agent.ffmpeg.aside import Kind
 from ffmesh_agent.ffmpeg.names import Names
-from ffmesh_agent.shell import tree
+from ffmesh_agent.shell import making, tree
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.exchange import CannotExchange
 from ffmesh_agent.shell.held import Folder, Held, Spot
@@ -60,21 +61,18 @@ from ffmesh_agent.shell.journal import Journal, Landing, Place, Stage, StagedNot
 from ffmesh_agent.shell.noted import (
     KEPT,
     NotStaged,
-    below_base,
     below_root,
     explained,
     files_of,
     folder_of,
     folder_shown,
-    folders_of,
     joined,
     path,
     shown,
 )
-from ffmesh_agent.shell.owners import NewFiles, given
-from ffmesh_agent.shell.scratch import removed
+from ffmesh_agent.shell.owners import NewFiles
 from ffmesh_agent.shell.steps import Move, State, moves, planned, there_of
-from ffmesh_agent.shell.unswapped import check_inside, check_own, check_places, remembered
+from ffmesh_agent.shell.unswapped import check_inside, check_own, check_places
 from ffmesh_protocol.messages.reports import FailureKind
 
 log = logging.getLogger(__name__)
@@ -115,26 +113,12 @@ def begin(
     with explained(f"{shown(note)} could not be begun"):
         note = structs.replace(note, places=tuple(_with_landings(place) for place in note.places))
         journal.keep(note)
-        for folder in folders_of(note):
-            removed(folder)
-        for folder in folders_of(note):
-            if not folder.parent.is_dir():
-                folder.parent.mkdir(mode=0o700)  # in the scratch place: of this attempt, with a folder for each root
-            folder.mkdir(mode=0o700)
-        for place in note.places:
-            _make_folders(place, umask)
-        note = journal.keep(structs.replace(note, made=remembered(note)))
-        for folder in folders_of(note) if new else ():
-            _give(folder, new[0])
+        with Held(note) as held:
+            note = journal.keep(structs.replace(note, made=making.make(note, held, umask)))
+            if new:
+                making.give(note, held, new[0])
+            held.check_names()
     return note
-
-
-def _give(folder: Path, new: NewFiles) -> None:
-    given(folder, new)
-    for inner in (each for each in folder.rglob("*") if each.is_dir()):
-        given(inner, new)
-    if folder.parent.name.startswith(HIDDEN):
-        given(folder.parent, new)
 
 
 def _check_destination(place: Place, target: Target, *, may_replace: bool) -> None:
@@ -178,28 +162,6 @@ def _with_landings(place: Place) -> Place:
             tops.append(top)
     more = [Landing(base=os.fsencode(top), hidden=os.fsencode(top / hidden)) for top in tops]
     return structs.replace(place, landings=(first, *more))
-
-
-def _make_folders(place: Place, umask: int | None) -> None:
-    """Those that are at the destination too; and of outputs that are folders."""
-    made = path(place.made)
-    base = os.fsdecode(place.base)
-    for target in place.targets:
-        folder = folder_of(target)
-        names = folder.removeprefix(base).strip("/").split("/") if folder != base else []
-        for depth in range(len(names)):
-            name = "/".join(names[: depth + 1])
-            (made / name).mkdir(exist_ok=True)
-            (made / name).chmod(stat.S_IMODE((path(place.root) / joined(base, name)).stat().st_mode))
-        if target.kind is Kind.FOLDER:
-            _make_output(made / below_base(place, os.fsdecode(target.name)), umask)
-
-
-def _make_output(folder: Path, umask: int | None) -> None:
-    folder.mkdir()
-    if umask is not None:
-        special = stat.S_IMODE(folder.stat().st_mode) & 0o7000  # inherited, for the group's sake
-        folder.chmod(special | 0o777 & ~umask)
 
 
 # Commit
@@ -380,31 +342,15 @@ def _dropped(journal: Journal, note: StagedNote, held: Held) -> bool:
     leaving = [move for move in moves(note, held) if move.step.way is Way.LEAVE]
     if note.stage is not Stage.OVER:
         note = journal.moved(note, Stage.OVER, note.steps)
-    if not all(_is_removed(hidden) for hidden in _hidden(note, held)):
+    if not all(making.is_removed(own) for _, own in making.own_folders(note, held)):
         return False
     for place in note.places:
         if place.made != place.landings[0].hidden:
-            removed(path(place.made))
-            if tree.status(path(place.made)) is not None:
-                return False
             with suppress(OSError):
                 path(place.made).parent.rmdir()
     for folder in {move.destination.folder for move in leaving}:
         _remove_if_left_empty(folder, note, held)
     return True
-
-
-def _hidden(note: StagedNote, held: Held) -> Iterator[Spot]:
-    for number, place in enumerate(note.places):
-        for at, landing in enumerate(place.landings):
-            yield Spot(held, Folder(number, at, ""), path(landing.hidden).name)
-
-
-def _is_removed(hidden: Spot) -> bool:
-    if hidden.status() is not None:
-        folder, name = hidden.at
-        removed(Path(name), folder)
-    return hidden.status() is None
 
 
 def _remove_if_left_empty(folder: Folder, note: StagedNote, held: Held) -> None:

@@ -13,6 +13,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+DEPTH_MAX: Final = 200
+"""Folders in one another, each of them open."""
+
+_BLOCK_BYTES: Final = 1 << 20
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _KNOWS_NO_SYNC: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 _IS_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
@@ -30,6 +35,12 @@ def status(place: Path) -> os.stat_result | None:
 def names_in(folder: Path) -> list[str]:
     """In order."""
     return sorted(each.name for each in folder.iterdir())
+
+
+def names_held(folder: int) -> list[str]:
+    """The same of one that is open."""
+    with os.scandir(folder) as inside:
+        return sorted(each.name for each in inside)
 
 
 def entries(folder: Path, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
@@ -54,24 +65,29 @@ def bytes_in(place: Path) -> int:
     return sum(each.st_size for _, each in entries(place))
 
 
-def sync_all(place: Path) -> None:
-    """Files, and the folders that hold them. What is neither has no content of its own."""
-    if not stat.S_ISDIR(place.lstat().st_mode):
-        sync(place)
-        return
+def folders_in(folder: int) -> Iterator[tuple[int, list[bytes]]]:
+    """An open folder and those in it, each open while it is looked at, and after those in it; with the names of what it
+    holds else."""
 
     def stop(error: OSError) -> None:
         raise error
 
-    for parent, _, names in os.walk(place, onerror=stop):
-        for file in (Path(parent, name) for name in names):
-            if stat.S_ISREG(file.lstat().st_mode):
-                sync(file)
-        sync(Path(parent))
+    for above, _, names, descriptor in os.fwalk(b".", topdown=False, onerror=stop, dir_fd=folder):
+        _check_depth(above.count(b"/"))
+        yield descriptor, names
 
 
-def sync(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+def sync_all(folder: int) -> None:
+    """An open folder with the files and folders in it. What is neither has no content of its own."""
+    for descriptor, names in folders_in(folder):
+        for name in names:
+            if stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                _sync_file(name, descriptor)
+        synced(descriptor)
+
+
+def _sync_file(name: bytes, folder: int) -> None:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
     try:
         synced(descriptor)
     finally:
@@ -87,36 +103,52 @@ def synced(descriptor: int) -> None:
             raise
 
 
-def copied(source: Path, target: Path) -> None:
-    """Content, mode and times, into a folder that is there. What is no file, folder or link has none, and stays."""
-    there = source.lstat()
-    if stat.S_ISDIR(there.st_mode):
-        target.mkdir(exist_ok=True)
-        for name in names_in(source):
-            copied(source / name, target / name)
-        shutil.copystat(source, target)
-    elif stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode):
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
-def copied_between(folder: int, name: str, other_folder: int, other_name: str) -> None:
-    """A file, with its mode and times, or a link, from one open folder into another, where there is none of that name.
-    What it holds is on disk then."""
-    if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+def copied_between(folder: int, name: str, other_folder: int, other_name: str, depth: int = 0) -> None:
+    """A file or a folder, with its mode and times, or a link, from one open folder into another, where there is none of
+    that name. What a file holds is on disk then. What else is in a folder has no content, and stays."""
+    there = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if stat.S_ISLNK(there.st_mode):
         os.symlink(os.readlink(name, dir_fd=folder), other_name, dir_fd=other_folder)
-        return
+    elif stat.S_ISDIR(there.st_mode):
+        _check_depth(depth)
+        _copy_folder((folder, name), (other_folder, other_name), depth)
+    elif stat.S_ISREG(there.st_mode):
+        _copy_file((folder, name), (other_folder, other_name))
+    elif depth == 0:
+        raise OSError(errno.EINVAL, "it is no plain file")
+
+
+def _copy_folder(one: tuple[int, str], other: tuple[int, str], depth: int) -> None:
+    (folder, name), (other_folder, other_name) = one, other
+    os.mkdir(other_name, dir_fd=other_folder)
+    with ExitStack() as both:
+        source = os.open(name, _FOLDER, dir_fd=folder)
+        both.callback(os.close, source)
+        target = os.open(other_name, _FOLDER, dir_fd=other_folder)
+        both.callback(os.close, target)
+        for each in names_held(source):
+            copied_between(source, each, target, each, depth + 1)
+        _copy_status(source, target)
+
+
+def _copy_file(one: tuple[int, str], other: tuple[int, str]) -> None:
+    (folder, name), (other_folder, other_name) = one, other
     with ExitStack() as both:
         source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         reading = both.enter_context(os.fdopen(source, "rb"))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         writing = both.enter_context(os.fdopen(os.open(other_name, flags, 0o600, dir_fd=other_folder), "wb"))
-        shutil.copyfileobj(reading, writing)
+        shutil.copyfileobj(reading, writing, _BLOCK_BYTES)
         writing.flush()
-        _copy_attributes(reading.fileno(), writing.fileno())
-        there = os.fstat(reading.fileno())
-        os.fchmod(writing.fileno(), stat.S_IMODE(there.st_mode))
-        os.utime(writing.fileno(), ns=(there.st_atime_ns, there.st_mtime_ns))
+        _copy_status(reading.fileno(), writing.fileno())
         synced(writing.fileno())
+
+
+def _copy_status(source: int, target: int) -> None:
+    _copy_attributes(source, target)
+    there = os.fstat(source)
+    os.fchmod(target, stat.S_IMODE(there.st_mode))
+    os.utime(target, ns=(there.st_atime_ns, there.st_mtime_ns))
 
 
 def _copy_attributes(source: int, target: int) -> None:
@@ -126,3 +158,8 @@ def _copy_attributes(source: int, target: int) -> None:
             for name in os.listxattr(source):
                 with suppress(OSError):
                     os.setxattr(target, name, os.getxattr(source, name))
+
+
+def _check_depth(folders: int) -> None:
+    if folders > DEPTH_MAX:
+        raise OSError(errno.ENAMETOOLONG, f"more than {DEPTH_MAX} folders lie in one another")

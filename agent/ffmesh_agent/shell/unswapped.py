@@ -9,30 +9,12 @@ Waits for disks, as staging.py does.
 
 import os
 import stat
-from pathlib import Path
 
-from ffmesh_agent.shell import below, exchange, tree
+from ffmesh_agent.shell import below, tree
 from ffmesh_agent.shell.held import SWAPPED
-from ffmesh_agent.shell.journal import Made, Place, StagedNote
+from ffmesh_agent.shell.journal import Place, StagedNote
 from ffmesh_agent.shell.noted import NotStaged, below_root, folder_of, folder_shown, folders_of, joined
 from ffmesh_protocol.messages.reports import FailureKind
-
-
-def remembered(note: StagedNote) -> tuple[Made, ...]:
-    """Of folders that have just been made, and are nobody else's yet."""
-    made: list[Made] = []
-    for folder in folders_of(note):
-        numbers_last = _numbers_last(folder)
-        made.append(Made(folder=os.fsencode(folder), inode=folder.lstat().st_ino if numbers_last else 0))
-    return tuple(made)
-
-
-def _numbers_last(folder: Path) -> bool:
-    descriptor = os.open(folder, below.FOLDER_READ)
-    try:
-        return exchange.probed(descriptor)[1]
-    finally:
-        os.close(descriptor)
 
 
 def check_own(note: StagedNote) -> None:

@@ -1,8 +1,8 @@
-"""A commit on whose way somebody who may write in the root swaps a folder for a link out of it, at one moment after the
-other: before each thing that the commit asks of the kernel.
+"""Outputs that are begun, sealed or committed while somebody who may write in the root swaps a folder for a link out of
+it, at one moment after the other: before each thing that this asks of the kernel.
 
-`python parting.py WHICH END FOLDER` makes `FOLDER/0`, `FOLDER/1`, … until the commit is over before the swap. Of each,
-`outside` is what the link leads to; a file `touched` is there if anything in it has changed.
+`python parting.py WHICH END FOLDER` makes `FOLDER/0`, `FOLDER/1`, … until all is over before the swap. Of each,
+`outside` is what the link leads to; a file `touched` is there if anything in it has changed, or has got into the root.
 """
 
 import errno
@@ -17,10 +17,15 @@ from ffmesh_agent.shell import exchange, sealing, staging
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.journal import Journal, Landing, Place, StagedNote, Target
 from ffmesh_agent.shell.noted import NotStaged
+from ffmesh_agent.shell.owners import NewFiles
 from ffmesh_agent.shell.steps import Move
 
 BASE: Final = "films"
-TARGETS: Final = {"master.m3u8": Kind.FILE, "%v.m3u8": Kind.SET, "%v/s%d.ts": Kind.SET}
+LADDER: Final = {"master.m3u8": Kind.FILE, "%v.m3u8": Kind.SET, "%v/s%d.ts": Kind.SET}
+SCRATCH: Final = f"scratch/{HIDDEN}/R"
+TARGETS: Final = {"begun": LADDER | {"0/extras": Kind.FOLDER, "0/poster.jpg": Kind.FILE}}
+ANOTHERS: Final = "another's"
+OF_ANOTHER: Final = NewFiles(user=65534 if os.geteuid() == 0 else None, mode=0o604)
 
 
 class Swap:
@@ -56,16 +61,17 @@ class Swap:
         self._folder.symlink_to(self._outside)
 
 
-def _note(journal: Journal, root: Path) -> StagedNote:
+def _note(journal: Journal, root: Path, end: str) -> StagedNote:
     base = root / BASE
+    wanted = TARGETS.get(end, LADDER)
     targets = tuple(
-        Target(name=f"{BASE}/{name}".encode(), kind=kind, shown=f"$R/{BASE}/{name}") for name, kind in TARGETS.items()
+        Target(name=f"{BASE}/{name}".encode(), kind=kind, shown=f"$R/{BASE}/{name}") for name, kind in wanted.items()
     )
     landing = Landing(base=os.fsencode(base), hidden=os.fsencode(base / HIDDEN))
     place = Place(
         root=os.fsencode(root),
         base=BASE.encode(),
-        made=landing.hidden,
+        made=os.fsencode(root.parent / SCRATCH) if end == "brought" else landing.hidden,
         targets=targets,
         landings=(landing,),
         folder_shown="$R",
@@ -73,19 +79,27 @@ def _note(journal: Journal, root: Path) -> StagedNote:
     return journal.fresh(ATTEMPT, (place,))
 
 
-def _seen(folder: Path) -> dict[str, tuple[int, str]]:
+def _seen(folder: Path) -> dict[str, tuple[int, int, str]]:
     return {
-        str(each.relative_to(folder)): (each.lstat().st_mode, each.read_text() if each.is_file() else "")
-        for each in sorted(folder.rglob("*"))
+        str(each.relative_to(folder)): (
+            each.lstat().st_mode,
+            each.lstat().st_uid,
+            each.read_text() if each.is_file() else "",
+        )
+        for each in (folder, *sorted(folder.rglob("*")))
     }
 
 
+def _has_got_in(root: Path) -> bool:
+    return any(each.is_file() and ANOTHERS in each.read_text() for each in root.rglob("*") if not each.is_symlink())
+
+
 def _filled(folder: Path) -> None:
-    """With whatever a commit could take for its own, or for what it is to overwrite."""
-    for place in (folder, folder / HIDDEN, folder / HIDDEN / ".ffmesh-kept"):
+    """With whatever could be taken for our own, or for what it is to overwrite."""
+    for place in (folder, folder / HIDDEN, folder / HIDDEN / ".ffmesh-kept", folder / "R"):
         place.mkdir()
-        write_ladder(place, OLD_LADDER | NEW_LADDER, "another's")
-        (place / "s0.ts").write_text("another's")
+        write_ladder(place, OLD_LADDER | NEW_LADDER, ANOTHERS)
+        (place / "s0.ts").write_text(ANOTHERS)
 
 
 def _fails_at_its_end() -> None:
@@ -103,16 +117,12 @@ def lived(folder: Path, which: str, end: str, step: int) -> bool:
     """Whether somebody came between."""
     root, outside = folder / "root", folder / "outside"
     (root / BASE).mkdir(parents=True)
+    (folder / SCRATCH).parent.parent.mkdir()
     write_ladder(root / BASE, OLD_LADDER, "old")
     _filled(outside)
     before = _seen(outside)
     journal = Journal(folder / "staged", SPOOL)
     list(journal.found())
-    note = staging.begin(journal, _note(journal, root), umask=None, may_replace=True)
-    write_ladder(root / BASE / HIDDEN, NEW_LADDER, "new")
-    note = sealing.seal(journal, note, result_of(ATTEMPT))
-    if end == "undone":
-        _fails_at_its_end()
     really = exchange.exchanged
 
     def exchanged(one: exchange.Spot, other: exchange.Spot) -> None:
@@ -121,11 +131,22 @@ def lived(folder: Path, which: str, end: str, step: int) -> bool:
 
     exchange.exchanged = exchanged
     swap = Swap(root / which.format(hidden=HIDDEN), outside, step)
-    swap.arm()
-    said = ""
+    said = end
     try:
-        staging.commit(journal, note, boottime() + 1000)
-        said = "committed"
+        if end == "begun":
+            swap.arm()
+        note = staging.begin(journal, _note(journal, root, end), umask=0o070, may_replace=True, new=[OF_ANOTHER])
+        if end != "begun":
+            write_ladder(folder / SCRATCH if end == "brought" else root / BASE / HIDDEN, NEW_LADDER, "new")
+            if end in ("sealed", "brought"):
+                swap.arm()
+            note = sealing.seal(journal, note, result_of(ATTEMPT), [OF_ANOTHER])
+        if end == "undone":
+            _fails_at_its_end()
+        if end in ("committed", "undone"):
+            swap.arm()
+            staging.commit(journal, note, boottime() + 1000)
+            said = "committed"
     except NotStaged as refusal:
         said = refusal.sentence
     try:
@@ -136,7 +157,7 @@ def lived(folder: Path, which: str, end: str, step: int) -> bool:
         pass
     swap.disarm()
     (folder / "said").write_text(said)
-    if _seen(outside) != before:
+    if _seen(outside) != before or _has_got_in(root):
         (folder / "touched").touch()
     return swap.is_done
 

@@ -3,7 +3,6 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -19,7 +18,8 @@ from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.environment import environment, of_this_machine
 from ffmesh_agent.shell.host import boot, host
 from ffmesh_agent.shell.in_force import WANTED_OFF
-from ffmesh_agent.shell.looking import Eyes
+from ffmesh_agent.shell.looking import Eyes, Sight
+from ffmesh_agent.shell.roots import Roots
 from ffmesh_agent.shell.sensors import Sensors
 from ffmesh_protocol import codec
 from ffmesh_protocol.messages.capability import RootState
@@ -88,17 +88,52 @@ async def test_limits_that_cannot_be_kept_are_told_to_everybody(warden: Warden, 
     assert found.programs.unavailable == {"fence": WANTED_OFF, "limits": sentence}
 
 
-async def test_a_look_at_roots_that_nobody_expected_to_fail_ends_nobody(
+async def test_a_look_that_nobody_expected_to_fail_is_of_its_root_alone_and_others_follow(
     warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_: Eyes) -> NoReturn:
-        raise RecursionError
+    really, is_broken = Eyes.look, True
 
-    monkeypatch.setattr(Eyes, "look", broken)
-    asker = Asker(warden, environment(of_this_machine(), {}, tmp_path), tmp_path)
-    await Capability(_config({}, {"R": str(tmp_path)}), fresh_id(), tmp_path, asker).look(["R"])
-    assert "roots R cannot be looked at" in caplog.text
+    def look(self: Eyes) -> Sight:
+        sight = really(self)
+        if is_broken and sight.place == str(tmp_path / "broken"):
+            raise RecursionError
+        return sight
+
+    monkeypatch.setattr(Eyes, "look", look)
+    monkeypatch.setattr(capability_module, "HOLDING", 0.01)
+    for name in ("broken", "well"):
+        (tmp_path / name).mkdir()
+    roots = {"Broken": str(tmp_path / "broken"), "Well": str(tmp_path / "well")}
+    async with _looking(_config({}, roots), warden, tmp_path) as seen:
+        told = (await seen.queue.get()).advert.roots
+        assert told["Broken"] == RootState(mounted=False, why="the look at it failed: RecursionError")
+        assert told["Well"].mounted
+        (tmp_path / "well").rmdir()
+        assert not (await seen.queue.get()).advert.roots["Well"].mounted
+        is_broken = False
+        assert (await seen.queue.get()).advert.roots["Broken"].mounted
+    assert caplog.text.count("root Broken: the look at it failed") == 1
     assert "RecursionError" in caplog.text
+
+
+async def test_a_watch_over_the_roots_that_nobody_expected_to_fail_begins_anew(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[type[Exception]] = [OSError, RecursionError]
+    really = Roots.mounts_changed
+
+    def mounts_changed(self: Roots) -> None:
+        if failures:
+            raise failures.pop()
+        really(self)
+
+    monkeypatch.setattr(Roots, "mounts_changed", mounts_changed)
+    monkeypatch.setattr(capability_module, "HOLDING", 0.01)
+    async with _looking(_config({}, {"R": str(tmp_path / "root")}), warden, tmp_path) as seen:
+        assert not (await seen.queue.get()).advert.roots["R"].mounted
+        (tmp_path / "root").mkdir()
+        assert (await seen.queue.get()).advert.roots["R"].mounted
+    assert caplog.text.count("the watch over the roots failed, and begins anew") == 2
 
 
 async def test_the_installed_ffmpeg_is_advertised_with_what_it_lists(warden: Warden, tmp_path: Path) -> None:
@@ -161,12 +196,18 @@ async def test_a_program_that_hangs_crashes_or_lies_is_left_out_with_the_reason_
     assert str(tmp_path).encode() not in codec.encode(left_out.programs)
 
 
-async def test_the_first_advert_waits_for_what_a_program_says_but_not_for_one_that_hangs(
-    warden: Warden, tmp_path: Path
+async def test_the_first_advert_does_not_wait_for_a_slow_program_but_names_it_until_it_has_answered_or_is_left_out(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hanging = _script(tmp_path / "fake", "sleep 1000")
-    async with _looking(_config({"ffmpeg": hanging, "true": ""}), warden, tmp_path, 60.0) as seen:
-        assert (await seen.where("true")).advert.programs == {"true": ""}
+    monkeypatch.setattr(capability_module, "FIRST_ADVERT_SECONDS", 0.01)
+    slow = _script(tmp_path / "slow", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; {VERSION}")
+    broken = _script(tmp_path / "broken", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; exit 3")
+    programs = {"ffmpeg": broken, "ffprobe": slow, "true": ""}
+    async with _looking(_config(programs), warden, tmp_path, 60.0) as seen:
+        assert (await seen.queue.get()).advert.programs == {"ffmpeg": "", "ffprobe": "", "true": ""}
+        (tmp_path / "go").touch()
+        await seen.queue.get()
+        assert (await seen.queue.get()).advert.programs == {"ffprobe": "9.9", "true": ""}
 
 
 async def test_other_programs_are_looked_at_and_never_run(warden: Warden, tmp_path: Path) -> None:

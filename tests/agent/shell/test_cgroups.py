@@ -1,12 +1,13 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from agent.shell.stage import granted, stage
+from agent.shell.stage import granted, stage, until
 from ffmesh_agent.config import Limits
 from ffmesh_agent.core.events import ProgramEnded, ProgramNotStarted, ProgramStarted
 from ffmesh_agent.shell import cgroups
@@ -24,6 +25,13 @@ SPOOL = "0123abcd"
 @pytest.fixture
 def above() -> Generator[Path, None, None]:
     with cgroup_of_a_test() as folder:
+        yield folder
+
+
+@pytest.fixture
+def divisible() -> Generator[Path, None, None]:
+    """As an agent's own, in a unit with Delegate=yes."""
+    with cgroup_of_a_test("cpu", "memory") as folder:
         yield folder
 
 
@@ -175,6 +183,49 @@ async def test_a_job_that_would_run_without_its_limits_does_not_start_and_says_s
     limits = KeptLimits(groups=Groups(above / "none", "ffmesh-"))
     async with stage(warden, tmp_path, limits=limits) as here:
         assert (await here.ended(granted("true"))).exit_code == 0
+
+
+async def limited(limits: Limits, home: Path, own: Path, warden: Warden, monkeypatch: pytest.MonkeyPatch) -> KeptLimits:
+    monkeypatch.setattr(cgroups, "own", lambda: own)
+    groups, said = prepared(home, SPOOL, limits)
+    assert (groups is not None, said) == (True, [])
+    return await kept(limits, groups, warden, said)
+
+
+async def test_a_program_that_takes_more_memory_than_it_may_is_killed_whole_and_its_job_says_so(
+    warden: Warden, divisible: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = await limited(Limits(memory="64 MB"), tmp_path, divisible, warden, monkeypatch)
+    greedy = "echo $$ >pid; head -c 200000000 /dev/zero | tail -c 200000000 | wc -c >counted; echo on >went"
+    async with stage(warden, tmp_path / "home", {"R": str(tmp_path)}, limits=limits) as here:
+        well = await here.ended(granted("sh", "-c", "head -c 20000000 /dev/zero | tail -c 20000000 | wc -c"))
+        assert (well.exit_code, well.failure, well.reason) == (0, None, None)
+        end = await here.ended(granted("sh", "-c", greedy, cwd=RootPath(root="R", path="")))
+        assert (end.signal, end.failure) == (9, FailureKind.NODE)
+        assert end.reason == "its memory limit of 64.0 MB was reached on this machine"
+        assert not (tmp_path / "went").exists()
+        others = await here.ended(granted("sh", "-c", "kill -9 $$"))
+        assert (others.signal, others.reason) == (9, None)
+
+
+async def test_a_program_gets_no_more_of_the_processors_than_it_may(
+    warden: Warden, divisible: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = await limited(Limits(cpus=0.2), tmp_path, divisible, warden, monkeypatch)
+    async with stage(warden, tmp_path / "home", limits=limits) as here:
+        here.launch(granted("sh", "-c", "while :; do :; done & while :; do :; done"))
+        attempt = (await here.heard(ProgramStarted)).attempt
+        (group,) = (each for each in divisible.iterdir() if each.name.endswith(attempt))
+        began, before = time.monotonic(), counted(group / "cpu.stat")
+        await until(lambda: counted(group / "cpu.stat")["nr_throttled"] >= before["nr_throttled"] + 10)
+        used = (counted(group / "cpu.stat")["usage_usec"] - before["usage_usec"]) / 1_000_000
+        assert used < 0.4 * (time.monotonic() - began)
+        here.programs.kill(attempt)
+        await here.heard(ProgramEnded)
+
+
+def counted(file: Path) -> dict[str, int]:
+    return {name: int(count) for name, count in (line.split() for line in file.read_text().splitlines())}
 
 
 async def test_programs_are_as_nice_as_the_configuration_says(warden: Warden, tmp_path: Path) -> None:

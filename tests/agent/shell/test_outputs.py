@@ -18,10 +18,11 @@ from ffmesh_agent.core.events import (
     ProgramNotStarted,
     StagedOutput,
 )
+from ffmesh_agent.shell import making, sealing, staging
 from ffmesh_agent.shell import outputs as outputs_module
-from ffmesh_agent.shell import sealing, staging
 from ffmesh_agent.shell.clock import boottime
-from ffmesh_agent.shell.journal import Journal, StagedNote
+from ffmesh_agent.shell.held import Held
+from ffmesh_agent.shell.journal import Journal, Made, StagedNote
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_protocol.media import Argument, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
@@ -144,15 +145,15 @@ async def test_a_missing_output_a_late_rename_and_a_missing_folder_are_said(
 async def test_a_root_that_hangs_holds_up_no_other_and_what_waits_for_it_can_be_given_up(
     warden: Warden, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, really = threading.Event(), Path.mkdir
+    answers, really = threading.Event(), making.make
 
-    def mkdir(self: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
-        if self.parent.name == "dead":
+    def make(note: StagedNote, held: Held, umask: int | None) -> tuple[Made, ...]:
+        if note.places[0].base == b"dead":
             answers.wait(60)
-        really(self, mode, parents, exist_ok)
+        return really(note, held, umask)
 
     (root / "dead").mkdir()
-    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr(making, "make", make)
     async with stage(warden, tmp_path / "home", {"R": str(root)}) as here:
         stuck = script('echo >"$1"', RootPath(root="R", path="dead/out"))
         here.launch(stuck)
