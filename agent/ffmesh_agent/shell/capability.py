@@ -150,6 +150,9 @@ class Capability:
             listed = await (self._ffmpeg(binary.path) if name == FFMPEG else self._ffprobe(binary.path))
         except NoAnswer as reason:
             self._leave_out(name, binary.path, f"{name} {reason}")
+        except Exception:  # of one program, whatever it is: the others are there
+            log.exception("%s cannot be asked", binary.path)
+            self._leave_out(name, binary.path, f"{name} could not be asked; the agent's log says why")
         else:
             self._listed[name] = listed
             self._remember(name, binary, listed)

@@ -9,6 +9,7 @@ import pytest
 from agent.shell.stage import fresh_id
 from ffmesh_agent.config import AgentConfig, BrokerPlace
 from ffmesh_agent.core.events import CapabilitySeen
+from ffmesh_agent.ffmpeg import lists
 from ffmesh_agent.roots import RootPlace
 from ffmesh_agent.shell import capability as capability_module
 from ffmesh_agent.shell import recovering
@@ -208,6 +209,21 @@ async def test_the_first_advert_does_not_wait_for_a_slow_program_but_names_it_un
         (tmp_path / "go").touch()
         await seen.queue.get()
         assert (await seen.queue.get()).advert.programs == {"ffprobe": "9.9", "true": ""}
+
+
+async def test_a_program_that_nobody_expected_to_fail_is_left_out_alone(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: str) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr(lists, "version", fails)
+    async with _looking(_config({"ffmpeg": _script(tmp_path / "fake", VERSION), "true": ""}), warden, tmp_path) as seen:
+        found = await seen.without("ffmpeg")
+    assert found.advert.programs == {"true": ""}
+    assert found.programs is not None
+    sentence = "ffmpeg could not be asked; the agent's log says why"
+    assert found.programs.unavailable["program/ffmpeg"] == sentence
 
 
 async def test_other_programs_are_looked_at_and_never_run(warden: Warden, tmp_path: Path) -> None:
