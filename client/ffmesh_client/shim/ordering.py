@@ -5,6 +5,7 @@ from typing import Final
 
 from ffmesh_client.config import ClientConfig
 from ffmesh_client.core.submission import Surroundings, Wishes, paths_in, submission
+from ffmesh_client.disk import Disk
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.explaining import understood
 from ffmesh_client.folders import name_in_a_root, names_of
@@ -43,14 +44,14 @@ class StaysHere(Told, frozen=True):
     reason: str
 
 
-def ordered(call: Call, config: ClientConfig) -> Order | StaysHere:
+def ordered(call: Call, config: ClientConfig, disk: Disk) -> Order | StaysHere:
     """Asks the disk for what lies in lists, and for the real place of what seems to lie under no root."""
     program = understood(call.name)
     if program is None:
         return StaysHere(reason=f"{call.name} is called neither ffmpeg nor ffprobe")
     words = (program, *call.arguments)
     line = read(program, call.arguments)
-    folders = names_of(call.folder, call.environment.get("PWD", "")) if call.folder else ()
+    folders = names_of(call.folder, call.environment.get("PWD", ""), disk) if call.folder else ()
     cwd = name_in_a_root(folders, config.roots)
     wishes = Wishes(labels={}, roots={}, capabilities=tuple(_needs(line)))
     there = surroundings(
@@ -59,12 +60,13 @@ def ordered(call: Call, config: ClientConfig) -> Order | StaysHere:
         call.umask,
         paths_in(JobKind.INTERACTIVE, words, wishes),
         config.roots,
+        disk,
         stdin_is_terminal=call.stdin_is_terminal,
     )
     seen = Seen(
         line=line,
         unmapped=tuple(dict.fromkeys(_unmapped(line, config, cwd, there))),
-        inside=tuple(wrong_inside(line, config.roots, cwd)),
+        inside=tuple(wrong_inside(line, config.roots, cwd, disk)),
         refused=None,  # asked of the job itself, below
         is_in_a_root=root_path(".", config.roots, cwd) is not None,
     )
