@@ -19,7 +19,7 @@ from ffmesh_client.mesh import Mesh
 from ffmesh_client.shell.caller import ThisProcess
 from ffmesh_client.shim import front
 from ffmesh_client.shim.attending import Exited, Killed, Outcome, RunHere, attended
-from ffmesh_client.shim.ordering import Order, StaysHere
+from ffmesh_client.shim.ordering import Order
 from ffmesh_client.shim.orders import Orders
 from ffmesh_client.shim.wording import Call
 from ffmesh_protocol.errors import BadConfig
@@ -52,13 +52,8 @@ def _sent(call: Call, config: str) -> Outcome:
 
 
 async def _seen_to_its_end(call: Call, config: ClientConfig) -> Outcome:
-    match await Orders().order(call, config):
-        case StaysHere(reason=reason):
-            return RunHere(reason=reason)
-        case Killed() as killed:
-            return killed
-        case Order() as order:
-            return await _attended(order, config)
+    found = await Orders().order(call, config)
+    return await _attended(found, config) if isinstance(found, Order) else found
 
 
 async def _attended(order: Order, config: ClientConfig) -> Outcome:

@@ -16,7 +16,7 @@ from ffmesh_client.mesh import Mesh
 from ffmesh_client.shim.answering import Line
 from ffmesh_client.shim.attending import Exited, Killed, Outcome, RunHere, attended
 from ffmesh_client.shim.connections import Connections
-from ffmesh_client.shim.ordering import Order, StaysHere
+from ffmesh_client.shim.ordering import Order
 from ffmesh_client.shim.orders import Orders
 from ffmesh_client.shim.wording import STREAMS, Call, Word
 from ffmesh_protocol.errors import BadConfig, FfmeshError
@@ -63,13 +63,11 @@ class Desk:
         try:
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(caller.listen(), name="shim")
-                match await self._orders.order(call, config, caller.asked_to_end):
-                    case StaysHere(reason=reason):
-                        outcome: Outcome = RunHere(reason=reason)
-                    case Killed() as outcome:
-                        pass
-                    case Order() as order:
-                        outcome = await self._sent(caller, order, config, _streams(order, descriptors))
+                found = await self._orders.order(call, config, caller.asked_to_end)
+                if isinstance(found, Order):
+                    outcome = await self._sent(caller, found, config, _streams(found, descriptors))
+                else:
+                    outcome = found
                 listening.cancel()
         except BaseExceptionGroup as group:
             # Whoever waits learns what went wrong, not that there were tasks.

@@ -6,12 +6,12 @@ never been ours; whether the program fares better is its own matter.
 
 import asyncio
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ffmesh_client.config import ClientConfig
 from ffmesh_client.disk import Disk
 from ffmesh_client.shell.hanging import Askers
-from ffmesh_client.shim.attending import Killed
+from ffmesh_client.shim.attending import Killed, RunHere
 from ffmesh_client.shim.ordering import Order, StaysHere, ordered
 from ffmesh_client.shim.wording import Call
 from ffmesh_protocol.ffmpeg.pieces import root_path
@@ -32,13 +32,15 @@ class Orders:
 
     async def order(
         self, call: Call, config: ClientConfig, asked_to_end: "asyncio.Future[int] | None" = None
-    ) -> Order | StaysHere | Killed:
+    ) -> Order | RunHere | Killed:
         """`asked_to_end`: a signal that the caller got, which may come while the disk is asked."""
         if len(self._hanging) >= HANGING_MOST:
-            return StaysHere(reason=next(reversed(self._hanging.values())))
+            return RunHere(reason=next(reversed(self._hanging.values())))
         disk = Disk()
         answer = self._askers.ask(partial(ordered, call, config, disk))
-        wanted = {answer, asked_to_end} if asked_to_end is not None else {answer}
+        wanted: set[asyncio.Future[Any]] = {answer}  # whatever comes first
+        if asked_to_end is not None:
+            wanted.add(asked_to_end)
         try:
             await asyncio.wait(wanted, timeout=DISK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -46,10 +48,11 @@ class Orders:
                 self._hanging[answer] = f"{_who(disk.asked, config)} did not answer"
                 answer.add_done_callback(self._answered_late)
         if answer.done():
-            return answer.result()
+            found = answer.result()
+            return RunHere(reason=found.reason) if isinstance(found, StaysHere) else found
         if asked_to_end is not None and asked_to_end.done():
             return Killed(signal=asked_to_end.result())
-        return StaysHere(reason=self._hanging[answer])
+        return RunHere(reason=self._hanging[answer])
 
     def _answered_late(self, answer: "asyncio.Future[Order | StaysHere]") -> None:
         del self._hanging[answer]

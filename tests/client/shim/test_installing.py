@@ -164,12 +164,15 @@ def test_what_the_server_gives_its_programs_reaches_them(tmp_path: Path, home: P
         (folder / name).write_text('#!/bin/sh\necho "$LD_LIBRARY_PATH $0 $*"\n')
         (folder / name).chmod(0o755)
     shim("install", str(folder))
-    there = {"LD_LIBRARY_PATH": str(tmp_path)}
+    libraries = str(tmp_path)
     line = f"{tmp_path} {folder}/ffmpeg.before-ffmesh"
-    assert said(folder / "ffmpeg", "-version", **there)[1].decode() == f"{line} -version\n"
-    assert said(folder / "ffmpeg", "-i", "x", "y", **there)[1].decode() == f"{line} -i x y\n"
+    assert said(folder / "ffmpeg", "-version", LD_LIBRARY_PATH=libraries)[1].decode() == f"{line} -version\n"
+    assert said(folder / "ffmpeg", "-i", "x", "y", LD_LIBRARY_PATH=libraries)[1].decode() == f"{line} -i x y\n"
     ours, theirs = os.openpty()
-    assert said(folder / "ffmpeg", "-i", "x", "y", stdin=theirs, **there)[1].decode() == f"{line} -i x y\n"
+    assert (
+        said(folder / "ffmpeg", "-i", "x", "y", stdin=theirs, LD_LIBRARY_PATH=libraries)[1].decode()
+        == f"{line} -i x y\n"
+    )
     os.close(theirs)
     os.close(ours)
 

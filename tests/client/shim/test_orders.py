@@ -14,9 +14,9 @@ import pytest
 from ffmesh_client.config import BrokerPlace, ClientConfig
 from ffmesh_client.shim import orders
 from ffmesh_client.shim.answering import Line
-from ffmesh_client.shim.attending import Killed
+from ffmesh_client.shim.attending import Killed, RunHere
 from ffmesh_client.shim.desk import Desk
-from ffmesh_client.shim.ordering import Order, StaysHere
+from ffmesh_client.shim.ordering import Order
 from ffmesh_client.shim.orders import HANGING_MOST, Orders
 from ffmesh_client.shim.wording import MAGIC, Call
 from support.mounts import silent_mount
@@ -53,7 +53,7 @@ async def test_a_root_that_does_not_answer_is_named_as_the_reason_to_run_here(
     movies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orders, "DISK_SECONDS", 0.1)
-    assert await Orders().order(asking(movies), config(movies)) == StaysHere(reason="Movies did not answer")
+    assert await Orders().order(asking(movies), config(movies)) == RunHere(reason="Movies did not answer")
 
 
 async def test_who_asks_nothing_of_a_dead_disk_goes_to_the_mesh(movies: Path) -> None:
@@ -73,7 +73,7 @@ async def test_one_dead_disk_costs_no_more_than_some_threads(movies: Path, monke
     monkeypatch.setattr(orders, "DISK_SECONDS", 0.01)
     before, desk = threading.active_count(), Orders()
     for _ in range(HANGING_MOST + 5):
-        assert await desk.order(asking(movies), config(movies)) == StaysHere(reason="Movies did not answer")
+        assert await desk.order(asking(movies), config(movies)) == RunHere(reason="Movies did not answer")
     assert threading.active_count() - before <= HANGING_MOST
 
 
