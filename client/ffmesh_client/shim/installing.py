@@ -20,6 +20,7 @@ import msgspec
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.shim import front
 from ffmesh_protocol import VERSION
+from ffmesh_protocol.media import printable
 from ffmesh_protocol.wire import Told
 
 NAMES: Final = ("ffmpeg", "ffprobe")
@@ -55,6 +56,8 @@ def install(wish: Wish, environment: Mapping[str, str]) -> Note:
     was = noted(folder)
     made_folder = was.made_folder if was else not folder.exists()
     local = {name: _local(name, wish, folder, was, environment) for name in NAMES}
+    for path in (wish.folder, wish.config, *local.values()):
+        _check_can_be_noted(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         kept = dict(was.kept) if was else {}
@@ -178,6 +181,16 @@ def _local(name: str, wish: Wish, folder: Path, was: Note | None, environment: M
         f"there is no {name} on this machine, neither in {folder} nor in PATH; the shim needs one for what is better "
         "done here. Install it (Debian, Ubuntu, Raspberry Pi OS: apt install ffmpeg), or say --local FFMPEG"
     )
+
+
+def _check_can_be_noted(path: str) -> None:
+    """What was installed, where and for whom is written down as text, a folder a line."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise WrongUsage(f"the shim cannot work with {printable(path)}: this path is no UTF-8; rename it") from None
+    if "\n" in path:
+        raise WrongUsage(f"the shim cannot work with {printable(path)}: there is a line end in this path; rename it")
 
 
 def _runnable(path: Path, name: str) -> str:
