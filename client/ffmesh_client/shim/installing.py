@@ -19,6 +19,7 @@ import msgspec
 
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.shim import front
+from ffmesh_client.shim.sockets import taken_away
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.media import printable
 from ffmesh_protocol.wire import Told
@@ -32,13 +33,15 @@ READ_BYTES: Final = 4096
 
 
 class Note(Told, frozen=True):
-    """`kept`: what was moved aside, by the name that it had. `made_folder`: the folder is ours."""
+    """`kept`: what was moved aside, by the name that it had. `made_folder`: the folder is ours. `key`: that of its
+    helpers; none was noted by the first versions."""
 
     version: str
     local: dict[str, str]
     kept: dict[str, str]
     made_folder: bool
     config: str
+    key: str = ""
 
 
 class Wish(Told, frozen=True):
@@ -63,7 +66,14 @@ def install(wish: Wish, environment: Mapping[str, str]) -> Note:
         kept = dict(was.kept) if was else {}
         kept |= {name: f"{name}{ASIDE}" for name in NAMES if _is_foreign(folder / name)}
         local = {name: _where_it_will_be(path, folder, kept) for name, path in local.items()}
-        note = Note(version=VERSION, local=local, kept=kept, made_folder=made_folder, config=wish.config)
+        note = Note(
+            version=VERSION,
+            local=local,
+            kept=kept,
+            made_folder=made_folder,
+            config=wish.config,
+            key=key_of(wish.config),
+        )
         # The note first: from then on `remove` knows what to put back, however far the rest has come.
         _replace(folder / NOTE, msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n", 0o644)
         _replace(folder / SCRIPT, _script(wish, local).encode(errors="surrogateescape"), 0o755)
@@ -71,11 +81,13 @@ def install(wish: Wish, environment: Mapping[str, str]) -> Note:
             _put(folder, name)
     except OSError as error:
         raise WrongUsage(f"the shim cannot be put into {folder}: {_said(error)}") from error
+    if was is not None and _key(was) != note.key:
+        list(taken_away(_key(was)))  # nobody calls these helpers any more
     return note
 
 
 def remove(folder: Path) -> list[str]:
-    """Puts back what was there. What it could not, or should not, is told."""
+    """Puts back what was there, and ends the helper. What it could not, or should not, is told."""
     note = noted(folder)
     if note is None:
         raise WrongUsage(f"there is no shim in {folder}")
@@ -89,7 +101,7 @@ def remove(folder: Path) -> list[str]:
             folder.rmdir()
     except OSError as error:
         raise WrongUsage(f"the shim cannot be taken out of {folder}: {_said(error)}") from error
-    return remarks
+    return [*remarks, *taken_away(_key(note))]
 
 
 def noted(folder: Path) -> Note | None:
@@ -139,6 +151,10 @@ def is_shim(path: Path) -> bool:
 def key_of(config: str) -> str:
     """What tells the helpers of different installations apart."""
     return hashlib.sha256("\0".join((VERSION, sys.prefix, front.__file__, config)).encode()).hexdigest()[:24]
+
+
+def _key(note: Note) -> str:
+    return note.key or key_of(note.config)
 
 
 def interpreter() -> str:
