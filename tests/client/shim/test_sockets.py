@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class Installed:
 
     def is_called(self) -> None:
         """Which starts a helper."""
-        assert os.spawnv(os.P_WAIT, self.folder / "ffmpeg", ["ffmpeg", "-v", "quiet", "-i", "none", "o.mkv"])
+        line = [str(self.folder / "ffmpeg"), "-v", "quiet", "-i", "none", "o.mkv"]
+        assert subprocess.run(line, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False).returncode == 1
         assert self.socket.exists()
 
     def helper(self) -> int:
