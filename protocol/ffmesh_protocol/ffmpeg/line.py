@@ -161,6 +161,7 @@ class _Reading:
         self._named += [Named(argument=argument, place=place, role=OTHER) for place in graph.places]
         self._reads_stdin |= graph.reads_stdin
         self._writes_stdout |= graph.writes_stdout
+        self._urls += graph.urls
         if graph.doubt is not None:
             self._doubts.append(graph.doubt)
 
