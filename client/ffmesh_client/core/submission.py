@@ -20,6 +20,7 @@ from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized, PathRefused
+from ffmesh_protocol.ffmpeg import needs
 from ffmesh_protocol.ffmpeg.line import read
 from ffmesh_protocol.ffmpeg.pieces import is_opened, pieces_of, places_in
 from ffmesh_protocol.ffmpeg.places import Place
@@ -55,7 +56,8 @@ MAX_ATTEMPTS: Final[dict[JobKind, int]] = {JobKind.INTERACTIVE: 1, JobKind.DIREC
 
 
 class Wishes(Told, frozen=True):
-    """The options of `run` and `submit`. `outputs` are paths as they were typed, of a staged job only."""
+    """The options of `run` and `submit`. `outputs` are paths as they were typed, of a staged job only. What ffmpeg's
+    arguments ask for need not be among the `capabilities`."""
 
     labels: dict[str, str]
     roots: dict[str, str]
@@ -94,6 +96,11 @@ def paths_in(kind: JobKind, line: Sequence[str], wishes: Wishes) -> list[str]:
 def _places(line: Sequence[str]) -> dict[int, list[Place]]:
     """Of the paths in its arguments, if these are known to be ffmpeg's or ffprobe's."""
     return places_in(read(line[0], line[1:])) if line[0] in UNDERSTOOD else {}
+
+
+def _wanted(line: Sequence[str]) -> tuple[str, ...]:
+    """Encoders, decoders, filters and hardware: an agent that lacks one would only fail."""
+    return needs.capabilities(read(line[0], line[1:])) if line[0] in UNDERSTOOD else ()
 
 
 def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Written, ...]:
@@ -144,7 +151,9 @@ def submission(
             needs=Needs(
                 program=program,
                 roots=roots_in((*arguments, outputs), working),
-                capabilities=(*wishes.capabilities, *(f"feature={name}" for name in understands)),
+                capabilities=tuple(
+                    dict.fromkeys((*wishes.capabilities, *_wanted(line), *(f"feature={name}" for name in understands)))
+                ),
                 on=wishes.on,
                 slot=wishes.slot,
             ),

@@ -1,7 +1,6 @@
 """From a call of the shim to a job for the mesh, or to the reason why it runs here."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator
 
 from ffmesh_client.config import ClientConfig
 from ffmesh_client.core.submission import Surroundings, Wishes, paths_in, submission
@@ -17,22 +16,12 @@ from ffmesh_client.surroundings import surroundings
 from ffmesh_protocol.errors import PathRefused
 from ffmesh_protocol.ffmpeg.command_line import CommandLine
 from ffmesh_protocol.ffmpeg.line import read
-from ffmesh_protocol.ffmpeg.needs import wanted
 from ffmesh_protocol.ffmpeg.pieces import root_path
 from ffmesh_protocol.media import piece_of_path, written
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.standard_input import Reads, reads
 from ffmesh_protocol.wire import Told
-
-CODECS: Final = frozenset(
-    {
-        *("ass", "av1", "dirac", "dts", "dvd_subtitle", "flv1", "h261", "h263", "h264", "hevc", "jpeg2000", "mp1"),
-        *("mp2", "mp3", "mpeg1video", "mpeg2video", "mpeg4", "opus", "speex", "subrip", "theora", "vorbis", "vp8"),
-        *("vp9", "webp", "wmav1", "wmav2", "wmv1", "wmv2"),
-    }
-)
-"""Names of formats: ffmpeg takes them too, and chooses an encoder or decoder that may be called otherwise."""
 
 
 class Order(Told, frozen=True):
@@ -53,7 +42,7 @@ def ordered(call: Call, config: ClientConfig, disk: Disk) -> Order | StaysHere:
     line = read(program, call.arguments)
     folders = names_of(call.folder, call.environment.get("PWD", ""), disk) if call.folder else ()
     cwd = name_in_a_root(folders, config.roots)
-    wishes = Wishes(labels={}, roots={}, capabilities=tuple(_needs(line)))
+    wishes = Wishes(labels={}, roots={})
     there = surroundings(
         folders,
         call.environment,
@@ -89,18 +78,6 @@ def _unmapped(line: CommandLine, config: ClientConfig, cwd: str, there: Surround
         is_there = root_path(path, config.roots, cwd) is not None
         if not is_there and (real is None or piece_of_path(real, there.real_roots) is None):
             yield path
-
-
-def _needs(line: CommandLine) -> Iterator[str]:
-    names = wanted(line)
-    kinds: tuple[tuple[str, Sequence[str]], ...] = (
-        ("encoder", names.encoders),
-        ("decoder", names.decoders),
-        ("hwaccel", names.hwaccels),
-        ("filter", names.filters),
-    )
-    for kind, each in kinds:
-        yield from (f"{kind}={name}" for name in each if name not in CODECS and name.isascii() and name.isprintable())
 
 
 def _bytes(word: str) -> bytes:

@@ -168,6 +168,14 @@ def test_a_program_is_a_name_and_no_path(program: str) -> None:
         submitted(program)
 
 
+def test_what_ffmpegs_arguments_ask_for_is_asked_of_the_agent_besides_what_was_said() -> None:
+    wishes = Wishes(labels={}, roots={}, capabilities=("encoder=libx265", "encoder=mine"))
+    line = ("ffmpeg", "-i", "/media/movies/a", "-c:v", "libx265", "-c:a", "aac", "-vf", "scale=2:2", "-")
+    expected = ("encoder=libx265", "encoder=mine", "encoder=aac", "filter=scale")
+    assert submitted(*line, wishes=wishes).needs.capabilities == expected
+    assert submitted("sh", *line).needs.capabilities == ()
+
+
 @pytest.mark.parametrize("program", ["", "x" * 257, "\udcff"])
 def test_a_program_that_cannot_be_a_name_is_refused_in_words_about_it(program: str) -> None:
     with pytest.raises(WrongUsage, match="PROGRAM"):
@@ -247,7 +255,7 @@ def test_a_path_inside_a_filter_becomes_a_piece_that_says_how_it_is_quoted() -> 
     place = RootPath(root="Movies", path="It's.srt", quoting="filter")
     assert submit.args[3] == ("scale=2:2,subtitles=", place, ":si=1")
     assert submit.requires == ("quoted-paths",)
-    assert submit.needs.capabilities == ("feature=quoted-paths",)
+    assert submit.needs.capabilities == ("filter=scale", "filter=subtitles", "feature=quoted-paths")
     assert submit.needs.roots == ("Movies",)
 
 
