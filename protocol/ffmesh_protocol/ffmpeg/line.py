@@ -35,9 +35,9 @@ _like_a_path: Final = re.compile(r"(?:^|[=:,|;' ])(?:file:|\.{0,2}/(?!/|dev/(?!s
 _SHOWN: Final = 80
 
 
-def read(program: str, words: Sequence[str], table: Table | None = None) -> CommandLine:
+def read(program: str, words: Sequence[str]) -> CommandLine:
     """`words` are what follows the program's name; they may hold surrogate escapes for bytes that are no UTF-8."""
-    options = table or table_of(program)
+    options = table_of(program)
     return _Reading(program, tuple(words), split(program, words, options), options).done()
 
 
