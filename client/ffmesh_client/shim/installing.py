@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from ffmesh_client import writing
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.shim import front
 from ffmesh_client.shim.sockets import taken_away
@@ -75,8 +76,8 @@ def install(wish: Wish, environment: Mapping[str, str]) -> Note:
             key=key_of(wish.config),
         )
         # The note first: from then on `remove` knows what to put back, however far the rest has come.
-        _replace(folder / NOTE, msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n", 0o644)
-        _replace(folder / SCRIPT, _script(wish, local).encode(errors="surrogateescape"), 0o755)
+        writing.replace(folder / NOTE, msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n", 0o644)
+        writing.replace(folder / SCRIPT, _script(wish, local).encode(errors="surrogateescape"), 0o755)
         for name in NAMES:
             _put(folder, name)
     except OSError as error:
@@ -254,13 +255,6 @@ def _take_away(folder: Path, name: str, kept: str | None) -> Iterator[str]:
     if aside is not None:
         yield f"{aside}, which was there before the shim, is gone"
     place.unlink(missing_ok=True)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(content)
-    beside.chmod(mode)
-    beside.replace(path)
 
 
 def _closed_to_others(path: Path) -> str | None:
