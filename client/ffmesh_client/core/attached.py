@@ -244,7 +244,7 @@ class Attached:
         nobody_can = self._has_another_way and news.reason_code is ReasonCode.WAITING_FOR_AGENT
         if is_waiting and (nobody_can or self._has_waited_enough):
             self._withdraw()
-        elif is_waiting:
+        if is_waiting and self.phase is not Phase.FINISHED:
             self._timers.setdefault(Timer.WAIT, now + WAIT_REMARK)
             ending = self._signalling.ending if self._signalling is not None else None
             if ending is not None:  # there is no program that could hear it

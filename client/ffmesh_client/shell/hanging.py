@@ -20,22 +20,14 @@ KEPT: Final = 2
 class Askers:
     def __init__(self) -> None:
         self._waiting: list[_Asker] = []
-        self._asking = 0
-
-    @property
-    def asking(self) -> int:
-        """How many questions are open, also those whose answer nobody waits for any more."""
-        return self._asking
 
     def ask(self, question: Callable[[], T]) -> "asyncio.Future[T]":
         """Its answer, or what it raised. Cancelling it lets go of the answer, not of the thread."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         asker = self._waiting.pop() if self._waiting else _Asker()
-        self._asking += 1
 
         def over(settle: Callable[[], None]) -> None:
-            self._asking -= 1
             if len(self._waiting) < KEPT:
                 self._waiting.append(asker)
             else:
