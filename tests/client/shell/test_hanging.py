@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -29,4 +30,4 @@ async def test_a_thread_that_was_answered_asks_again() -> None:
 async def test_what_goes_wrong_is_for_who_waits() -> None:
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(FileNotFoundError):
-            await Askers().ask(lambda: open("/there/is/nothing"))  # noqa: ASYNC230, PTH123, SIM115 - it fails
+            await Askers().ask(Path("/there/is/nothing").read_bytes)
