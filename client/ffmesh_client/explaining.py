@@ -9,7 +9,7 @@ from ffmesh_protocol.ffmpeg.command_line import INPUT, OTHER, OUTPUT, CommandLin
 from ffmesh_protocol.ffmpeg.needs import wanted
 from ffmesh_protocol.ffmpeg.pieces import NO_LINKS, Real, arguments_of, root_path
 from ffmesh_protocol.ffmpeg.tables import FFMPEG, FFPROBE
-from ffmesh_protocol.media import Arguments, printable, shown, working_folder, written
+from ffmesh_protocol.media import Arguments, RootPath, printable, shown, working_folder, written
 from ffmesh_protocol.wire import Told
 
 _PLEX: Final = "Plex Transcoder"
@@ -66,7 +66,7 @@ def explained(
         line=line,
         unmapped=unmapped,
         inside=tuple(inside),
-        refused=_refused(arguments, roots, cwd),
+        refused=refused_by_agents(arguments, roots, working_folder(cwd, roots) if cwd else None),
         is_in_a_root=root_path(".", roots, cwd) is not None,
     )
     decision = decided(seen)
@@ -79,9 +79,8 @@ def roots_of(line: CommandLine, roots: Mapping[str, str], cwd: str, real: Real =
     return {path: place.root if place is not None else None for path, place in places.items()}
 
 
-def _refused(arguments: Arguments, roots: Mapping[str, str], cwd: str) -> str | None:
+def refused_by_agents(arguments: Arguments, roots: Mapping[str, str], working: RootPath | None) -> str | None:
     """What an agent would say that has the same roots in the same places."""
-    working = working_folder(cwd, roots) if cwd else None
     try:
         for argument in arguments:
             written(argument, roots, working)

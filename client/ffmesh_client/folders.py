@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
+from ffmesh_client.disk import Disk
 from ffmesh_protocol.ffmpeg.pieces import root_path
 
 
@@ -12,15 +13,12 @@ def names_of_working_folder() -> tuple[str, ...]:
         physical = os.getcwd()  # noqa: PTH109 - a str; Path would normalise it
     except OSError:
         return ()
-    return names_of(physical, os.environ.get("PWD", ""))
+    return names_of(physical, os.environ.get("PWD", ""), Disk())
 
 
-def names_of(physical: str, logical: str) -> tuple[str, ...]:
+def names_of(physical: str, logical: str, disk: Disk) -> tuple[str, ...]:
     """The one that people use is first, links unresolved, if the shell told it and it is true."""
-    try:
-        is_true = logical.startswith("/") and os.path.samefile(logical, physical)  # noqa: PTH121 - as above
-    except OSError:
-        is_true = False
+    is_true = logical.startswith("/") and disk.are_one(logical, physical)
     return (logical, physical) if is_true else (physical,)
 
 

@@ -1,9 +1,9 @@
 """Where a command was typed, as the disk knows it."""
 
-import os
 from collections.abc import Mapping, Sequence
 
 from ffmesh_client.core.submission import Surroundings, in_need_of_real_places
+from ffmesh_client.disk import Disk
 
 
 def surroundings(
@@ -12,6 +12,7 @@ def surroundings(
     umask: int,
     paths: Sequence[str],
     roots: Mapping[str, str],
+    disk: Disk,
     *,
     stdin_is_terminal: bool,
 ) -> Surroundings:
@@ -21,8 +22,8 @@ def surroundings(
     asks_the_disk = strangers or len(in_need_of_real_places(folders, roots)) == len(folders)
     return Surroundings(
         folders=folders,
-        real_roots={name: os.path.realpath(place) for name, place in roots.items()} if asks_the_disk else {},
-        real_paths={path: os.path.realpath(path) for path in strangers},
+        real_roots={name: disk.real(place) for name, place in roots.items()} if asks_the_disk else {},
+        real_paths={path: disk.real(path) for path in strangers},
         environment=dict(environment),
         umask=umask & 0o777,
         stdin_is_terminal=stdin_is_terminal,

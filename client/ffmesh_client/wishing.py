@@ -14,6 +14,7 @@ from ffmesh_client.core.submission import (
     paths_in,
     submission,
 )
+from ffmesh_client.disk import Disk
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.folders import names_of_working_folder
 from ffmesh_client.ids import fresh_ulid
@@ -132,6 +133,7 @@ def _surroundings(paths: list[str], roots: dict[str, str]) -> Surroundings:
         standard.umask(),
         paths,
         roots,
+        Disk(),
         stdin_is_terminal=sys.stdin is not None and sys.stdin.isatty(),  # pyright: ignore[reportUnnecessaryComparison] - it is None when descriptor 0 is closed
     )
 

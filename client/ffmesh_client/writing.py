@@ -1,4 +1,4 @@
-"""Files that hold secrets: they appear whole or not at all, and are their owner's alone from their first moment.
+"""Files that appear whole or not at all; those that hold secrets are their owner's alone from their first moment.
 
 What root writes into the folder of somebody else belongs to them, or they could not use what was made for them.
 """
@@ -28,10 +28,27 @@ def write(path: Path, content: str) -> bool:
     try:
         if _says(path, content):
             return False
-        _replace(path, content)
+        replace(path, content.encode())
     except OSError as error:
         raise BadConfig(f"{path} cannot be written: {error.strerror or error}") from error
     return True
+
+
+def replace(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
+    """Whatever is there, in one step: who reads meanwhile finds one or the other. `OSError`."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # for its owner alone
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        give(unfinished, path.parent)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink()
+        raise
 
 
 def made_folder(path: Path) -> Path:
@@ -62,21 +79,6 @@ def _says(path: Path, content: str) -> bool:
             return os.fstat(file.fileno()).st_mode & 0o777 == PRIVATE_FILE and file.read() == content.encode()
     except FileNotFoundError:
         return False
-
-
-def _replace(path: Path, content: str) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # for its owner alone
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        give(unfinished, path.parent)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink()
-        raise
 
 
 def give(file: Path | int, above: Path) -> None:

@@ -4,20 +4,13 @@ ffmpeg would be stopped by its fence, and say something puzzling. What cannot be
 that is harmless should be refused. `PathRefused` says which word, and why.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from ffmesh_agent.ffmpeg.command_line import UNDERSTOOD, below, is_stand_in, line_of, read
 from ffmesh_agent.ffmpeg.opened import NOTHING_MORE, Opened
 from ffmesh_protocol import media
 from ffmesh_protocol.errors import PathRefused
-from ffmesh_protocol.ffmpeg.command_line import CommandLine, Named
-from ffmesh_protocol.ffmpeg.filter_options import options_of
-from ffmesh_protocol.ffmpeg.filters import FILTERS
-from ffmesh_protocol.ffmpeg.graphs import parse
-from ffmesh_protocol.ffmpeg.meanings import MEANINGS, Kind
-from ffmesh_protocol.ffmpeg.muxers import LAVFI
-from ffmesh_protocol.ffmpeg.urls import read_url
+from ffmesh_protocol.ffmpeg.command_line import Named
 from ffmesh_protocol.messages.orders import Grant
 
 _SOCKET: Final = " is a socket of this machine"
@@ -41,7 +34,7 @@ def refuse_strangers(grant: Grant, *, network: bool, opened: Opened = NOTHING_MO
             raise PathRefused(f"sockets of this machine are not for jobs: {doubt.removesuffix(_SOCKET)}")
         if doubt.endswith(_DEVICE) and not opened.has(device := doubt.removesuffix(_DEVICE)):
             raise PathRefused(f"{device} is an absolute path under no root")
-    for url in () if network else (*line.urls, *_urls_in_graphs(line)):
+    for url in () if network else line.urls:
         protocol = url.partition(":")[0].partition("+")[0]
         raise PathRefused(
             f"it would open the network ({protocol}:), which its agent does not let this program do: "
@@ -61,20 +54,3 @@ def _refuse_path(grant: Grant, named: Named, opened: Opened) -> None:
         word = media.printable(media.shown(grant.args[named.argument])[:_SHOWN_CHARS])
         shown = word if is_stand_in(path) else media.printable(path[:_SHOWN_CHARS])
         raise PathRefused(f"{shown} {why}" + ("" if shown == word else f": in {word}"))
-
-
-def _urls_in_graphs(line: CommandLine) -> Iterator[str]:
-    """The model tells those of inputs, outputs and options."""
-    options = (option for each in (*line.inputs, *line.outputs) for option in each.options)
-    graphs = [each.value for each in (*options, *line.whole) if _is_graph(each.plain)]
-    for graph in (*graphs, *(each.name for each in line.inputs if each.form == LAVFI)):
-        for part in parse(graph).filters:
-            known = FILTERS.get(part.name)
-            for option in options_of(part.options, known.order) if known is not None else ():
-                meaning = known.meanings.get(option.name or "") if known is not None else None
-                if meaning is not None and meaning.is_url:
-                    yield from read_url(option.value.text, meaning.use).urls
-
-
-def _is_graph(option: str) -> bool:
-    return option in MEANINGS and MEANINGS[option].kind is Kind.GRAPH

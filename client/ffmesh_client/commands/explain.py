@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ffmesh_client import calling
 from ffmesh_client import config as client_config
+from ffmesh_client.disk import Disk
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.explaining import explained, not_understood, roots_of, understood
 from ffmesh_client.folders import name_in_a_root, names_of_working_folder
@@ -55,7 +56,7 @@ def run(arguments: Namespace) -> int:
         line = read(known, words)
         cwd = name_in_a_root(names_of_working_folder(), roots)
         real = _where_links_lead(line, roots)
-        explanation = explained(line, program, roots, cwd, wrong_inside(line, roots, cwd, real), real)
+        explanation = explained(line, program, roots, cwd, wrong_inside(line, roots, cwd, Disk(), real), real)
         paths = roots_of(line, roots, cwd, real)
     if arguments.json:
         calling.print_json(explanation)

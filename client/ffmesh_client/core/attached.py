@@ -112,6 +112,7 @@ class Attached:
         self._feeding: Feeding | None = None
         self._signalling: Signalling | None = None
         self._is_waiting = True
+        self._has_waited_enough = False
         self._last_signal = 0
         self._suspended_at: float | None = None
         self._has_paused_it = False
@@ -163,7 +164,8 @@ class Attached:
             case Signalled(signal=signal):
                 self._signalled(signal, now)
             case Withdrawn():
-                self._withdrawn()
+                self._has_waited_enough = True
+                self._withdraw()
             case Resumed():
                 self._resumed(now)
             case Connected():
@@ -239,10 +241,10 @@ class Attached:
         """For an agent or for other jobs; perhaps again, when an attempt did not come to start its program."""
         is_waiting = self._is_waiting = news.state in (JobState.WAITING, JobState.QUEUED)
         self._why_waiting = news.reason if is_waiting else None
-        if self._has_another_way and is_waiting and news.reason_code is ReasonCode.WAITING_FOR_AGENT:
-            self._withdrawn()
-            return
-        if is_waiting:
+        nobody_can = self._has_another_way and news.reason_code is ReasonCode.WAITING_FOR_AGENT
+        if is_waiting and (nobody_can or self._has_waited_enough):
+            self._withdraw()
+        if is_waiting and self.phase is not Phase.FINISHED:
             self._timers.setdefault(Timer.WAIT, now + WAIT_REMARK)
             ending = self._signalling.ending if self._signalling is not None else None
             if ending is not None:  # there is no program that could hear it
@@ -419,12 +421,17 @@ class Attached:
         # Not accepted, ended, or asked twice: there is nothing to wait for. The farewell stops what may still run.
         self._finish(*self._leave_with)
 
-    def _withdrawn(self) -> None:
-        """An agent begins when it has our first credit. As long as we gave none to anybody, nothing can have begun."""
-        if self._attempts or self.phase not in (Phase.SUBMITTING, Phase.ATTENDING):
+    def _withdraw(self) -> None:
+        """An agent begins when it has our first credit. As long as we gave none to anybody, nothing can have begun; nor
+        has it when the job waits again, which it does if the agent said that it started nothing. What comes after that
+        has none of ours yet."""
+        if self.phase not in (Phase.SUBMITTING, Phase.ATTENDING):
             return
+        if self._attempts and (self._has_streamed or not self._is_waiting):
+            return
+        self._assignment = None
         self._effects.append(Tell(message=Cancel(job=self.job)))
-        self._finish(Exit.UNREACHABLE, f"no agent took the job{_why_not(self._why_waiting)}")
+        self._finish(Exit.UNREACHABLE, f"no agent took the job{_why_not(self._why_waiting)}", never_started=True)
 
     def _finish_if_complete(self) -> None:
         end = self._end
@@ -443,13 +450,13 @@ class Attached:
         finish = verdict(self.job, end, output_lost=output_lost)
         self._finish(finish.exit_code, finish.sentence)
 
-    def _finish(self, exit_code: int, sentence: str | None) -> None:
+    def _finish(self, exit_code: int, sentence: str | None, *, never_started: bool = False) -> None:
         self._credit()  # so that the agent need not keep what has arrived
         self._feed_no_more()
         self.phase = Phase.FINISHED
         self._timers.clear()
         end = self._end if self._leave_with is None else None
-        never_started = end is not None and end.reason_code in NEVER_STARTED
+        never_started = never_started or (end is not None and end.reason_code in NEVER_STARTED)
         signal = end.signal if end is not None and exit_code == SIGNAL_BASE + (end.signal or 0) else None
         self._effects.append(Finish(exit_code=exit_code, sentence=sentence, never_started=never_started, signal=signal))
 

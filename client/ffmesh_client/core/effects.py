@@ -94,7 +94,7 @@ class GiveUp(Told, frozen=True):
 class Finish(Told, frozen=True):
     """Say farewell and end with this code; a sentence, if there is one, goes to standard error.
 
-    `never_started`: the agent that had the job says that it started nothing. `signal` ended the program, if one did.
+    `never_started`: every agent that had the job says that it started nothing. `signal` ended the program, if one did.
     """
 
     exit_code: int

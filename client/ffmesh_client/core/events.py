@@ -121,7 +121,7 @@ class Signalled(Told, frozen=True):
 
 
 class Withdrawn(Told, frozen=True):
-    """Whoever waits has another way, if no agent has the job yet."""
+    """Whoever waits has another way, and goes it as soon as no agent has the job."""
 
 
 class Resumed(Told, frozen=True):

@@ -2,9 +2,10 @@
 
 Paths: an absolute one under a root becomes a piece; a relative one stays text, and the program starts in the caller's
 folder where that lies under a root, else in an empty one. In the arguments of ffmpeg and ffprobe they are found
-wherever they stand (`ffmesh_protocol.ffmpeg`); of other programs only a whole argument can be a path, with or without
-`file:` before it. The letters of a path count first; one that they put under no root may still lie there by its real
-place, where links lead.
+wherever they stand (`ffmesh_protocol.ffmpeg`), and none is lost in an empty folder: a relative one that leads from the
+caller's folder under a root becomes a piece too, any other is refused. Of other programs only a whole argument can be a
+path, with or without `file:` before it. The letters of a path count first; one that they put under no root may still
+lie there by its real place, where links lead.
 """
 
 import posixpath
@@ -19,6 +20,7 @@ from ffmesh_client.errors import WrongUsage
 from ffmesh_protocol import codec
 from ffmesh_protocol.caller import harmless
 from ffmesh_protocol.errors import MalformedMessage, Oversized, PathRefused
+from ffmesh_protocol.ffmpeg import needs
 from ffmesh_protocol.ffmpeg.line import read
 from ffmesh_protocol.ffmpeg.pieces import is_opened, pieces_of, places_in
 from ffmesh_protocol.ffmpeg.places import Place
@@ -54,7 +56,8 @@ MAX_ATTEMPTS: Final[dict[JobKind, int]] = {JobKind.INTERACTIVE: 1, JobKind.DIREC
 
 
 class Wishes(Told, frozen=True):
-    """The options of `run` and `submit`. `outputs` are paths as they were typed, of a staged job only."""
+    """The options of `run` and `submit`. `outputs` are paths as they were typed, of a staged job only. What ffmpeg's
+    arguments ask for need not be among the `capabilities`."""
 
     labels: dict[str, str]
     roots: dict[str, str]
@@ -93,6 +96,11 @@ def paths_in(kind: JobKind, line: Sequence[str], wishes: Wishes) -> list[str]:
 def _places(line: Sequence[str]) -> dict[int, list[Place]]:
     """Of the paths in its arguments, if these are known to be ffmpeg's or ffprobe's."""
     return places_in(read(line[0], line[1:])) if line[0] in UNDERSTOOD else {}
+
+
+def _wanted(line: Sequence[str]) -> tuple[str, ...]:
+    """Encoders, decoders, filters and hardware: an agent that lacks one would only fail."""
+    return needs.capabilities(read(line[0], line[1:])) if line[0] in UNDERSTOOD else ()
 
 
 def outputs_of(kind: JobKind, line: Sequence[str], wishes: Wishes) -> tuple[Written, ...]:
@@ -143,7 +151,9 @@ def submission(
             needs=Needs(
                 program=program,
                 roots=roots_in((*arguments, outputs), working),
-                capabilities=(*wishes.capabilities, *(f"feature={name}" for name in understands)),
+                capabilities=tuple(
+                    dict.fromkeys((*wishes.capabilities, *_wanted(line), *(f"feature={name}" for name in understands)))
+                ),
                 on=wishes.on,
                 slot=wishes.slot,
             ),
@@ -215,9 +225,23 @@ def _pieces(
     for place in places:
         path = _under_a_root(place.path, surroundings, roots)
         if is_opened(place):
+            path = path if working is not None else _found_from(path, surroundings, roots)
             argument_of(path, roots, working)  # refuses what no other machine could know
         moved.append(structs.replace(place, path=path))
     return pieces_of(word, moved, roots)
+
+
+def _found_from(path: str, surroundings: Surroundings, roots: Mapping[str, str]) -> str:
+    """A relative path by its whole name, taken from a folder that lies under no root: above one, perhaps."""
+    if path.startswith("/"):
+        return path
+    for folder in surroundings.folders:
+        whole = posixpath.normpath(posixpath.join(folder, path))
+        if piece_of_path(whole, roots) is not None:
+            return f"{whole}/" if path.endswith("/") else whole
+    raise PathRefused(
+        f"{printable(path[:80])} lies under no root, because this folder does not; name it with --root NAME=PATH"
+    )
 
 
 def _argument(word: str, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None) -> Argument:
@@ -233,17 +257,14 @@ def _output(
     output: Written, surroundings: Surroundings, roots: Mapping[str, str], working: RootPath | None
 ) -> RootPath:
     """Where it is to be put in place; a folder ends in `/`."""
-    path = output.path
     named = printable(staging.checked(output))
+    path = output.path if working is not None else _found_from(output.path, surroundings, roots)
     if path.startswith("/"):
         piece = piece_of_path(_under_a_root(path, surroundings, roots), roots)
         if piece is None:
             raise PathRefused(f"the output {named} lies under no root; name its folder with --root NAME=PATH")
-    elif working is None:
-        raise PathRefused(
-            f"the output {named} lies under no root, because this folder does not; name it with --root NAME=PATH"
-        )
     else:
+        assert working is not None, "it would be absolute"
         piece = RootPath(root=working.root, path=posixpath.normpath(posixpath.join(working.path, path)))
         if piece.path == ".." or piece.path.startswith("../"):
             raise PathRefused(f"the output {named} leads out of ${working.root}")

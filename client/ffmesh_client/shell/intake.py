@@ -2,6 +2,8 @@
 
 It is read by a thread of its own, only when it was asked for and no further: what is left there is for whoever reads
 next, another command in the same script perhaps. A thread that waits holds up nothing, the end of the process neither.
+It reads from a descriptor of its own, which it closes itself: a number that its caller closes may be another file's
+before the thread has noticed.
 """
 
 import os
@@ -23,10 +25,10 @@ class Intake:
 
     def __init__(self, descriptor: int, tell: Callable[[InputRead], None], terminal: Terminal | None = None) -> None:
         """`terminal`: to be taken for keys, where the descriptor is one."""
-        self._descriptor = descriptor
+        self._descriptor = os.dup(descriptor)
         self._tell = tell
         self._keys_of = terminal
-        self._terminal = Terminal(descriptor) if terminal is None and os.isatty(descriptor) else terminal
+        self._terminal = Terminal(self._descriptor) if terminal is None and os.isatty(descriptor) else terminal
         self._wanted: SimpleQueue[int] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._is_over = False
@@ -45,12 +47,16 @@ class Intake:
             self._wanted.put(0)
             os.close(self._wakes)  # which is the end of what the thread waits for besides
             if self._thread is None:
-                os.close(self._woken)
+                self._close()
 
     def _pump(self) -> None:
         while (at_most := self._wanted.get()) and (content := self._next(at_most)) is not None:
             self._tell(InputRead(content=content))
+        self._close()
+
+    def _close(self) -> None:
         os.close(self._woken)
+        os.close(self._descriptor)
 
     def _next(self, at_most: int) -> bytes | None:
         """None: nobody wants to know any more."""

@@ -2,7 +2,9 @@
 
 Each outlet has a thread of its own, so that a reader that stands still holds up neither the other stream nor the
 connection. What waits here is bounded by the credit of its stream: only what was written is acknowledged. The thread
-never waits in a write, which nobody could end, but for the descriptor and for `close` at once.
+never waits in a write, which nobody could end, but for the descriptor and for `close` at once. A file on a mount that
+is gone keeps it all the same; so nobody waits for the thread, and its descriptor is one of its own: a number that its
+caller closes may be another file's before the thread has noticed.
 
 Messages that cannot be written are no reason to stop a film: programs here go on when their standard error is closed
 or its disk is full, and so does one on the mesh. Only a pipe that nobody reads ends it, as SIGPIPE does here.
@@ -23,9 +25,6 @@ from ffmesh_client.core.events import ReaderGone, Written
 NEVER_BLOCKS_BYTES: Final = 4096
 """A pipe that has room for anything has room for so many."""
 
-STUCK_SECONDS: Final = 0.1
-"""A thread that is in a write to a terminal or a dead mount cannot be waited for."""
-
 
 class Outlet:
     """`tell` is called from the thread."""
@@ -45,20 +44,19 @@ class Outlet:
         self._changed.set()
         if self._thread is None:
             self._woken, self._wakes = os.pipe()
+            sink = _sink_of(self._descriptor)
             # A daemon: whoever interrupts us twice does not wait for a reader that never comes back.
-            self._thread = threading.Thread(target=self._pump, name=f"write {self._stream}", daemon=True)
+            self._thread = threading.Thread(target=self._pump, args=[sink], name=f"write {self._stream}", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Nothing more is written, and the descriptor is left alone."""
+        """Nothing more is written, besides what is being written now."""
         self._closed = True
         self._changed.set()
         if self._thread is not None:
             os.close(self._wakes)  # which is what the thread sees
-            self._thread.join(STUCK_SECONDS)
 
-    def _pump(self) -> None:
-        sink = _sink_of(self._descriptor)
+    def _pump(self, sink: "_Sink") -> None:
         ready = select.poll()
         ready.register(self._woken, 0)  # its end alone
         ready.register(sink.descriptor, select.POLLOUT)
@@ -75,13 +73,11 @@ class Outlet:
 
     def _write(self, sink: "_Sink", content: memoryview, ready: select.poll) -> bool:
         """False: nothing more can be."""
-        while content:
+        while content and not self._closed:
             try:
                 count = sink.write(content)
             except BlockingIOError:
                 ready.poll()
-                if self._closed:
-                    return False
                 continue
             except OSError as error:
                 if error.errno == errno.EPIPE or not self._is_dispensable:
@@ -104,7 +100,8 @@ class Outlet:
 
 
 class _Sink:
-    """A descriptor that is written without waiting; one that is a file, which waits for no reader, as it is."""
+    """A descriptor that is written without waiting, and closed by us; one that is a file, which waits for no reader, as
+    it is."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -113,21 +110,26 @@ class _Sink:
         return os.write(self.descriptor, content)
 
     def close(self) -> None:
-        pass
-
-
-class _Pipe(_Sink):
-    """Opened once more: not to wait is our wish alone, and whoever shares the descriptor keeps theirs."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-
-    def close(self) -> None:
         os.close(self.descriptor)
 
 
+class _Closed(_Sink):
+    """What is wrong with it is told when it is written."""
+
+    def __init__(self, descriptor: int, error: OSError) -> None:
+        super().__init__(descriptor)
+        self._error = error
+
+    def write(self, content: memoryview) -> int:
+        del content
+        raise self._error
+
+    def close(self) -> None:
+        pass
+
+
 class _SharedPipe(_Sink):
-    """One that could not be opened once more."""
+    """One that is somebody else's, and may be waiting."""
 
     def write(self, content: memoryview) -> int:
         waits = select.poll()
@@ -140,7 +142,7 @@ class _SharedPipe(_Sink):
 class _Socket(_Sink):
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor)
-        self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._socket = socket.socket(fileno=descriptor)
 
     def write(self, content: memoryview) -> int:
         return self._socket.send(content, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
@@ -152,13 +154,21 @@ class _Socket(_Sink):
 def _sink_of(descriptor: int) -> _Sink:
     try:
         mode = os.fstat(descriptor).st_mode
-    except OSError:
-        return _Sink(descriptor)  # what is wrong with it is told when it is written
-    if stat.S_ISSOCK(mode):
-        return _Socket(descriptor)
-    if not stat.S_ISFIFO(mode):
-        return _Sink(descriptor)
+        if stat.S_ISSOCK(mode):
+            return _Socket(os.dup(descriptor))
+        if stat.S_ISFIFO(mode):
+            return _opened_once_more(descriptor) or _SharedPipe(os.dup(descriptor))
+        if os.isatty(descriptor):
+            return _opened_once_more(descriptor) or _Sink(os.dup(descriptor))
+        return _Sink(os.dup(descriptor))
+    except OSError as error:
+        return _Closed(descriptor, error)
+
+
+def _opened_once_more(descriptor: int) -> _Sink | None:
+    """Not to wait is our wish alone: whoever shares the descriptor keeps theirs. None: it cannot be opened."""
+    way = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        return _Pipe(descriptor)
+        return _Sink(os.open(f"/proc/self/fd/{descriptor}", way))
     except OSError:
-        return _SharedPipe(descriptor)
+        return None

@@ -19,7 +19,8 @@ from ffmesh_client.mesh import Mesh
 from ffmesh_client.shell.caller import ThisProcess
 from ffmesh_client.shim import front
 from ffmesh_client.shim.attending import Exited, Killed, Outcome, RunHere, attended
-from ffmesh_client.shim.ordering import Order, StaysHere, ordered
+from ffmesh_client.shim.ordering import Order
+from ffmesh_client.shim.orders import Orders
 from ffmesh_client.shim.wording import Call
 from ffmesh_protocol.errors import BadConfig
 from ffmesh_protocol.standard_input import Reads
@@ -47,10 +48,12 @@ def _sent(call: Call, config: str) -> Outcome:
         configuration = client_config.load(path)
     except BadConfig as error:
         return RunHere(reason=str(error))  # `doctor` says what is wrong with it
-    order = ordered(call, configuration)
-    if isinstance(order, StaysHere):
-        return RunHere(reason=order.reason)
-    return asyncio.run(_attended(order, configuration))
+    return asyncio.run(_seen_to_its_end(call, configuration))
+
+
+async def _seen_to_its_end(call: Call, config: ClientConfig) -> Outcome:
+    found = await Orders().order(call, config)
+    return await _attended(found, config) if isinstance(found, Order) else found
 
 
 async def _attended(order: Order, config: ClientConfig) -> Outcome:

@@ -16,8 +16,9 @@ from ffmesh_client.mesh import Mesh
 from ffmesh_client.shim.answering import Line
 from ffmesh_client.shim.attending import Exited, Killed, Outcome, RunHere, attended
 from ffmesh_client.shim.connections import Connections
-from ffmesh_client.shim.ordering import Order, StaysHere, ordered
-from ffmesh_client.shim.wording import STREAMS, Word
+from ffmesh_client.shim.ordering import Order
+from ffmesh_client.shim.orders import Orders
+from ffmesh_client.shim.wording import STREAMS, Call, Word
 from ffmesh_protocol.errors import BadConfig, FfmeshError
 from ffmesh_protocol.standard_input import Reads
 
@@ -31,6 +32,7 @@ class Desk:
     def __init__(self, config: str) -> None:
         self._path = config
         self._connections = Connections()
+        self._orders = Orders()
         self._known: tuple[object, ClientConfig] | None = None
 
     async def run(self) -> None:
@@ -49,37 +51,38 @@ class Desk:
             except BadConfig:
                 line.say(Word.LOCAL)  # `doctor` says what is wrong with it
                 return
-            match await asyncio.to_thread(ordered, call, config):
-                case StaysHere():
-                    line.say(Word.LOCAL)
-                case Order() as order:
-                    _tell(line, await self._sent(line, order, config, _streams(order, descriptors)))
+            _tell(line, await self._heard(line, call, config, descriptors))
         finally:
             for each in descriptors.values():
                 with suppress(OSError):
                     os.close(each)
 
-    async def _sent(self, line: Line, order: Order, config: ClientConfig, streams: Mapping[str, int]) -> Outcome:
+    async def _heard(self, line: Line, call: Call, config: ClientConfig, descriptors: dict[int, int]) -> Outcome:
+        """What becomes of it, while its caller is listened to from the first moment."""
         caller = Shim(line)
-
-        async def action(mesh: Mesh) -> Outcome:
-            return await attended(mesh, order, streams, caller, config.shim)
-
         try:
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(caller.listen(), name="shim")
-                try:
-                    outcome = await self._connections.use(config, action)
-                except FfmeshError as error:
-                    sentence = str(error)
-                    outcome = (
-                        Exited(code=Exit.FAILED, sentence=sentence) if caller.has_begun else RunHere(reason=sentence)
-                    )
+                found = await self._orders.order(call, config, caller.asked_to_end)
+                if isinstance(found, Order):
+                    outcome = await self._sent(caller, found, config, _streams(found, descriptors))
+                else:
+                    outcome = found
                 listening.cancel()
         except BaseExceptionGroup as group:
             # Whoever waits learns what went wrong, not that there were tasks.
             raise group.exceptions[0] from None
         return outcome
+
+    async def _sent(self, caller: "Shim", order: Order, config: ClientConfig, streams: Mapping[str, int]) -> Outcome:
+        async def action(mesh: Mesh) -> Outcome:
+            return await attended(mesh, order, streams, caller, config.shim)
+
+        try:
+            return await self._connections.use(config, action)
+        except FfmeshError as error:
+            sentence = str(error)
+            return Exited(code=Exit.FAILED, sentence=sentence) if caller.has_begun else RunHere(reason=sentence)
 
     def _config(self) -> ClientConfig:
         """As the file says now."""
@@ -101,6 +104,7 @@ class Shim:
 
     def __init__(self, line: Line) -> None:
         self.has_begun = False
+        self.asked_to_end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._line = line
         self._tell: Callable[[Event], None] | None = None
         self._untold: list[Event] = []
@@ -125,6 +129,8 @@ class Shim:
         """Never returns: `ConnectionResetError` when it is gone."""
         async for number in self._line.signals():
             event = Resumed() if number == signal.SIGCONT else Signalled(signal=number)
+            if number not in (signal.SIGCONT, signal.SIGTSTP) and not self.asked_to_end.done():
+                self.asked_to_end.set_result(number)
             if self._tell is not None:
                 self._tell(event)
             else:

@@ -7,7 +7,7 @@ while. Each call has a connection and a life of its own, as if it were a process
 coordinator see no difference. One connection more than there are calls waits for the next.
 
 It is a convenience: a shim that finds none, and can start none, does the same by itself (alone.py). A helper that
-finds ffmesh changed under it takes no more calls, and ends with the last one that it has.
+finds ffmesh changed under it, or gets SIGTERM, takes no more calls, and ends with the last one that it has.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import os
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -42,10 +43,8 @@ CREDENTIALS: Final = struct.Struct("3i")
 
 
 def main(path: bytes, config: str) -> int:
-    lock = os.open(path + b".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    lock = _locked(path + b".lock")
+    if lock is None:
         return 0 if asyncio.run(_another_listens(path)) else 1
     door = _door(path)
     with contextlib.suppress(OSError):
@@ -54,14 +53,30 @@ def main(path: bytes, config: str) -> int:
 
     def leave() -> None:
         """Another may take our place. Under the lock: nobody else's socket is taken away."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108 - bytes
+        for ours in (path, path + b".lock"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(ours)  # noqa: PTH108 - bytes
         os.close(lock)
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the first caller's may be small
     asyncio.run(Helper(door, Desk(config), leave).serve())
     return 0
+
+
+def _locked(path: bytes) -> int | None:
+    """None: another helper has it."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock), os.stat(path)):  # noqa: PTH116 - bytes
+                return lock
+        except BlockingIOError:
+            return None
+        except FileNotFoundError:
+            pass
+        os.close(lock)  # the last one took it away when it left: it locks nothing any more
 
 
 def _door(path: bytes) -> socket.socket:
@@ -110,7 +125,9 @@ class Helper:
         async with asyncio.TaskGroup() as tasks:
             desk = tasks.create_task(self._desk.run(), name="desk")
             try:
-                await self._accept_calls(tasks)
+                accepting = tasks.create_task(self._accept_calls(tasks), name="door")
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, accepting.cancel)
+                await asyncio.wait([accepting])
             finally:
                 self._door.close()
                 self._leave()

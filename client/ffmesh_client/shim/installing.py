@@ -17,8 +17,11 @@ from typing import Final
 
 import msgspec
 
+from ffmesh_client import writing
 from ffmesh_client.errors import WrongUsage
+from ffmesh_client.shim.sockets import taken_away
 from ffmesh_protocol import VERSION
+from ffmesh_protocol.media import printable
 from ffmesh_protocol.wire import Told
 
 NAMES: Final = ("ffmpeg", "ffprobe")
@@ -33,13 +36,15 @@ START: Final = Path(__file__).with_name("start.py")
 
 
 class Note(Told, frozen=True):
-    """`kept`: what was moved aside, by the name that it had. `made_folder`: the folder is ours."""
+    """`kept`: what was moved aside, by the name that it had. `made_folder`: the folder is ours. `key`: that of its
+    helpers; none was noted by the first versions."""
 
     version: str
     local: dict[str, str]
     kept: dict[str, str]
     made_folder: bool
     config: str
+    key: str = ""
 
 
 class Wish(Told, frozen=True):
@@ -57,24 +62,35 @@ def install(wish: Wish, environment: Mapping[str, str]) -> Note:
     was = noted(folder)
     made_folder = was.made_folder if was else not folder.exists()
     local = {name: _local(name, wish, folder, was, environment) for name in NAMES}
+    for path in (wish.folder, wish.config, *local.values()):
+        _check_can_be_noted(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         kept = dict(was.kept) if was else {}
         kept |= {name: f"{name}{ASIDE}" for name in NAMES if _is_foreign(folder / name)}
         local = {name: _where_it_will_be(path, folder, kept) for name, path in local.items()}
-        note = Note(version=VERSION, local=local, kept=kept, made_folder=made_folder, config=wish.config)
+        note = Note(
+            version=VERSION,
+            local=local,
+            kept=kept,
+            made_folder=made_folder,
+            config=wish.config,
+            key=key_of(wish.config),
+        )
         # The note first: from then on `remove` knows what to put back, however far the rest has come.
-        _replace(folder / NOTE, msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n", 0o644)
-        _replace(folder / SCRIPT, _script(wish, local).encode(errors="surrogateescape"), 0o755)
+        writing.replace(folder / NOTE, msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n", 0o644)
+        writing.replace(folder / SCRIPT, _script(wish, local).encode(errors="surrogateescape"), 0o755)
         for name in NAMES:
             _put(folder, name)
     except OSError as error:
         raise WrongUsage(f"the shim cannot be put into {folder}: {_said(error)}") from error
+    if was is not None and _key(was) != note.key:
+        list(taken_away(_key(was)))  # nobody calls these helpers any more
     return note
 
 
 def remove(folder: Path) -> list[str]:
-    """Puts back what was there. What it could not, or should not, is told."""
+    """Puts back what was there, and ends the helper. What it could not, or should not, is told."""
     note = noted(folder)
     if note is None:
         raise WrongUsage(f"there is no shim in {folder}")
@@ -88,7 +104,7 @@ def remove(folder: Path) -> list[str]:
             folder.rmdir()
     except OSError as error:
         raise WrongUsage(f"the shim cannot be taken out of {folder}: {_said(error)}") from error
-    return remarks
+    return [*remarks, *taken_away(_key(note))]
 
 
 def noted(folder: Path) -> Note | None:
@@ -140,6 +156,10 @@ def key_of(config: str) -> str:
     return hashlib.sha256("\0".join((VERSION, sys.prefix, os.fspath(START), config)).encode()).hexdigest()[:24]
 
 
+def _key(note: Note) -> str:
+    return note.key or key_of(note.config)
+
+
 def interpreter() -> str:
     """The program itself, not the launcher of an environment or of a version manager: each link costs a start."""
     base: str = getattr(sys, "_base_executable", sys.executable)
@@ -180,6 +200,16 @@ def _local(name: str, wish: Wish, folder: Path, was: Note | None, environment: M
         f"there is no {name} on this machine, neither in {folder} nor in PATH; the shim needs one for what is better "
         "done here. Install it (Debian, Ubuntu, Raspberry Pi OS: apt install ffmpeg), or say --local FFMPEG"
     )
+
+
+def _check_can_be_noted(path: str) -> None:
+    """What was installed, where and for whom is written down as text, a folder a line."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise WrongUsage(f"the shim cannot work with {printable(path)}: this path is no UTF-8; rename it") from None
+    if "\n" in path:
+        raise WrongUsage(f"the shim cannot work with {printable(path)}: there is a line end in this path; rename it")
 
 
 def _runnable(path: Path, name: str) -> str:
@@ -227,13 +257,6 @@ def _take_away(folder: Path, name: str, kept: str | None) -> Iterator[str]:
     if aside is not None:
         yield f"{aside}, which was there before the shim, is gone"
     place.unlink(missing_ok=True)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(content)
-    beside.chmod(mode)
-    beside.replace(path)
 
 
 def _closed_to_others(path: Path) -> str | None:

@@ -4,14 +4,21 @@ ffmpeg reads nested lists with one scanner: up to a delimiter, `'…'` is litera
 unless they are protected. A filter's options pass through it twice, a model's inside them three times. A `Spelled` is
 the text that one of these levels leaves over; it remembers the quotes around its letters, so that a path in it can be
 replaced by another, written for the same place.
+
+Words may be very long, and are read in runs of letters that mean themselves: what is done letter by letter is what
+costs.
 """
 
+import re
 from collections.abc import Sequence
+from functools import cache
+from itertools import repeat
 from typing import NamedTuple
 
 BLANKS = " \n\t\r"
 
-_KEY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/.")
+_blanks = re.compile(r"[ \n\t\r]*")
+_key = re.compile(r"[a-zA-Z0-9_/.-]*")
 
 
 class Edge(NamedTuple):
@@ -74,8 +81,8 @@ class Spelled(NamedTuple):
 
 def spelled(argument: str) -> Spelled:
     """An argument of which nothing is taken off yet."""
-    letters = tuple(Letter(Edge(at, 0), Edge(at + 1, 0)) for at in range(len(argument)))
-    return Spelled(argument, letters, Edge(0, 0), Edge(len(argument), 0), 0)
+    edges = tuple(map(Edge, range(len(argument) + 1), repeat(0)))
+    return Spelled(argument, tuple(map(Letter, edges, edges[1:])), edges[0], edges[-1], 0)
 
 
 class Taken(NamedTuple):
@@ -88,33 +95,43 @@ def take_token(source: Spelled, at: int, delimiters: str) -> Taken:
     """What stands from here to one of the delimiters, one level freed."""
     text, bit = source.text, 1 << source.depth
     begin, at = at, after_blanks(source, at)
+    special = _special(delimiters)
     letters: list[Letter] = []
     meant: list[str] = []
     kept = 0  # so many letters stay, whatever blanks they are
-    is_open = False
-
-    def take(first: int, last: int) -> None:
-        starts, ends = source.letters[first].begins, source.letters[last].ends
-        if is_open:
-            starts, ends = Edge(starts.at, starts.quotes | bit), Edge(ends.at, ends.quotes | bit)
-        letters.append(Letter(starts, ends))
-        meant.append(text[last])
-
-    while at < len(text) and (is_open or text[at] not in delimiters):
+    while at < len(text) and text[at] not in delimiters:
         if text[at] == "'":
-            is_open = not is_open
-            kept = kept if is_open else len(letters)
-        elif text[at] == "\\" and not is_open and at + 1 < len(text):
-            take(at, at + 1)
-            kept, at = len(letters), at + 1
+            quote = text.find("'", at + 1)
+            end = quote if quote >= 0 else len(text)
+            letters += [_quoted(letter, bit) for letter in source.letters[at + 1 : end]]
+            meant.append(text[at + 1 : end])
+            kept = len(letters) if quote >= 0 else kept
+            at = end + (quote >= 0)
+        elif text[at] == "\\" and at + 1 < len(text):
+            letters.append(Letter(source.letters[at].begins, source.letters[at + 1].ends))
+            meant.append(text[at + 1])
+            kept, at = len(letters), at + 2
         else:
-            take(at, at)
-        at += 1
-    while len(letters) > kept and meant[-1] in BLANKS:
-        letters.pop()
-        meant.pop()
-    token = Spelled("".join(meant), tuple(letters), source.edge_after(begin), source.edge_before(at), source.depth + 1)
-    return Taken(token, at)
+            found = special.search(text, at + 1)
+            end = found.start() if found is not None else len(text)
+            letters += source.letters[at:end]
+            meant.append(text[at:end])
+            at = end
+    whole = "".join(meant)
+    last = max(kept, len(whole.rstrip(BLANKS)))
+    edges = source.edge_after(begin), source.edge_before(at)
+    return Taken(Spelled(whole[:last], tuple(letters[:last]), *edges, source.depth + 1), at)
+
+
+def _quoted(letter: Letter, bit: int) -> Letter:
+    (begin, begins), (end, ends) = letter
+    return Letter(Edge(begin, begins | bit), Edge(end, ends | bit))
+
+
+@cache
+def _special(delimiters: str) -> re.Pattern[str]:
+    """What ends a run of letters that mean themselves."""
+    return re.compile(f"['\\\\{re.escape(delimiters)}]")
 
 
 class Pair(NamedTuple):
@@ -128,9 +145,8 @@ class Pair(NamedTuple):
 def take_pair(source: Spelled, at: int, delimiters: str) -> Pair:
     """`key=value`, or a value alone. Only letters that a key can have make what stands before an `=` a key."""
     begin = after_blanks(source, at)
-    end = begin
-    while end < len(source.text) and source.text[end] in _KEY:
-        end += 1
+    found = _key.match(source.text, begin)
+    end = found.end() if found is not None else begin
     equals = after_blanks(source, end)
     if source.text[equals : equals + 1] == "=":
         return Pair(source.text[begin:end], *take_token(source, equals + 1, delimiters))
@@ -138,6 +154,5 @@ def take_pair(source: Spelled, at: int, delimiters: str) -> Pair:
 
 
 def after_blanks(source: Spelled, at: int) -> int:
-    while at < len(source.text) and source.text[at] in BLANKS:
-        at += 1
-    return at
+    found = _blanks.match(source.text, at)
+    return found.end() if found is not None else at

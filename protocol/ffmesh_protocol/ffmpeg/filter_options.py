@@ -12,6 +12,8 @@ class Option(NamedTuple):
     name: str | None
     """None: it stands alone, and whose turn it is, is not known."""
     value: Spelled
+    is_late: bool = False
+    """It stands alone behind one with a key: other versions of ffmpeg deal it to another option, or refuse it."""
 
 
 def options_of(text: Spelled, order: Sequence[Sequence[str]]) -> Iterator[Option]:
@@ -23,6 +25,7 @@ def options_of(text: Spelled, order: Sequence[Sequence[str]]) -> Iterator[Option
     slots = [slot for slot, names in enumerate(order) for _ in names]
     names = [name for group in order for name in group]
     turn, last, at = 0, -1, 0
+    was_key = False
     while at < len(text.text):
         while turn < len(slots) and slots[turn] == last:
             turn += 1
@@ -30,9 +33,10 @@ def options_of(text: Spelled, order: Sequence[Sequence[str]]) -> Iterator[Option
         last = slots[turn] if candidate is not None else last
         key, value, end = take_pair(text, at, _BETWEEN)
         if key is None:
-            yield Option(candidate, value)
+            yield Option(candidate, value, is_late=was_key)
             turn += 1
         else:
+            was_key = True
             yield Option(key, value)
             turn = names.index(key) + 1 if key in names else 0
         at = end + 1

@@ -37,7 +37,9 @@ def files_of(name: str, text: Spelled) -> Address:
     if known is None and name not in known_filters():
         return _suspected(name, text)
     options = tuple(options_of(text, known.order if known else ()))
-    return _together(_files(name, option, known or _NO_FILES, options) for option in options)
+    found = _together(_files(name, option, known or _NO_FILES, options) for option in options)
+    late = next((option.value.text for option in options if option.is_late and option.value.text), None)
+    return _together((found, _doubt(name, "", late))) if known is not None and late is not None else found
 
 
 def _files(name: str, option: Option, known: Options, all_of_it: Sequence[Option]) -> Address:
@@ -90,7 +92,7 @@ def _model(text: Spelled) -> Address:
     at = 0
     while at < len(text.text):
         key, at = take_token(text, at, "=")
-        value, at = take_token(text, at + 1, ":")
+        value, at = take_token(text, min(at + 1, len(text.text)), ":")
         at += 1
         if key.text == "path":
             found.append(address_in(value, _quoted(read_file(value.text), CONCAT), _OF_A_MODEL))
@@ -125,5 +127,6 @@ def _together(addresses: Iterable[Address]) -> Address:
     return Address(
         places=tuple(place for each in found for place in each.places),
         streams=tuple(stream for each in found for stream in each.streams),
+        urls=tuple(url for each in found for url in each.urls),
         doubt=next((each.doubt for each in found if each.doubt is not None), None),
     )

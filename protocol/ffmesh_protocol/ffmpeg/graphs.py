@@ -27,6 +27,8 @@ class Graph(Told, frozen=True):
     places: tuple[Place, ...] = ()
     writes_stdout: bool = False
     reads_stdin: bool = False
+    urls: tuple[str, ...] = ()
+    """What is opened over the network."""
     doubt: str | None = None
     """Why it cannot be read for sure, as a sentence."""
 
@@ -54,6 +56,7 @@ def read_graph(text: str) -> Graph:
         places=tuple(place for each in files for place in each.places),
         writes_stdout=any(STDOUT in each.streams for each in files),
         reads_stdin=any(STDIN in each.streams for each in files),
+        urls=tuple(url for each in files for url in each.urls),
         doubt=doubts[0] if doubts else None,
     )
 

@@ -35,9 +35,9 @@ _like_a_path: Final = re.compile(r"(?:^|[=:,|;' ])(?:file:|\.{0,2}/(?!/|dev/(?!s
 _SHOWN: Final = 80
 
 
-def read(program: str, words: Sequence[str], table: Table | None = None) -> CommandLine:
+def read(program: str, words: Sequence[str]) -> CommandLine:
     """`words` are what follows the program's name; they may hold surrogate escapes for bytes that are no UTF-8."""
-    options = table or table_of(program)
+    options = table_of(program)
     return _Reading(program, tuple(words), split(program, words, options), options).done()
 
 
@@ -161,6 +161,7 @@ class _Reading:
         self._named += [Named(argument=argument, place=place, role=OTHER) for place in graph.places]
         self._reads_stdin |= graph.reads_stdin
         self._writes_stdout |= graph.writes_stdout
+        self._urls += graph.urls
         if graph.doubt is not None:
             self._doubts.append(graph.doubt)
 

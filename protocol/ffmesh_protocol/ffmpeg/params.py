@@ -1,6 +1,5 @@
 """Lists of settings inside one value: `key=value:key=value`, as encoders and muxers inside muxers take them."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -8,9 +7,8 @@ from ffmesh_protocol.ffmpeg.escapes import spelled, take_pair
 from ffmesh_protocol.ffmpeg.meanings import MEANINGS, PARAMETERS, WORDS_FOR_NO_FILE, Kind, Meaning
 from ffmesh_protocol.ffmpeg.placing import address_in
 from ffmesh_protocol.ffmpeg.quoting import OPTION
-from ffmesh_protocol.ffmpeg.urls import Address, read_file, read_url
+from ffmesh_protocol.ffmpeg.urls import Address, read_file, read_url, shifted
 
-_setting = re.compile(r"([^:=]+)=([^:]*)")
 _ESCAPED: Final = (OPTION,)
 _WITHOUT_ESCAPES: Final = "x264opts"
 
@@ -19,11 +17,7 @@ def files_in(option: str, text: str) -> Iterator[Address]:
     """Those that an encoder's settings name. `x264opts` is cut at every colon, whatever stands before it."""
     known = PARAMETERS[option]
     if option == _WITHOUT_ESCAPES:
-        for found in _setting.finditer(text):
-            meaning = _meaning(known, found[1], found[2])
-            if meaning is not None:
-                part = spelled(text).part(found.start(2), found.end(2))
-                yield address_in(part, read_file(part.text, meaning.use), ())
+        yield from _without_escapes(known, text)
         return
     whole, at = spelled(text), 0
     while at < len(text):
@@ -32,6 +26,16 @@ def files_in(option: str, text: str) -> Iterator[Address]:
         meaning = _meaning(known, key or "", value.text)
         if meaning is not None:
             yield address_in(value, read_file(value.text, meaning.use), _ESCAPED)
+
+
+def _without_escapes(known: Mapping[str, Meaning], text: str) -> Iterator[Address]:
+    at = 0
+    for setting in text.split(":"):
+        key, equals, value = setting.partition("=")
+        meaning = _meaning(known, key, value)
+        if meaning is not None:
+            yield shifted(read_file(value, meaning.use), at + len(key) + len(equals))
+        at += len(setting) + 1
 
 
 def muxer_options_in(text: str) -> Iterator[tuple[Meaning, Address]]:

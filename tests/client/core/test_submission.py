@@ -72,7 +72,32 @@ def test_the_program_starts_where_the_caller_is_if_that_lies_under_a_root() -> N
 
 
 def test_elsewhere_it_starts_in_an_empty_folder() -> None:
-    assert submitted("ffmpeg", "in.mkv").cwd is None
+    assert submitted("sh", "in.mkv").cwd is None
+    assert submitted("ffmpeg", "-i", "/media/movies/in.mkv", "-f", "null", "-").cwd is None
+
+
+def test_what_ffmpeg_would_look_for_or_leave_in_that_empty_folder_is_refused() -> None:
+    for words in (("-i", "in.mkv"), ("-i", "/media/movies/in.mkv", "out.mkv"), ("-vf", "ass=a.ass", "-")):
+        with pytest.raises(PathRefused, match=r"lies under no root, because this folder does not"):
+            submitted("ffmpeg", *words)
+
+
+def test_a_relative_path_that_leads_under_a_root_from_above_becomes_a_piece() -> None:
+    submit = submitted("ffmpeg", "-i", "movies/a.mkv", "-vf", "ass=./movies/x/../b.ass", "-", folders=("/media",))
+    assert submit.cwd is None
+    assert submit.args == (
+        ("-i",),
+        (RootPath(root="Movies", path="a.mkv"),),
+        ("-vf",),
+        ("ass=", RootPath(root="Movies", path="b.ass", quoting="filter")),
+        ("-",),
+    )
+    assert submit.needs.roots == ("Movies",)
+
+
+def test_so_does_an_output_that_is_staged() -> None:
+    submit = submitted("ffmpeg", "-i", "movies/a.mkv", "movies/b.mkv", folders=("/media",), kind=JobKind.STAGED)
+    assert submit.outputs == (RootPath(root="Movies", path="b.mkv"),)
 
 
 def test_a_folder_that_is_reached_by_a_link_counts_by_either_name() -> None:
@@ -93,7 +118,7 @@ def really(word: str, place: str, *, folder: str = "/home/me") -> Submit:
 
 def test_a_folder_that_only_its_real_place_puts_under_a_root_counts() -> None:
     assert really("in.mkv", "", folder="/mnt/disk1/movies/new").cwd == RootPath(root="Movies", path="new")
-    assert really("in.mkv", "", folder="/mnt/disk1").cwd is None
+    assert really("-", "", folder="/mnt/disk1").cwd is None
 
 
 def test_an_argument_that_only_its_real_place_puts_under_a_root_is_named_as_it_is_there() -> None:
@@ -141,6 +166,14 @@ def test_a_root_of_the_command_line_replaces_that_of_the_configuration() -> None
 def test_a_program_is_a_name_and_no_path(program: str) -> None:
     with pytest.raises(WrongUsage, match="not a path"):
         submitted(program)
+
+
+def test_what_ffmpegs_arguments_ask_for_is_asked_of_the_agent_besides_what_was_said() -> None:
+    wishes = Wishes(labels={}, roots={}, capabilities=("encoder=libx265", "encoder=mine"))
+    line = ("ffmpeg", "-i", "/media/movies/a", "-c:v", "libx265", "-c:a", "aac", "-vf", "scale=2:2", "-")
+    expected = ("encoder=libx265", "encoder=mine", "encoder=aac", "filter=scale")
+    assert submitted(*line, wishes=wishes).needs.capabilities == expected
+    assert submitted("sh", *line).needs.capabilities == ()
 
 
 @pytest.mark.parametrize("program", ["", "x" * 257, "\udcff"])
@@ -218,17 +251,17 @@ def test_what_follows_file_is_a_path_however_it_begins() -> None:
 
 def test_a_path_inside_a_filter_becomes_a_piece_that_says_how_it_is_quoted() -> None:
     graph = "scale=2:2,subtitles='/media/movies/It'\\\\\\''s.srt':si=1"
-    submit = submitted("ffmpeg", "-i", "a.mkv", "-vf", graph, "b.mkv")
+    submit = submitted("ffmpeg", "-i", "/media/movies/a.mkv", "-vf", graph, "-")
     place = RootPath(root="Movies", path="It's.srt", quoting="filter")
     assert submit.args[3] == ("scale=2:2,subtitles=", place, ":si=1")
     assert submit.requires == ("quoted-paths",)
-    assert submit.needs.capabilities == ("feature=quoted-paths",)
+    assert submit.needs.capabilities == ("filter=scale", "filter=subtitles", "feature=quoted-paths")
     assert submit.needs.roots == ("Movies",)
 
 
 def test_a_path_inside_a_filter_is_refused_as_any_other() -> None:
     with pytest.raises(PathRefused, match=r"/etc/a\.srt lies under no root"):
-        submitted("ffmpeg", "-i", "a.mkv", "-vf", "subtitles=/etc/a.srt", "b.mkv")
+        submitted("ffmpeg", "-i", "/media/movies/a.mkv", "-vf", "subtitles=/etc/a.srt", "-")
 
 
 def test_of_another_program_only_a_whole_argument_is_a_path() -> None:
@@ -322,7 +355,7 @@ def test_an_output_that_only_its_real_place_puts_under_a_root_counts_like_an_arg
 )
 def test_an_output_under_no_root_is_refused_by_name(output: str, folder: str, why: str) -> None:
     with pytest.raises(PathRefused, match=why):
-        staged("x", output=output, folder=folder)
+        staged("-", output=output, folder=folder)
 
 
 @pytest.mark.parametrize("last", ["-", "-y", "pipe:1", "rtmp://host/live", "/dev/null", "/dev/fd/3", "", "file:"])
@@ -424,7 +457,7 @@ def test_more_jobs_before_one_than_it_can_come_after_are_refused_with_the_limit(
 
 def test_arguments_that_no_message_can_hold_are_refused_with_the_limit() -> None:
     with pytest.raises(WrongUsage, match=f"{SUBMIT_BYTES // 1024} KiB"):
-        submitted("ffmpeg", *["x" * 100_000] * 3)
+        submitted("sh", *["x" * 100_000] * 3)
     with pytest.raises(WrongUsage, match="8192 arguments"):
         submitted("ffmpeg", *["x"] * 9000)
 

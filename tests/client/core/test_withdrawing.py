@@ -4,13 +4,14 @@ import pytest
 
 from client.core.attached_world import ASSIGNMENT, JOB, LIVES, online, submit
 from ffmesh_client.core.attached import SOON, Attached
-from ffmesh_client.core.effects import Effect, Finish, Tell
-from ffmesh_client.core.events import Answered, Connected, CoordinatorSpoke, Event, Withdrawn, Woken
+from ffmesh_client.core.effects import Effect, Finish, Tell, TellAgent
+from ffmesh_client.core.events import Answered, ChunkCame, Connected, CoordinatorSpoke, Event, Withdrawn, Woken
 from ffmesh_client.exits import Exit
 from ffmesh_protocol.messages.answers import Accepted, Assigned, Attended, End, Ended, JobNews
 from ffmesh_protocol.messages.jobs import JobState
 from ffmesh_protocol.messages.requests import Attending, Cancel
 from ffmesh_protocol.reasons import ReasonCode
+from ffmesh_protocol.streams import Chunk
 
 LIFE = LIVES[0]
 
@@ -60,6 +61,52 @@ def test_once_an_agent_has_the_job_there_is_no_way_back() -> None:
     effects = machine.handle(Withdrawn(), 1.0)
     assert Cancel not in said(effects)
     assert finishes(effects) == []
+
+
+def assigned(number: int) -> CoordinatorSpoke:
+    return CoordinatorSpoke(life=LIFE, number=number, word=Assigned(job=JOB, assignment=ASSIGNMENT))
+
+
+def test_a_job_that_waits_again_is_waited_for_no_longer_than_one_that_no_agent_ever_had() -> None:
+    """Its agent started nothing; another one may never come."""
+    machine = accepted()
+    machine.handle(assigned(1), 0.1)
+    assert finishes(machine.handle(waits(ReasonCode.WAITING_FOR_SLOT, 2), 0.2)) == []
+    effects = machine.handle(Withdrawn(), 1.0)
+    assert said(effects) == [Cancel]
+    assert [(each.exit_code, each.never_started) for each in finishes(effects)] == [(Exit.UNREACHABLE, True)]
+
+
+def test_one_that_waits_again_when_it_was_waited_for_long_enough_is_left_at_once() -> None:
+    machine = accepted()
+    machine.handle(assigned(1), 0.1)
+    assert finishes(machine.handle(Withdrawn(), 1.0)) == []
+    effects = machine.handle(waits(ReasonCode.WAITING_TO_RETRY, 2), 1.1)
+    assert said(effects) == [Cancel]
+    assert [each.never_started for each in finishes(effects)] == [True]
+
+
+def test_the_agent_that_had_it_is_told_nothing_more() -> None:
+    machine = accepted()
+    machine.handle(assigned(1), 0.1)
+    machine.handle(waits(ReasonCode.WAITING_FOR_SLOT, 2), 0.2)
+    assert not [each for each in machine.handle(Withdrawn(), 1.0) if isinstance(each, TellAgent)]
+
+
+def test_what_has_written_something_is_never_left_though_it_is_said_to_wait() -> None:
+    machine = accepted()
+    machine.handle(assigned(1), 0.1)
+    chunk = Chunk(attempt=ASSIGNMENT.attempt, offset=0, content=b"a")
+    machine.handle(ChunkCame(stream="stdout", chunk=chunk), 0.2)
+    machine.handle(waits(ReasonCode.WAITING_FOR_SLOT, 2), 0.3)
+    assert finishes(machine.handle(Withdrawn(), 1.0)) == []
+
+
+def test_an_older_word_that_it_waits_changes_nothing() -> None:
+    machine = accepted()
+    machine.handle(assigned(2), 0.1)
+    machine.handle(waits(ReasonCode.WAITING_FOR_SLOT, 1), 0.2)
+    assert finishes(machine.handle(Withdrawn(), 1.0)) == []
 
 
 def test_an_agent_that_comes_after_the_withdrawal_is_given_no_credit() -> None:

@@ -6,6 +6,9 @@ import select
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
 
 from ffmesh_client.core.events import InputRead
 from ffmesh_client.shell.intake import Intake
@@ -62,14 +65,42 @@ def test_the_end_is_told() -> None:
         assert here.next() == b""
 
 
-def test_what_cannot_be_read_is_at_its_end() -> None:
-    with ends() as here:
-        told: queue.SimpleQueue[InputRead] = queue.SimpleQueue()
-        intake = Intake(here.writes, told.put)
-        os.close(here.reads)  # or it would be waited for
+def test_what_cannot_be_read_is_at_its_end(tmp_path: Path) -> None:
+    told: queue.SimpleQueue[InputRead] = queue.SimpleQueue()
+    with (tmp_path / "written").open("wb") as file:
+        intake = Intake(file.fileno(), told.put)
         intake.read(10)
         assert told.get(timeout=60).content == b""
         intake.stop()
+
+
+def test_a_number_that_is_another_files_by_now_is_not_read() -> None:
+    """Its caller closes its own when it is done, and the next caller's gets the same number."""
+    with ends() as here:
+        here.intake.read(10)
+        reads, writes = os.pipe()
+        os.dup2(reads, here.reads)
+        os.write(writes, b"for the next call")
+        os.write(here.writes, b"for this")
+        assert here.next() == b"for this"
+        assert here.left == b"for the next call"
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_its_own_descriptor_is_closed_when_it_is_over(is_read: bool) -> None:
+    before = threading.enumerate()
+    reads, writes = os.pipe()
+    intake = Intake(reads, queue.SimpleQueue[InputRead]().put)
+    if is_read:
+        intake.read(10)
+    intake.stop()
+    os.close(reads)
+    for thread in threading.enumerate():
+        if thread not in before:
+            thread.join(60)
+    with pytest.raises(BrokenPipeError):
+        os.write(writes, b"nobody reads it any more")
+    os.close(writes)
 
 
 def test_after_the_stop_nothing_is_taken_though_it_was_asked_for() -> None:

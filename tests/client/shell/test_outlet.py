@@ -2,7 +2,9 @@
 
 import os
 import socket
+import threading
 from collections.abc import Generator
+from pathlib import Path
 from queue import Queue
 
 import pytest
@@ -86,20 +88,28 @@ def test_a_full_disk_is_told_with_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(("place", "way"), [("/dev/full", os.O_WRONLY), (os.devnull, os.O_RDONLY)])
-def test_messages_that_cannot_be_written_are_dropped_and_the_next_one_is_tried_again(
-    pipe: tuple[int, int], place: str, way: int
-) -> None:
+def test_messages_that_cannot_be_written_are_dropped(place: str, way: int) -> None:
     """On a full disk, and where standard error was closed: then something stands in its place that only reads."""
     broken = os.open(place, way)
     out, told = outlet(broken, "stderr")
     out.write(b"lost")
     assert told.get(timeout=PATIENCE) == Written(stream="stderr", count=4)
-    os.dup2(pipe[1], broken)
-    out.write(b"found")
-    assert told.get(timeout=PATIENCE) == Written(stream="stderr", count=5)
-    assert os.read(pipe[0], 9) == b"found"
-    for descriptor in (broken, pipe[0]):
-        os.close(descriptor)
+    out.write(b"as well")
+    assert told.get(timeout=PATIENCE) == Written(stream="stderr", count=7)
+    os.close(broken)
+
+
+def test_after_messages_that_were_dropped_the_next_one_is_tried_again(tmp_path: Path) -> None:
+    """A socket that nobody is connected to yet."""
+    with socket.socket(socket.AF_UNIX) as door, socket.socket(socket.AF_UNIX) as ours:
+        door.bind(str(tmp_path / "door"))
+        door.listen()
+        out, told = outlet(ours.fileno(), "stderr")
+        out.write(b"lost")
+        assert told.get(timeout=PATIENCE) == Written(stream="stderr", count=4)
+        ours.connect(str(tmp_path / "door"))
+        out.write(b"found")
+        assert told.get(timeout=PATIENCE) == Written(stream="stderr", count=5)
 
 
 def test_a_closed_pipe_ends_the_messages_too(pipe: tuple[int, int]) -> None:
@@ -118,6 +128,63 @@ def test_who_stops_waiting_for_a_reader_is_done_at_once_and_leaves_the_descripto
     out.close()
     assert os.get_blocking(pipe[1])
     os.close(pipe[0])
+
+
+def test_a_terminal_that_nobody_reads_is_waited_for_and_can_be_left() -> None:
+    """As after Ctrl-S. The thread ends: a helper of many calls would soon have many."""
+    before = threading.enumerate()
+    ours, theirs = os.openpty()
+    out, told = outlet(theirs)
+    content = os.urandom(3 * PIPE_HOLDS)
+    out.write(content)
+    assert isinstance(told.get(timeout=PATIENCE), Written)
+    (thread,) = [each for each in threading.enumerate() if each not in before]
+    out.close()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert os.get_blocking(theirs)
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+
+
+def test_nobody_waits_for_a_thread_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file on a mount that is gone. Whoever closes it has other calls to see to."""
+
+    def join(*_: object) -> None:
+        raise AssertionError("waited for")
+
+    let_go, begun = threading.Event(), threading.Event()
+
+    def hangs(*_: object) -> int:
+        begun.set()
+        let_go.wait()
+        return 1
+
+    with (tmp_path / "file").open("wb") as file:
+        out, _ = outlet(file.fileno())
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", hangs)
+            patch.setattr(threading.Thread, "join", join)
+            out.write(b"a")
+            assert begun.wait(PATIENCE)
+            out.close()
+            let_go.set()
+
+
+def test_a_number_that_is_another_files_by_now_is_not_written(tmp_path: Path) -> None:
+    """Its caller closes its own when it is done, and the next caller's gets the same number."""
+    with (tmp_path / "this").open("wb") as this, (tmp_path / "next").open("wb") as another:
+        number = os.dup(this.fileno())
+        out, told = outlet(number)
+        out.write(b"a")
+        assert told.get(timeout=PATIENCE) == Written(stream="stdout", count=1)
+        os.dup2(another.fileno(), number)
+        out.write(b"b")
+        assert told.get(timeout=PATIENCE) == Written(stream="stdout", count=1)
+        out.close()
+        os.close(number)
+    assert (tmp_path / "this").read_bytes() == b"ab"
+    assert (tmp_path / "next").read_bytes() == b""
 
 
 def test_a_socket_whose_reader_stands_still_is_waited_for_and_can_be_left() -> None:

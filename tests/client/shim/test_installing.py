@@ -86,6 +86,29 @@ def test_what_was_there_is_kept_runs_what_stays_here_and_comes_back(tmp_path: Pa
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize(("name", "why"), [(b"caf\xe9", "no UTF-8"), (b"two\nlines", "a line end")])
+def test_a_folder_whose_name_cannot_be_noted_is_refused_before_anything_is_there(
+    tmp_path: Path, home: Path, name: bytes, why: str
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    done = shim("install", str(folder))
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not folder.exists()
+    assert not home.exists()
+
+
+def test_so_is_a_program_whose_path_cannot(tmp_path: Path, home: Path) -> None:
+    local = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    local.mkdir()
+    for each in ("ffmpeg", "ffprobe"):
+        (local / each).symlink_to(FFMPEG)
+    done = shim("install", str(tmp_path / "new"), "--local", str(local / "ffmpeg"))
+    assert (done.returncode, "no UTF-8" in done.stderr) == (2, True)
+    assert not (tmp_path / "new").exists()
+
+
 def test_an_update_of_the_server_that_overwrites_it_is_noticed_and_survives_its_removal(
     tmp_path: Path, home: Path
 ) -> None:
@@ -164,12 +187,15 @@ def test_what_the_server_gives_its_programs_reaches_them(tmp_path: Path, home: P
         (folder / name).write_text('#!/bin/sh\necho "$LD_LIBRARY_PATH $0 $*"\n')
         (folder / name).chmod(0o755)
     shim("install", str(folder))
-    there = {"LD_LIBRARY_PATH": str(tmp_path)}
+    libraries = str(tmp_path)
     line = f"{tmp_path} {folder}/ffmpeg.before-ffmesh"
-    assert said(folder / "ffmpeg", "-version", **there)[1].decode() == f"{line} -version\n"
-    assert said(folder / "ffmpeg", "-i", "x", "y", **there)[1].decode() == f"{line} -i x y\n"
+    assert said(folder / "ffmpeg", "-version", LD_LIBRARY_PATH=libraries)[1].decode() == f"{line} -version\n"
+    assert said(folder / "ffmpeg", "-i", "x", "y", LD_LIBRARY_PATH=libraries)[1].decode() == f"{line} -i x y\n"
     ours, theirs = os.openpty()
-    assert said(folder / "ffmpeg", "-i", "x", "y", stdin=theirs, **there)[1].decode() == f"{line} -i x y\n"
+    assert (
+        said(folder / "ffmpeg", "-i", "x", "y", stdin=theirs, LD_LIBRARY_PATH=libraries)[1].decode()
+        == f"{line} -i x y\n"
+    )
     os.close(theirs)
     os.close(ours)
 

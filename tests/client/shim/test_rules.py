@@ -60,6 +60,7 @@ def test_what_nothing_keeps_here_runs_on_the_mesh(text: str) -> None:
         ("ffmpeg -i http://127.0.0.1:8096/a.ts o.mkv", "own-address"),
         ("ffmpeg -i a -f dash -manifest_name http://localhost/m dash", "own-address"),
         ("ffmpeg -i a -f flv rtmp://u:p@[::1]:1935/x", "own-address"),
+        (r"ffmpeg -i a -vf 'movie=http\\://localhost/b[b];[in][b]overlay' o.mkv", "own-address"),
         ("ffmpeg -i a -progress pipe:3 o.mkv", "descriptor"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ffmesh_protocol.ffmpeg.command_line import INPUT, OTHER, OUTPUT, CommandLine
 from ffmesh_protocol.ffmpeg.line import read
-from ffmesh_protocol.ffmpeg.needs import wanted
+from ffmesh_protocol.ffmpeg.needs import capabilities, wanted
 
 
 def lines(text: str) -> CommandLine:
@@ -101,6 +101,21 @@ def test_what_a_line_asks_for(text: str, encoders: str, decoders: str, hwaccels:
         hwaccels,
         filters,
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("ffmpeg -c:v h264 -i a -c:v hevc -c:a libopus -c:s copy o", "encoder=libopus"),
+        ("ffmpeg -hwaccel nvdec -i a -c:v hevc_nvenc o", "encoder=hevc_nvenc hwaccel=cuda"),
+        ("ffmpeg -c:v h264_cuvid -i a -vf fps=1 o", "decoder=h264_cuvid filter=fps"),
+        ("ffmpeg -i a -c:v libx264 -vf scale=2:2[ o", "encoder=libx264"),
+        ("ffprobe a", ""),
+    ],
+)
+def test_of_an_agent_only_that_is_asked_which_ffmpeg_lists_by_that_name(text: str, asked: str) -> None:
+    """Else a job would wait for an agent that is there."""
+    assert " ".join(capabilities(lines(text))) == asked
 
 
 @pytest.mark.parametrize(

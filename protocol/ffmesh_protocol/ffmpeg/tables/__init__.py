@@ -1,10 +1,9 @@
 """Which options ffmpeg and ffprobe have: which take a value, and which hold for the whole program.
 
 The reference is ffmpeg 5.1 (`reference`, made by `scripts/make-ffmpeg-tables`), merged with what other versions and the
-builds of media servers have besides (`builds`). `of` makes the same of the `-h full` of the program at hand.
+builds of media servers have besides (`builds`). Client and agent read with the same table, whatever ffmpeg they have.
 """
 
-import re
 from functools import cache
 from typing import Final
 
@@ -12,9 +11,6 @@ from ffmesh_protocol.ffmpeg.options import Table
 
 FFMPEG: Final = "ffmpeg"
 FFPROBE: Final = "ffprobe"
-
-_main = re.compile(r"^-(-?[A-Za-z?][\w-]*)(?: (\S.*?))?(?: {2,}.*)?$")
-_setting = re.compile(r"^ {1,4}-([\w-]+) +<")
 
 
 @cache
@@ -35,45 +31,6 @@ def table_of(program: str) -> Table:
         questions=_names(reference.QUESTIONS) | _names(builds.QUESTIONS),
         whole=_names(reference.WHOLE) | _names(builds.WHOLE),
         settings=_names(reference.SETTINGS) | _names(builds.SETTINGS),
-    )
-
-
-def of(program: str, help_text: str) -> Table:
-    """The table of a program that says this to `-h full`.
-
-    That text does not always name the value of an option: what the reference knows better counts, and an option that is
-    new, with no word for its value, is a flag.
-    """
-    known = table_of(program)
-    values: set[str] = set()
-    flags: set[str] = set()
-    questions: set[str] = set()
-    whole: set[str] = set()
-    settings: set[str] = set()
-    heading = ""
-    for line in help_text.splitlines():
-        if line and line[0] not in " -":
-            heading = line
-        setting = _setting.match(line)
-        if setting:
-            settings.add(setting[1])
-        found = _main.match(line)
-        if found is None or "AVOptions" in heading:
-            continue
-        name, value = found[1], found[2]
-        if heading.startswith("Print help"):
-            questions.add(name)
-            continue
-        takes_one = name in known.values or (value is not None and name not in known.flags)
-        (values if takes_one else flags).add(name)
-        if "lobal options" in heading:
-            whole.add(name)
-    return Table(
-        values=known.values | values,
-        flags=(known.flags | flags) - values,
-        questions=known.questions | questions,
-        whole=(known.whole - (values | flags)) | whole if whole else known.whole,
-        settings=known.settings | settings,
     )
 
 
