@@ -1,4 +1,4 @@
-"""The coordinator in the bottle. Its disk survives it. Between the commit and the sending it may die."""
+"""The coordinator in the bottle. Its disk survives it. Between its offers, the commit and the sending it may die."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -108,17 +108,16 @@ class CoordinatorPart(Part):
         if self.full or self._held_back:  # what is held back is written before what comes after it
             self._held_back += [effect for effect in done if not _needs_no_disk(effect)]
             done = [effect for effect in done if _needs_no_disk(effect)]
-        else:
-            offers = effects.said_beforehand(done)
-            self.send(self.core.packets(offers))
-            if offers and self.world.faulty and self.world.dice.random() < self.world.die_after_commit:
-                self.world.say("coordinator dies after its offers, before what it offers is on its disk")
-                self.world.crash(self)
-                return
-            done = [effect for effect in done if not any(effect is offer for offer in offers)]
         self._carry_out(done, why=type(event).__name__)
 
     def _carry_out(self, done: list[effects.Effect], why: str = "") -> None:
+        fate = self.world.dice.random() if self.world.faulty else 1.0
+        offers = effects.said_beforehand(done)
+        self.send(self.core.packets(offers))
+        if offers and fate < self.world.die_after_commit / 2:
+            self.world.say("coordinator dies after its offers, before what it offers is on its disk")
+            self.world.crash(self)
+            return
         for effect in done:
             match effect:
                 case effects.SaveJob(job=job):
@@ -127,11 +126,11 @@ class CoordinatorPart(Part):
                     self.known[agent.name] = agent
                 case _:
                     pass
-        if self.world.faulty and self.world.dice.random() < self.world.die_after_commit:
+        if fate < self.world.die_after_commit:
             self.world.say(f"coordinator dies after its commit, before it says a word of {why}")
             self.world.crash(self)
             return
-        self.send(self.core.packets(done))
+        self.send(self.core.packets(effect for effect in done if not any(effect is offer for offer in offers)))
         for effect in done:
             match effect:
                 case effects.WakeAt(elapsed=at):

@@ -5,7 +5,7 @@ After every step the promises are checked against the truth, which no core sees;
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from ffmesh_client.core.post import Identity
@@ -43,6 +43,8 @@ LONG_FAULTS = [
     "disk",
 ]
 
+DIE_AFTER_COMMIT = 0.002
+
 LONELY_SECONDS = 120.0
 """That another has begun the work, and is in the midst of it, when the first comes back."""
 
@@ -57,13 +59,22 @@ LONG_FREEZES = [3.0, 8.0, 20.0, 75.0, 100.0]
 
 class World:
     def __init__(
-        self, seed: int, *, jobs: int = 8, agents: int = 2, faulty_for: float = 60.0, weather: Weather | None = None
+        self,
+        seed: int,
+        *,
+        jobs: int = 8,
+        agents: int = 2,
+        faulty_for: float = 60.0,
+        weather: Weather | None = None,
+        faults: Sequence[str] | None = None,
+        die_after_commit: float = DIE_AFTER_COMMIT,
     ) -> None:
+        """`faults`: no others befall it."""
         self.dice = Random(seed)
         self.seed = seed
         self.now = 0.0
         self.faulty = True
-        self.die_after_commit = 0.002
+        self.die_after_commit = die_after_commit
         self.truth = Truth()
         self.story: deque[str] = deque(maxlen=STORY_LINES)
         self._heap: list[tuple[float, int, str, Callable[[], None]]] = []
@@ -71,7 +82,8 @@ class World:
         self._clones = 0
         self._long_away = False
         self._lonely: list[AgentPart] = []
-        self._is_hard = self.dice.random() < 0.7
+        is_hard = self.dice.random() < 0.7
+        self._faults = faults or (LONG_FAULTS if is_hard else SHORT_FAULTS)
         self._faulty_for = faulty_for
         self.weather = weather or Weather(
             drop=self.dice.choice([0.0, 0.02, 0.2]),
@@ -200,7 +212,7 @@ class World:
             return
         agent = self.dice.choice([each for each in self.agents if each not in self._lonely] or self.agents)
         part = self.dice.choice([self.coordinator, agent, agent])
-        match self.dice.choice(LONG_FAULTS if self._is_hard else SHORT_FAULTS):
+        match self.dice.choice(self._faults):
             case "kill":
                 self.crash(part)
             case "partition":
