@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -150,6 +151,8 @@ def _lose(lost: Lost, stack: ExitStack) -> None:
                 until_stage(agent_home(running, DYING), company.ids["placed"], "committing")
             os.kill(dying, signal.SIGKILL)
         gone(dying)
+        programs = [company.program(f"{name} direct") for name in UNREACHED]
+        since = time.monotonic()
         with frozen(running.pid(FROZEN)):
             for name, network in lost.networks.items():
                 network.swallow(*CUT[name])
@@ -166,8 +169,8 @@ def _lose(lost: Lost, stack: ExitStack) -> None:
             lost.while_leased = company.until_ended(*aside, "late staged")
             in_place = [f"{name} direct" for name in LOST]
             company.until_are(in_place, JobState.RUNNING)
-            programs = [company.program(f"{name} direct") for name in UNREACHED]
-            assert all(map(is_alive, programs)), "nobody has stopped them yet"
+            if time.monotonic() - since < LEASE / 2:  # else this machine is too slow to tell
+                assert all(map(is_alive, programs)), "nobody has stopped them yet"
             gone(*programs, seconds=A_LEASE)
             company.let_go(*in_place)
             lost.in_the_end = company.until_ended(seconds=A_LEASE)
