@@ -150,9 +150,9 @@ async def test_the_processes_folders_are_no_way_out(place: Place) -> None:
 
 
 _MARKS = {
-    "modes": "os.chmod({}, 0)",
-    "modes in a folder": "os.chmod(os.path.basename({}), 0, dir_fd=os.open(os.path.dirname({}), os.O_PATH))",
-    "modes by descriptor": "os.fchmod(os.open({}, os.O_RDONLY), 0)",
+    "modes": "os.chmod({}, 0o600)",
+    "modes in a folder": "os.chmod(os.path.basename({}), 0o600, dir_fd=os.open(os.path.dirname({}), os.O_PATH))",
+    "modes by descriptor": "os.fchmod(os.open({}, os.O_RDONLY), 0o600)",
     "owners": "os.chown({}, os.getuid(), os.getgid())",
     "owners of links": "os.lchown({}, os.getuid(), os.getgid())",
     "owners by descriptor": "os.fchown(os.open({}, os.O_RDONLY), os.getuid(), os.getgid())",

@@ -3,8 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,12 +25,17 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nobody's configuration, and no note of other shims."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path, None, None]:
+    """Nobody's configuration, and no note of other shims. The helpers of those that are not removed end with it."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     monkeypatch.delenv("FFMESH_CONFIG", raising=False)
-    return tmp_path / "home"
+    yield tmp_path / "home"
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            is_helper = b"ffmesh_client.shim.helper" in (entry / "cmdline").read_bytes().split(b"\0")
+            if is_helper and f"HOME={tmp_path}/home".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def shim(*words: str) -> subprocess.CompletedProcess[str]:
