@@ -1,0 +1,60 @@
+"""Which failures of jobs are a reason to try an encoder again."""
+
+import pytest
+from msgspec import structs
+
+from ffmesh_agent.ffmpeg.doubts import Doubts
+from ffmesh_protocol.messages.reports import FailureKind, Result
+from ffmesh_protocol.reasons import Stopped
+from ffmesh_protocol.times import COOL_DOWN_AFTER
+
+NEEDS = ("encoder=h264_nvenc", "hwaccel=cuda", "filter=scale")
+BOTH = frozenset({"encoder/h264_nvenc", "hwaccel/cuda"})
+WELL = Result(
+    attempt="0A" + "0" * 24,
+    job="0J" + "0" * 24,
+    started=True,
+    exit_code=0,
+    signal=None,
+    stopped=None,
+    reason_code=None,
+    reason=None,
+    seconds=1.0,
+    lengths=None,
+)
+FAILED = structs.replace(WELL, exit_code=1, failure=FailureKind.TRANSIENT)
+
+
+def test_a_failure_that_lies_with_this_machine_casts_doubt_on_what_its_job_asked_for() -> None:
+    assert Doubts().ended(structs.replace(FAILED, failure=FailureKind.NODE), NEEDS) == BOTH
+
+
+@pytest.mark.parametrize("failure", [FailureKind.TRANSIENT, FailureKind.INPUT])
+def test_several_others_in_a_row_do_as_well(failure: FailureKind) -> None:
+    doubts, failed = Doubts(), structs.replace(FAILED, failure=failure)
+    for _ in range(COOL_DOWN_AFTER - 1):
+        assert not doubts.ended(failed, NEEDS[:1])
+    assert doubts.ended(failed, NEEDS[1:]) == BOTH
+    assert not doubts.ended(failed, NEEDS), "it begins anew"
+
+
+def test_one_that_goes_well_ends_the_row() -> None:
+    doubts = Doubts()
+    for _ in range(3):
+        for _ in range(COOL_DOWN_AFTER - 1):
+            assert not doubts.ended(FAILED, NEEDS)
+        assert not doubts.ended(WELL, NEEDS)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"failure": FailureKind.PERMANENT},
+        {"failure": FailureKind.NODE, "stopped": Stopped.CANCEL},
+        {"failure": FailureKind.NODE, "started": False},
+    ],
+)
+def test_what_says_nothing_of_an_encoder_casts_no_doubt(changed: dict[str, object]) -> None:
+    doubts = Doubts()
+    for _ in range(2 * COOL_DOWN_AFTER):
+        assert not doubts.ended(structs.replace(FAILED, **changed), NEEDS)
