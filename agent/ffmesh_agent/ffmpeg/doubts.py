@@ -5,14 +5,33 @@ whether another machine would have done better; several in a row are a reason to
 nothing to such an agent for a while then.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
+from ffmesh_agent.ffmpeg.command_line import UNDERSTOOD, read
 from ffmesh_agent.ffmpeg.trials import ENCODER, HWACCEL
 from ffmesh_protocol import times
+from ffmesh_protocol.errors import PathRefused
+from ffmesh_protocol.ffmpeg.needs import wanted
+from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import FailureKind, Result
 
 _NOT_THE_JOBS: Final = frozenset({FailureKind.TRANSIENT, FailureKind.INPUT})
+
+
+def asked_for(grant: Grant) -> frozenset[str]:
+    """Encoders and accelerators, by what was said that it needs and by its arguments."""
+    said = {each.replace("=", "/", 1) for each in grant.needs.capabilities}
+    return frozenset({each for each in said if each.startswith((ENCODER, HWACCEL))} | _in_its_words(grant))
+
+
+def _in_its_words(grant: Grant) -> set[str]:
+    if grant.program not in UNDERSTOOD:
+        return set()
+    try:
+        names = wanted(read(grant))
+    except PathRefused:
+        return set()  # nothing was started then
+    return {*(f"{ENCODER}{name}" for name in names.encoders), *(f"{HWACCEL}{name}" for name in names.hwaccels)}
 
 
 class Doubts:
@@ -20,13 +39,8 @@ class Doubts:
         self._in_a_row = 0
         self._asked_for: set[str] = set()
 
-    def ended(self, result: Result, capabilities: Iterable[str]) -> frozenset[str]:
-        """`capabilities`: those that its job needs, as `encoder=h264_nvenc`. What is doubted now."""
-        asked_for = frozenset(
-            each.replace("=", "/", 1)
-            for each in capabilities
-            if each.replace("=", "/", 1).startswith((ENCODER, HWACCEL))
-        )
+    def ended(self, result: Result, asked_for: frozenset[str]) -> frozenset[str]:
+        """What is doubted now."""
         if not result.started or result.stopped is not None:
             return frozenset()
         if result.exit_code == 0 and result.failure is None:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import structs
 
 from ffmesh_agent.ffmpeg import trial_words, trials
-from ffmesh_agent.ffmpeg.doubts import Doubts
+from ffmesh_agent.ffmpeg.doubts import Doubts, asked_for
 from ffmesh_agent.ffmpeg.proven import Listed, Outcome, Standing, standing, untried
 from ffmesh_agent.ffmpeg.trials import Nodes, Subject
 from ffmesh_agent.shell import drivers
@@ -60,8 +60,8 @@ class Trying:
         self._tell = tell
         self._leisure = Leisure(slots)
         self._doubts = Doubts()
-        self._asked_for: dict[str, tuple[str, ...]] = {}
-        """By attempts that run."""
+        self._jobs: dict[str, Grant] = {}
+        """Those that run, by attempts."""
         self._path = ""
         self._called = ""
         self._listed: Listed | None = None
@@ -120,13 +120,13 @@ class Trying:
 
     def job_began(self, grant: Grant) -> None:
         self._leisure.began(grant.attempt)
-        self._asked_for[grant.attempt] = grant.needs.capabilities
+        self._jobs[grant.attempt] = grant
 
     def job_over(self, result: Result) -> None:
         self._leisure.over(result.attempt)
-        capabilities = self._asked_for.pop(result.attempt, None)
-        if capabilities is not None:
-            self._doubt(self._doubts.ended(result, capabilities))
+        grant = self._jobs.pop(result.attempt, None)
+        if grant is not None and self.is_wanted:
+            self._doubt(self._doubts.ended(result, asked_for(grant) if result.failure is not None else frozenset()))
 
     def _doubt(self, called: Iterable[str]) -> None:
         """What has been tried, and is to be once more."""
