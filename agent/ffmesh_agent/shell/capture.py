@@ -15,8 +15,11 @@ from ffmesh_warden.program import Ended
 
 OUTPUT_BYTES: Final = 4 * 1024 * 1024
 
-LAST: Final = 19
-"""The nice value of those that must be in nobody's way."""
+MODEST: Final = 10
+"""The nice value of those that must be in nobody's way. With 19 they would get so little beside a busy server that they
+seemed to hang."""
+
+MODEST_WITH_DISKS: Final = "best-effort:7"
 
 TO_END: Final = 5.0
 """Seconds. What still runs so long after it was killed is held by the kernel, for a driver that hangs."""
@@ -58,10 +61,10 @@ class Asker:
         return heard.printed
 
     async def tried(self, argv: Sequence[str]) -> Heard:
-        """What it says on standard error, however it ends. It runs when the machine has nothing better to do."""
+        """What it says on standard error, however it ends. It runs behind everything else."""
         pipe = Pipe()
         try:
-            return await self._heard(argv, pipe, stderr=pipe.writes, nice=LAST, ionice="idle")
+            return await self._heard(argv, pipe, stderr=pipe.writes, nice=MODEST, ionice=MODEST_WITH_DISKS)
         finally:
             pipe.close()
 

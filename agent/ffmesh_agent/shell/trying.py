@@ -1,4 +1,4 @@
-"""Tries in the background what ffmpeg lists: one trial at a time, when the machine has nothing better to do.
+"""Tries in the background what ffmpeg lists: one trial at a time, while a slot of this machine is free.
 
 What a trial has shown is kept on disk for that program, those drivers and those devices, and tried again when one of
 them is another one: that is looked at once a minute. What a job failed with is tried again at once. What had worked and
@@ -37,6 +37,7 @@ SPEED_SECONDS: Final = 10.0
 
 LOOK_AGAIN: Final = 60.0
 AGAIN_AFTER: Final = 600.0
+AGAIN_AT_MOST: Final = 86_400.0
 TELL_APART: Final = 1.0
 """Seconds at least, while there is more to come: each time the long lists are sent to everybody."""
 
@@ -72,6 +73,8 @@ class Trying:
         self._doubted: set[str] = set()
         self._again_at: dict[str, float] = {}
         """Of outcomes that may be others next time. They are not kept on disk."""
+        self._in_vain: dict[str, int] = {}
+        """How often in a row each was tried again and failed."""
         self._news = asyncio.Event()
         self._told_at = float("-inf")
 
@@ -89,6 +92,7 @@ class Trying:
         self._subjects = trials.subjects(listed.encoders, listed.hwaccels, self._nodes)
         self._doubted.clear()
         self._again_at.clear()
+        self._in_vain.clear()
         known = {each.called for each in self._subjects}
         self._outcomes = {name: outcome for name, outcome in self._kept().items() if name in known}
 
@@ -160,18 +164,17 @@ class Trying:
 
     async def _decide(self, subject: Subject) -> None:
         before = self._outcomes.get(subject.called)
-        is_sure = True
         try:
-            outcome = await self._leisure.spend(partial(self._tried, subject))
-        except NoAnswer as why:
-            outcome, is_sure = Outcome(works=False, why=f"ffmpeg {why}"), False
+            outcome, is_sure = await self._leisure.spend(partial(self._tried, subject))
         except Exception:  # of one encoder, whatever it is: the others can be tried
             log.exception("%s cannot be tried", subject.called)
             outcome, is_sure = Outcome(works=False, why="it could not be tried; the agent's log says why"), False
         self._again_at.pop(subject.called, None)
-        if not outcome.works and (not is_sure or before is not None):
-            self._again_at[subject.called] = boottime() + AGAIN_AFTER
-        elif outcome.works and before is not None and before.works:
+        if outcome.works:
+            self._in_vain.pop(subject.called, None)
+        elif not is_sure or before is not None:
+            self._again_at[subject.called] = boottime() + self._patience(subject.called)
+        if outcome.works and before is not None and before.works:
             outcome = structs.replace(outcome, is_measured=before.is_measured, fps=before.fps)
         self._outcomes[subject.called] = outcome
         if not outcome.works and before is not None and before.works:
@@ -182,29 +185,40 @@ class Trying:
         if was_doubted or boottime() - self._told_at >= TELL_APART:
             self._say()
 
-    async def _tried(self, subject: Subject) -> Outcome:
-        """`NoAnswer`: it is not certain that it does not work."""
+    async def _tried(self, subject: Subject) -> tuple[Outcome, bool]:
+        """And whether that is certain."""
         if subject.why_not is not None:
-            return Outcome(works=False, why=subject.why_not)
-        first, *larger = subject.sizes
+            return Outcome(works=False, why=subject.why_not), True
         whys: dict[str | None, str] = {}
         taken: dict[str | None, str] = {}
+        is_sure = True
         for device in subject.devices:
-            why = await self._why_not(subject, device, first)
-            if why is not None:
+            try:
+                why = await self._why_not(subject, device, subject.sizes[0])
+            except NoAnswer as silence:
+                why, is_sure = f"ffmpeg {silence}", False
+            if why is None:
+                taken[device] = await self._largest(subject, device)
+            else:
                 whys[device] = why
-                continue
-            taken[device] = first
+        if not taken:
+            return Outcome(works=False, why=_joined(whys)), is_sure
+        has_sizes = subject.is_encoder and len(subject.sizes) > 1
+        largest = max(taken.values(), key=trials.SIZES.index) if has_sizes else None
+        return Outcome(works=True, device=next(iter(taken)), largest=largest), True
+
+    async def _largest(self, subject: Subject, device: str | None) -> str:
+        """Of its sizes, the first of which is taken."""
+        taken, *larger = subject.sizes
+        with suppress(NoAnswer):
             for size in larger if subject.is_encoder else ():
                 if await self._why_not(subject, device, size) is not None:
                     break
-                taken[device] = size
-        if not taken:
-            return Outcome(works=False, why=_joined(whys))
-        largest = max(taken.values(), key=trials.SIZES.index) if subject.is_encoder and larger else None
-        return Outcome(works=True, device=next(iter(taken)), largest=largest)
+                taken = size
+        return taken
 
     async def _why_not(self, subject: Subject, device: str | None, size: str) -> str | None:
+        """`NoAnswer`: that is not certain."""
         heard = await self._asker.tried([self._path, *trials.trial(subject, device, self._nodes, size)])
         if heard.ended.exit_code == 0:
             return None
@@ -212,6 +226,11 @@ class Trying:
         if heard.ended.by_deadline or heard.ended.warden_died:
             raise NoAnswer(why)
         return trial_words.reason(heard.printed) or f"ffmpeg {why}"
+
+    def _patience(self, called: str) -> float:
+        """Seconds until it is tried again, doubling each time that it was in vain."""
+        times = self._in_vain[called] = self._in_vain.get(called, 0) + 1
+        return min(AGAIN_AFTER * 2.0 ** min(times - 1, 10), AGAIN_AT_MOST)
 
     async def _measure(self, subject: Subject) -> None:
         outcome = self._outcomes[subject.called]

@@ -358,6 +358,7 @@ def test_this_machine_is_described() -> None:
     assert here.memory_bytes > 1_000_000
     assert here.model
     assert here.arch == os.uname().machine
+    assert here.temperature_sensor is (Sensors().load().temperature_c is not None)
     assert boot() == boot()
 
 

@@ -14,7 +14,7 @@ from ffmesh_agent.core.events import CapabilitySeen
 from ffmesh_agent.ffmpeg import trials
 from ffmesh_agent.ffmpeg.proven import AGAIN, NOT_YET, Listed, Standing
 from ffmesh_agent.ffmpeg.trials import Nodes, Subject
-from ffmesh_agent.shell import drivers
+from ffmesh_agent.shell import capture, drivers
 from ffmesh_agent.shell import trying as trying_module
 from ffmesh_agent.shell.capability import Capability
 from ffmesh_agent.shell.capture import Asker
@@ -63,7 +63,7 @@ class Seen:
         self.queue: asyncio.Queue[CapabilitySeen] = asyncio.Queue()
 
     async def until(self, is_it: Callable[[CapabilitySeen], bool]) -> CapabilitySeen:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not is_it(seen := await self.queue.get()):
                 pass
         return seen
@@ -102,14 +102,15 @@ async def _trying(
 
 
 async def _standing(trying: Trying, listed: Listed, is_it: Callable[[Standing], bool]) -> Standing:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await until(lambda: is_it(trying.standing(listed)))
     return trying.standing(listed)
 
 
 @pytest.fixture(autouse=True)
 def no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever the tests run."""
+    """Wherever the tests run. And other tests that run meanwhile do not go before these trials."""
+    monkeypatch.setattr(capture, "MODEST", 0)
 
     def nodes(_root: Path = drivers.EVERYTHING) -> Nodes:
         return Nodes()
@@ -235,6 +236,21 @@ async def test_a_trial_that_nobody_expected_to_fail_is_of_its_encoder_alone(
     assert "RecursionError" in caplog.text
 
 
+async def test_a_device_that_hangs_keeps_no_other_from_being_tried(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nodes(_root: Path = drivers.EVERYTHING) -> Nodes:
+        return Nodes(render=("/dev/dri/renderD128", "/dev/dri/renderD129"))
+
+    monkeypatch.setattr(drivers, "nodes", nodes)
+    monkeypatch.setattr(trying_module, "TRIAL_SECONDS", 2.0)
+    program = _fake(tmp_path, 'case "$*" in *D128*) exec sleep 1000 ;; *7680x4320*) exit 1 ;; esac')
+    listed = Listed(encoders=("h264_vaapi",))
+    async with _trying(program, listed, warden, tmp_path) as trying:
+        found = await _standing(trying, listed, lambda standing: standing.tried)
+    assert (found.encoders, found.max_resolutions) == (("h264_vaapi",), {"h264_vaapi": "3840x2160"})
+
+
 # --- jobs -------------------------------------------------------------------------------------------------------------
 
 X264 = Listed(encoders=("libx264",))
@@ -245,7 +261,7 @@ async def test_no_trial_runs_while_all_slots_are_used_and_one_that_does_ends_whe
 ) -> None:
     program = _fake(tmp_path, f"[ -e {tmp_path}/go ] || exec sleep 1000")
     async with _trying(program, X264, warden, tmp_path) as trying:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await until(lambda: bool(_tries(tmp_path)))
         job = _grant()
         (tmp_path / "go").touch()
