@@ -10,6 +10,9 @@ from typing import Final
 
 import pytest
 
+os.environ["FFMESH_TRIALS"] = "off"
+"""For all agents that tests start: their machine has other things to do. Tests of trials say otherwise."""
+
 GIVEN_BACK = (signal.SIGPIPE, signal.SIGXFSZ)
 """Python ignores them by itself, and `subprocess` undoes that in a child."""
 

@@ -35,19 +35,29 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
     ionice = "idle"                 # or "best-effort:0" … "best-effort:7"
     memory = "2 GB"                 # these two need a cgroup of version 2 that is the agent's (systemd: Delegate=yes)
     cpus = 1.5
+
+    [trials]
+    run = true                      # try what ffmpeg lists, in the background; false: believe the list
+
+`FFMESH_TRIALS=on` and `=off` in the environment go before `run`.
 """
 
+import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args, get_type_hints
 
 import msgspec
+from msgspec import structs
 
 from ffmesh_agent.roots import RootPlace, Size, Strict
 from ffmesh_protocol.errors import BadConfig, BadName
 from ffmesh_protocol.keys import SECRET_BYTES
 from ffmesh_protocol.limits import NUMBER_MAX, SLOTS, WORD_CHARS
 from ffmesh_protocol.names import Principal, Role, checked_name, checked_principal
+
+TRIALS: Final = "FFMESH_TRIALS"
 
 
 class BrokerPlace(Strict, frozen=True):
@@ -72,6 +82,12 @@ class Limits(Strict, frozen=True):
     cpus: Annotated[float, msgspec.Meta(gt=0, le=4096)] | None = None
 
 
+class Trials(Strict, frozen=True):
+    """Of encoders and accelerators, while the machine has a slot that nobody uses."""
+
+    run: bool = True
+
+
 class AgentConfig(Strict, frozen=True):
     cluster: str
     name: str
@@ -87,6 +103,7 @@ class AgentConfig(Strict, frozen=True):
     readable: tuple[str, ...] = ()
     scratch: str | None = None
     limits: Limits = Limits()
+    trials: Trials = Trials()
 
     @property
     def root_places(self) -> dict[str, RootPlace]:
@@ -106,8 +123,8 @@ class AgentConfig(Strict, frozen=True):
         return f"AgentConfig({self.cluster}/{self.name})"  # never the secret: this ends up in logs
 
 
-def loaded(file: Path) -> AgentConfig:
-    """What the file says; `BadConfig` with file, key and what to do."""
+def loaded(file: Path, environment: Mapping[str, str] = os.environ) -> AgentConfig:
+    """What the file says, and the environment; `BadConfig` with file, key and what to do."""
     try:
         table = tomllib.loads(file.read_bytes().decode())
         config = msgspec.convert(table, AgentConfig)
@@ -122,7 +139,18 @@ def loaded(file: Path) -> AgentConfig:
         raise BadConfig(f"{file}: {_with_key(str(error))}") from error
     except (BadName, _Wrong) as error:
         raise BadConfig(f"{file}: {error}") from error
-    return config
+    return _with_environment(config, environment)
+
+
+def _with_environment(config: AgentConfig, environment: Mapping[str, str]) -> AgentConfig:
+    """For who starts many agents at once, as `ffmesh up` does, and would have to change each file."""
+    match environment.get(TRIALS):
+        case None | "":
+            return config
+        case "on" | "off" as said:
+            return structs.replace(config, trials=Trials(run=said == "on"))
+        case other:
+            raise BadConfig(f"{TRIALS}={other[:80]} in the environment says nothing; say on or off, or leave it out")
 
 
 _CHOICES: Final = {key: ", ".join(get_args(get_type_hints(AgentConfig)[key])) for key in ("fence", "reads")}

@@ -63,6 +63,9 @@ SIGNAL_MAX: Final = 127
 SECONDS_MAX: Final = 1_000_000_000
 """Thirty years. A longer time is a mistake, and timers overflow on it."""
 
+FPS_MAX: Final = 1_000_000
+"""Of an encoder. None is so fast; a program that says more lies."""
+
 SLOTS: Final = 1024
 STREAMS: Final = 8
 """Of one program. It has three today."""

@@ -86,3 +86,24 @@ def test_a_file_that_is_missing_unreadable_or_no_toml_is_said_to_be(tmp_path: Pa
     (tmp_path / "bad.toml").write_text("name = \n")
     with pytest.raises(BadConfig, match=r"is no TOML: .*line 1"):
         loaded(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize(
+    ("file", "said", "runs"),
+    [
+        ({}, {}, True),
+        ({"trials": {"run": False}}, {}, False),
+        ({}, {"FFMESH_TRIALS": "off"}, False),
+        ({"trials": {"run": False}}, {"FFMESH_TRIALS": "on"}, True),
+        ({"trials": {"run": False}}, {"FFMESH_TRIALS": ""}, False),
+    ],
+)
+def test_trials_are_switched_by_the_file_and_before_it_by_the_environment(
+    file: dict[str, object], said: dict[str, str], runs: bool, tmp_path: Path
+) -> None:
+    assert loaded(_file(tmp_path, **file), said).trials.run is runs
+
+
+def test_an_environment_that_says_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="FFMESH_TRIALS=no in the environment says nothing; say on or off"):
+        loaded(_file(tmp_path), {"FFMESH_TRIALS": "no"})

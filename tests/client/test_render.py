@@ -307,6 +307,29 @@ def test_an_agent_says_that_its_lists_were_not_tried_and_what_is_missing(capsys:
     assert "unavailable  encoder/hevc_nvenc: no NVIDIA card" in lines
 
 
+def test_an_agent_shows_what_its_trials_have_found(capsys: pytest.CaptureFixture[str]) -> None:
+    tried = msgspec.structs.replace(
+        AGENT,
+        tried=True,
+        supported_codecs=("h264", "hevc"),
+        has_gpu=True,
+        gpu_type="broadcom",
+        gpus=("VideoCore VI",),
+        max_resolution="1920x1080",
+        speeds={"libx264": 34.6, "h264_v4l2m2m": 60.0},
+        load=Load(cpu_percent=None, memory_percent=None, temperature_c=None),
+    )
+    show_agent(tried)
+    lines = capsys.readouterr().out.splitlines()
+    assert "gpu          VideoCore VI" in lines
+    assert "codecs       h264, hevc" in lines
+    assert "largest      1920x1080" in lines
+    assert "speed        h264_v4l2m2m=60 fps, libx264=34.6 fps" in lines
+    assert "encoders     aac, h264_v4l2m2m" in lines
+    assert "decoders     aac (listed)" in lines
+    assert "heat         no sensor" in lines
+
+
 def test_nothing_that_others_named_can_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b]0;owned\x07\n[red]"
     job = msgspec.structs.replace(RUNNING, title=evil, args=(evil,), labels={"title": evil}, reason=evil, agent=evil)

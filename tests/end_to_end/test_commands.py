@@ -19,6 +19,7 @@ ATTEMPT = {"number", "agent", "state", "started_at", "ended_at", "exit_code", "s
 AGENT = {
     *("name", "state", "life", "version", "features", "host", "programs", "encoders", "decoders", "hwaccels"),
     *("filters", "unavailable", "tried", "roots", "slots", "fence", "load", "running", "last_seen_at"),
+    *("supported_codecs", "has_gpu", "gpu_type", "gpus", "max_resolution", "max_resolutions", "speeds"),
 }
 NOBODYS = "01JD0000000000000000000000"
 
@@ -255,7 +256,7 @@ def test_an_agent_has_every_key_that_was_promised(running: Mesh) -> None:
     assert set(agent) >= AGENT
     assert (agent["name"], agent["state"], agent["tried"]) == ("agent-1", "online", False)
     assert agent["fence"] in ("landlock", "bubblewrap", "none")
-    assert set(agent["host"]) == {"arch", "cores", "memory_bytes", "model"}
+    assert set(agent["host"]) == {"arch", "cores", "memory_bytes", "model", "temperature_sensor"}
     assert set(agent["load"]) == {"cpu_percent", "memory_percent", "temperature_c"}
     assert set(agent["programs"]) == {"ffmpeg", "ffprobe", "sh"}
     assert agent["programs"]["ffmpeg"]

@@ -3,7 +3,7 @@
     effects = core.handle(event, now)
 
 It says what it holds every two seconds, soon after each change, after each connection and at each `online` of the
-coordinator: no single lost message can strand a job. Not there yet: probing by real encodes.
+coordinator: no single lost message can strand a job.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """What ffmpeg prints about itself, parsed: `-version`, `-encoders`, `-decoders`, `-hwaccels`, `-filters`.
 
-A list says what was compiled in, not what works on this machine; trying it comes later.
+A list says what was compiled in, not what works on this machine: see trials.py.
 """
 
 import re
@@ -9,6 +9,7 @@ from typing import Final
 
 _version = re.compile(r"^ff[a-z]+ version (\S+)")
 _coder = re.compile(r"^ [VASDT.][A-Z.]{4,7} ([^\s=]+)(?:\s|$)")
+_codec = re.compile(r"^ [VASDT.][A-Z.]{4,7} (?P<coder>[^\s=]+) .*\(codec (?P<codec>\S+)\)$")
 _filter = re.compile(r"^ [TSC.|]{2,4} (\S+) +[AVN|]+->[AVN|]+(?:\s|$)")
 _HWACCELS: Final = "Hardware acceleration methods:"
 
@@ -22,6 +23,12 @@ def version(printed: str) -> str | None:
 def coders(printed: str) -> tuple[str, ...]:
     """The names of `-encoders` or `-decoders`. Its legend ends with a line of dashes."""
     return _names(_coder.match(line) for line in printed.splitlines())
+
+
+def codecs(printed: str) -> dict[str, str]:
+    """What those make that are not called so themselves: `libx264` makes `h264`."""
+    found = (_codec.match(line) for line in printed.splitlines())
+    return {match["coder"]: match["codec"] for match in found if match and match["coder"] != match["codec"]}
 
 
 def filters(printed: str) -> tuple[str, ...]:

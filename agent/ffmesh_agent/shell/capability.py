@@ -6,10 +6,10 @@ does with `-version`. One that is missing, hangs or crashes is left out, and `un
 meanwhile, and one that takes its time is on the list without its version. Everybody may read that, so it names programs
 and never where they are; the log does.
 
+What ffmpeg lists is then tried, see trying.py: encoders and accelerators that need hardware are told when they work.
+
 `fence` says which one the kernel puts around programs here; where there is none, `unavailable` says why. So it does of
 limits that are asked for and cannot be kept here.
-
-Not there yet: what is listed is not tried on this machine, so nothing is said to be `tried`.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +29,16 @@ from ffmesh_agent.config import AgentConfig
 from ffmesh_agent.core.agent import FEATURES
 from ffmesh_agent.core.events import CapabilitySeen
 from ffmesh_agent.ffmpeg import lists
+from ffmesh_agent.ffmpeg.proven import Listed, Standing
 from ffmesh_agent.shell.capture import Asker, NoAnswer
+from ffmesh_agent.shell.gpus import Gpu, gpus
 from ffmesh_agent.shell.host import host
 from ffmesh_agent.shell.in_force import UNFENCED, InForce
 from ffmesh_agent.shell.mounts import told_of_changes
 from ffmesh_agent.shell.recovering import Recovery
 from ffmesh_agent.shell.roots import Roots
 from ffmesh_agent.shell.storage import StorageMemory
+from ffmesh_agent.shell.trying import LOOK_AGAIN, Trying
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.ffmpeg.tables import FFMPEG, FFPROBE
 from ffmesh_protocol.limits import WORD_CHARS
@@ -57,16 +61,6 @@ ROOM_SHARE: Final = 0.05
 """Of all its room. What is free changes with each encode; it is told anew when it differs by either of these."""
 
 log = logging.getLogger(__name__)
-
-
-class Listed(Told, frozen=True):
-    """What one program says of itself."""
-
-    version: str = ""
-    encoders: tuple[str, ...] = ()
-    decoders: tuple[str, ...] = ()
-    hwaccels: tuple[str, ...] = ()
-    filters: tuple[str, ...] = ()
 
 
 class Binary(Told, frozen=True):
@@ -97,16 +91,23 @@ class Capability:
         self._force = force
         self._life = life
         self._asker = asker
-        self._cache = home / "capability.json"
+        self._cache = home / "lists.json"
         self._places = config.root_places
         self._roots = Roots(self._places, StorageMemory(home / "storage.json", config.root_paths), self._saw)
         self._seen_roots: dict[str, RootState] = {}
         self._withdrawn: dict[str, int] = {}
         self._listed: dict[str, Listed] = {}
+        self._answered: dict[str, Binary] = {}
+        """Which file has said what is listed of it."""
+        self._begun: Binary | None = None
+        """The ffmpeg that is being tried."""
         self._unavailable: dict[str, str] = {"fence": force.why_none} if force.why_none is not None else {}
         if unkept:
             self._unavailable["limits"] = "; ".join(sentence.removeprefix("[limits] ") for sentence in unkept)
         self._host = host()
+        self._gpus: tuple[Gpu, ...] = gpus()
+        slots = sum(config.slots.values())
+        self.trying = Trying(asker, home / "trials.json", slots, self._tried_something, is_wanted=config.trials.run)
         self._tell: Callable[[CapabilitySeen], None] | None = None
         self._is_told = False
 
@@ -122,23 +123,28 @@ class Capability:
             if asked:
                 await asyncio.wait(asked, timeout=FIRST_ADVERT_SECONDS)
             self._listed |= {name: Listed() for name, asking in zip(unasked, asked, strict=True) if not asking.done()}
+            self._begin_trials()
             self._is_told = True
             tell(self._seen())
             tasks.create_task(self._watch_roots(tasks), name="watch roots")
+            if asked:
+                await asyncio.wait(asked)
+            if self.trying.is_wanted:
+                tasks.create_task(self._try_what_is_listed(tell), name="trials")
 
     def _looked_at(self) -> dict[str, Binary]:
         """Notes what needs no question; gives back which programs are to be asked."""
         remembered = self._remembered()
         unasked: dict[str, Binary] = {}
         for name, place in self._config.programs.items():
-            binary = _binary(name, place, self._asker.environment.get("PATH", os.defpath))
+            binary = self._found(name)
             if isinstance(binary, str):
                 self._leave_out(name, place, binary)
             elif name not in {FFMPEG, FFPROBE}:
                 self._listed[name] = Listed()
             elif known := remembered.get(name):
                 if known.binary == binary:
-                    self._listed[name] = known.listed
+                    self._listed[name], self._answered[name] = known.listed, binary
                 else:
                     unasked[name] = binary
             else:
@@ -154,7 +160,7 @@ class Capability:
             log.exception("%s cannot be asked", binary.path)
             self._leave_out(name, binary.path, f"{name} could not be asked; the agent's log says why")
         else:
-            self._listed[name] = listed
+            self._listed[name], self._answered[name] = listed, binary
             self._remember(name, binary, listed)
         if self._is_told:
             tell(self._seen())
@@ -170,13 +176,58 @@ class Capability:
             return await self._asker.asked([path, "-hide_banner", option])
 
         known = await self._ffprobe(path)
+        encoders = await list_of("-encoders")
+        names = _bounded(lists.coders(encoders))
         return Listed(
             version=known.version,
-            encoders=_bounded(lists.coders(await list_of("-encoders"))),
+            encoders=names,
+            codecs={name: codec[:WORD_CHARS] for name, codec in lists.codecs(encoders).items() if name in names},
             decoders=_bounded(lists.coders(await list_of("-decoders"))),
             hwaccels=_bounded(lists.hwaccels(await list_of("-hwaccels"))),
             filters=_bounded(lists.filters(await list_of("-filters"))),
         )
+
+    # --- trials -------------------------------------------------------------------------------------------------------
+
+    async def _try_what_is_listed(self, tell: Callable[[CapabilitySeen], None]) -> None:
+        """As long as there is an ffmpeg. One that is another file by then is asked anew."""
+        while (binary := self._answered.get(FFMPEG)) is not None:
+            self._begin_trials()
+            try:
+                await self.trying.until_other(partial(self._is, FFMPEG, binary))
+            except Exception:
+                log.exception("the trials failed, and begin anew")
+                self._begun = None
+                await asyncio.sleep(LOOK_AGAIN)
+            found = self._found(FFMPEG)
+            if isinstance(found, str):
+                self._leave_out(FFMPEG, self._config.programs[FFMPEG], found)
+                tell(self._seen())
+            elif found != binary:
+                await self._ask(FFMPEG, found, tell)
+
+    def _begin_trials(self) -> None:
+        """By what is remembered, unless they have begun already."""
+        binary, listed = self._answered.get(FFMPEG), self._listed.get(FFMPEG)
+        if binary is None or listed is None or self._begun == binary or not self.trying.is_wanted:
+            return
+        called = f"{binary.path} {binary.size} {binary.modified_ns} {listed.version}"
+        try:
+            self.trying.begin(binary.path, called, listed)
+        except Exception:
+            log.exception("what drivers this machine has cannot be told")
+        else:
+            self._begun = binary
+
+    def _tried_something(self) -> None:
+        if self._is_told and self._tell is not None:
+            self._tell(self._seen())
+
+    def _is(self, name: str, binary: Binary) -> bool:
+        return self._found(name) == binary
+
+    def _found(self, name: str) -> Binary | str:
+        return _binary(name, self._config.programs[name], self._asker.environment.get("PATH", os.defpath))
 
     # --- roots --------------------------------------------------------------------------------------------------------
 
@@ -257,33 +308,47 @@ class Capability:
     def _leave_out(self, name: str, place: str, reason: str) -> None:
         log.warning("%s (%s) is left out: %s", name, place or "in PATH", reason)
         self._listed.pop(name, None)
+        self._answered.pop(name, None)
         self._unavailable[f"program/{name}"[:WORD_CHARS]] = reason
 
     def _seen(self) -> CapabilitySeen:
         ffmpeg = self._listed.get(FFMPEG, Listed())
+        standing = self.trying.standing(ffmpeg)
         programs = AdvertPrograms(
             life=self._life,
-            encoders=ffmpeg.encoders,
+            encoders=standing.encoders,
             decoders=ffmpeg.decoders,
             filters=ffmpeg.filters,
-            unavailable=dict(sorted(self._unavailable.items())),
-            tried=False,
+            unavailable=dict(sorted((self._unavailable | standing.unavailable).items())),
+            tried=self._is_tried(standing),
+            max_resolutions=standing.max_resolutions,
+            speeds=standing.speeds,
         )
         return CapabilitySeen(advert=self._advert(), programs=programs)
 
     def _advert(self) -> Advert:
+        standing = self.trying.standing(self._listed.get(FFMPEG, Listed()))
         return Advert(
             life=self._life,
             version=VERSION,
             features=FEATURES,
             host=self._host,
             programs={name: self._listed[name].version for name in sorted(self._listed)},
-            hwaccels=self._listed.get(FFMPEG, Listed()).hwaccels,
+            hwaccels=standing.hwaccels,
             roots=dict(sorted(self._seen_roots.items())),
             slots={kind: SlotCount(total=total) for kind, total in self._config.slots.items()},
             fence=self._force.called,
-            tried=False,
+            tried=self._is_tried(standing),
+            supported_codecs=standing.supported_codecs,
+            has_gpu=bool(self._gpus),
+            gpu_type=self._gpus[0].maker if self._gpus else None,
+            gpus=tuple(gpu.name for gpu in self._gpus),
+            max_resolution=standing.max_resolution,
         )
+
+    def _is_tried(self, standing: Standing) -> bool:
+        """Not while ffmpeg has yet to say what it lists."""
+        return standing.tried and (FFMPEG not in self._listed or FFMPEG in self._answered)
 
     def _remembered(self) -> dict[str, _Remembered]:
         try:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from ffmesh_agent.shell.sensors import temperature
 from ffmesh_protocol.limits import WORD_CHARS
 from ffmesh_protocol.messages.capability import Host
 
@@ -19,6 +20,7 @@ def host() -> Host:
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         model=(_board() or _processor() or arch)[:WORD_CHARS],
+        temperature_sensor=temperature() is not None,
     )
 
 

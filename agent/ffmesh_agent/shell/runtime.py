@@ -317,6 +317,7 @@ class Runtime:
                 self._tasks.create_task(self._look_at_roots(effect), name=f"roots of {effect.attempt}")
             case Launch(grant=grant, kill_at=kill_at):
                 self._blame.launched(grant)
+                self._capability.trying.job_began(grant)
                 self._programs.launch(grant, kill_at)
             case HoldUntil(attempt=attempt, kill_at=kill_at):
                 self._programs.hold_until(attempt, kill_at)
@@ -333,6 +334,7 @@ class Runtime:
                 self._streaming.signalled(attempt, passed)
             case KeepResult(result=result):
                 self._blame.over(result.attempt)
+                self._capability.trying.job_over(result)
                 self._spool.keep(result)
             case DropResult(attempt=attempt):
                 self._spool.drop(attempt)

@@ -22,7 +22,7 @@ class Sensors:
 
     def load(self) -> Load:
         if self._beats % _TEMPERATURE_EVERY == 0:
-            self._temperature = _temperature()
+            self._temperature = temperature()
         self._beats += 1
         return Load(
             cpu_percent=psutil.cpu_percent(),
@@ -31,7 +31,8 @@ class Sensors:
         )
 
 
-def _temperature() -> float | None:
+def temperature() -> float | None:
+    """None: there is no sensor that could be read."""
     if sys.platform != "linux":
         return None
     try:

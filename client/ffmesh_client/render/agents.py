@@ -54,6 +54,7 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
         ("name", agent.name),
         ("state", agent.state.value),
         ("machine", words.text(machine)),
+        ("gpu", words.joined(agent.gpus)),
         ("version", words.text(agent.version)),
         ("programs", words.joined(dict(sorted(agent.programs.items())))),
         *_each_root(agent.roots),
@@ -61,19 +62,28 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
         ("fence", words.text(agent.fence)),
         ("cpu", words.number(agent.load.cpu_percent, " %")),
         ("memory", words.number(agent.load.memory_percent, " %")),
-        ("heat", words.number(agent.load.temperature_c, " °C")),
+        ("heat", _heat(agent)),
         ("running", words.joined(agent.running)),
         ("seen", words.moment(agent.last_seen_at, local=local)),
+        ("codecs", words.joined(agent.supported_codecs) + listed),
+        ("largest", words.text(agent.max_resolution)),
+        ("speed", words.joined({name: f"{fps:g} fps" for name, fps in sorted(agent.speeds.items())})),
         ("hwaccels", words.joined(agent.hwaccels) + listed),
         ("encoders", words.joined(agent.encoders) + listed),
-        ("decoders", words.joined(agent.decoders) + listed),
-        ("filters", words.joined(agent.filters) + listed),
+        ("decoders", words.joined(agent.decoders) + " (listed)"),
+        ("filters", words.joined(agent.filters) + " (listed)"),
     ]
     facts += [("unavailable", f"{words.text(what)}: {words.text(why)}") for what, why in agent.unavailable.items()]
     tables.show_facts(facts)
     for sentence in differing(all_agents):
         if f" {agent.name} " in f"{sentence} ":
             print(f"ffmesh: {sentence}", file=sys.stderr)
+
+
+def _heat(agent: AgentView) -> str:
+    if agent.load.temperature_c is None and agent.host is not None and not agent.host.temperature_sensor:
+        return "no sensor"
+    return words.number(agent.load.temperature_c, " °C")
 
 
 def _slots(slots: Mapping[str, SlotUse]) -> str:

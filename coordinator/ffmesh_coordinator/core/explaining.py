@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ffmesh_coordinator.core.placement import because, has, lacks, takes_nothing
+from ffmesh_coordinator.core.placement import because, has, lacks, takes_nothing, why_not
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import Needs
@@ -84,7 +84,7 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
             for root in needs.roots:
                 if wanted == _mounted(root):
                     return f"{_not_mounted(root, working)}{elsewhere}"
-            return f"no agent online has {wanted}{elsewhere}"
+            return f"no agent online has {wanted}{_listed_in_vain(wanted, needs, working)}{elsewhere}"
         working = left
     for root in wish.writes:
         if all(takes_nothing(agent, root) for agent in working):
@@ -139,6 +139,16 @@ def _not_mounted(root: str, agents: Sequence[Agent]) -> str:
     state = first.advert.roots[root] if first.advert is not None else RootState(mounted=False)
     also = f"; nor on {_listed([agent.name for agent in others])}" if others else ""
     return f"root {root} is not mounted on {first.name}{because(state)}{also}"
+
+
+def _listed_in_vain(wanted: str, needs: Needs, agents: Sequence[Agent]) -> str:
+    """What the first of these says that has it on a list, and found out that it does not work."""
+    for capability in needs.capabilities:
+        if wanted == capability.replace("=", " ", 1):
+            for agent in agents:
+                if (why := why_not(agent, capability)) is not None:
+                    return f"; {agent.name}: {why}"
+    return ""
 
 
 def _can(capability: str) -> Callable[[Agent], bool]:

@@ -1,7 +1,8 @@
 """Whether an agent may have a job, which of those that may is the best one, and why it was chosen. Pure functions.
 
 Of those that can run it and have a free slot: the one that holds the workflow's files, else the one with the largest
-share of free slots. Not there yet: weights, measured speed.
+share of free slots, else the one with the most; of those that are as free as each other, the one that was fastest with
+the job's encoder in its benchmark. Not there yet: weights.
 """
 
 from typing import Final, TypeAlias
@@ -10,7 +11,7 @@ from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.messages.capability import RootState
 
-Preference: TypeAlias = tuple[bool, float, int, str]
+Preference: TypeAlias = tuple[bool, float, int, float, str]
 """Smaller is better; ties go to the first name."""
 
 OFFLINE: Final = "is offline"
@@ -44,7 +45,10 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
     if needs.slot not in advert.slots or advert.slots[needs.slot].total == 0:
         return f"has no {needs.slot} slots"
     missing = [capability for capability in needs.capabilities if not has(agent, capability)]
-    return f"has no {missing[0].replace('=', ' ', 1)}" if missing else None
+    if not missing:
+        return None
+    why = why_not(agent, missing[0])
+    return f"has no {missing[0].replace('=', ' ', 1)}" + (f": {why}" if why is not None else "")
 
 
 def because(state: RootState) -> str:
@@ -81,6 +85,12 @@ def has(agent: Agent, capability: str) -> bool:
             return False
 
 
+def why_not(agent: Agent, capability: str) -> str | None:
+    """What it says of a capability that it lists and has not."""
+    unavailable = agent.programs.unavailable if agent.programs is not None else {}
+    return unavailable.get(capability.replace("=", "/", 1))
+
+
 def is_able(agent: Agent, wish: Wish) -> bool:
     """Whether it may have the job as soon as it has room."""
     return not agent.resting and agent.name not in wish.avoiding and lacks(agent, wish) is None
@@ -89,7 +99,20 @@ def is_able(agent: Agent, wish: Wish) -> bool:
 def preference(agent: Agent, wish: Wish) -> Preference:
     total, free = agent.total(wish.needs.slot), agent.free(wish.needs.slot)
     share = free / total if total else 0.0
-    return (agent.name != wish.near, -share, -free, agent.name)
+    _, fps = speed(agent, wish)
+    return (agent.name != wish.near, -share, -free, -fps, agent.name)
+
+
+def speed(agent: Agent, wish: Wish) -> tuple[str, float]:
+    """The slowest of the encoders that the job asks for, and its frames in a second there; 0: that is not known."""
+    speeds = agent.programs.speeds if agent.programs is not None else {}
+    known = [
+        (speeds[name], name)
+        for kind, _, name in (each.partition("=") for each in wish.needs.capabilities)
+        if kind == "encoder" and name in speeds
+    ]
+    fps, name = min(known, default=(0.0, ""))
+    return name, fps
 
 
 def why_there(agent: Agent, wish: Wish, able: int) -> str:
@@ -97,4 +120,8 @@ def why_there(agent: Agent, wish: Wish, able: int) -> str:
     said = f"{agent.name} had {agent.free(slot)} of {agent.total(slot)} {slot} slots free"
     if wish.near == agent.name:
         return f"{said} and holds the files of the jobs before it"
-    return f"{said}, the freest of {able} that can run it" if able > 1 else f"{said}, the only one that can run it"
+    if able <= 1:
+        return f"{said}, the only one that can run it"
+    encoder, fps = speed(agent, wish)
+    fast = f"; of those as free the fastest known with {encoder}, {fps:g} fps in its benchmark" if fps > 0 else ""
+    return f"{said}, the freest of {able} that can run it{fast}"

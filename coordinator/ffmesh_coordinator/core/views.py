@@ -119,6 +119,11 @@ def public_agent(agent: Agent, job_of_attempt: Mapping[str, str]) -> PublicAgent
         load=agent.load,
         running=tuple(sorted(set(job_of_attempt.values()))),
         last_seen_at=rfc3339(agent.seen_utc),
+        supported_codecs=advert.supported_codecs if advert else (),
+        has_gpu=advert.has_gpu if advert else False,
+        gpu_type=advert.gpu_type if advert else None,
+        gpus=advert.gpus if advert else (),
+        max_resolution=advert.max_resolution if advert else None,
     )
 
 
@@ -131,4 +136,6 @@ def agent_view(agent: Agent, job_of_attempt: Mapping[str, str]) -> AgentView:
         decoders=programs.decoders if programs else (),
         filters=programs.filters if programs else (),
         unavailable=programs.unavailable if programs else {},
+        max_resolutions=programs.max_resolutions if programs else {},
+        speeds=programs.speeds if programs else {},
     )

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS, SLOTS, WORD_CHARS
+from ffmesh_protocol.limits import FPS_MAX, LIST_ITEMS, SENTENCE_CHARS, SLOTS, WORD_CHARS
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.wire import Natural, Told
 
 Word = Annotated[str, msgspec.Meta(max_length=WORD_CHARS)]
 Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=LIST_ITEMS)]
+FramesPerSecond = Annotated[float, msgspec.Meta(ge=0, le=FPS_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]
 
 
@@ -19,6 +20,7 @@ class Host(Told, frozen=True):
     cores: Natural
     memory_bytes: Natural
     model: Word
+    temperature_sensor: bool = False
 
 
 class RootState(Told, frozen=True):
@@ -62,10 +64,19 @@ class Advert(Told, frozen=True):
     slots: dict[Word, SlotCount]
     fence: Word
     tried: bool
+    supported_codecs: Words = ()
+    """What the usual encoders that work here make, and those of hardware: `h264`, `av1`, `aac`."""
+    has_gpu: bool = False
+    gpu_type: Word | None = None
+    """Who made it: `nvidia`, `intel`, `amd` … Of several, the first of `gpus`."""
+    gpus: Words = ()
+    max_resolution: Word | None = None
+    """The largest picture that an encoder of hardware took here, as `3840x2160`."""
 
 
 class AdvertPrograms(Told, frozen=True):
-    """The long lists, on a topic of their own. `tried` is false: the programs list them, and nobody has tried them."""
+    """The long lists, on a topic of their own. `tried` is false as long as something of them is only listed that is
+    to be tried: encoders and accelerators of hardware, and the usual encoders."""
 
     life: Ulid
     encoders: Words
@@ -73,6 +84,10 @@ class AdvertPrograms(Told, frozen=True):
     filters: Words
     unavailable: dict[Word, str]
     tried: bool
+    max_resolutions: dict[Word, Word] = msgspec.field(default_factory=dict[str, str])
+    """By encoders of hardware."""
+    speeds: dict[Word, FramesPerSecond] = msgspec.field(default_factory=dict[str, float])
+    """Frames of 1280x720 in a second, by encoders: a short benchmark."""
 
 
 class Heartbeat(Told, frozen=True):
@@ -106,12 +121,19 @@ class PublicAgent(Told, frozen=True):
     load: Load
     running: tuple[Ulid, ...]
     last_seen_at: str | None
+    supported_codecs: Words = ()
+    has_gpu: bool = False
+    gpu_type: Word | None = None
+    gpus: Words = ()
+    max_resolution: Word | None = None
 
 
-class AgentView(PublicAgent, frozen=True):
+class AgentView(PublicAgent, frozen=True, kw_only=True):
     """An agent as `ffmesh agent NAME --json` shows it."""
 
     encoders: Words
     decoders: Words
     filters: Words
     unavailable: dict[Word, str]
+    max_resolutions: dict[Word, Word] = msgspec.field(default_factory=dict[str, str])
+    speeds: dict[Word, FramesPerSecond] = msgspec.field(default_factory=dict[str, float])

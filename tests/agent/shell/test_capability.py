@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.shell.stage import fresh_id
-from ffmesh_agent.config import AgentConfig, BrokerPlace
+from ffmesh_agent.config import AgentConfig, BrokerPlace, Trials
 from ffmesh_agent.core.events import CapabilitySeen
 from ffmesh_agent.ffmpeg import lists
 from ffmesh_agent.roots import RootPlace
@@ -45,6 +45,7 @@ def _config(programs: dict[str, str], roots: Mapping[str, str | RootPlace] | Non
         programs=programs,
         roots={**(roots or {})},
         slots={"cpu": 2},
+        trials=Trials(run=False),
     )
 
 
@@ -164,7 +165,7 @@ async def test_a_warm_start_asks_nobody_until_the_file_changes(warden: Warden, t
 
 
 async def test_a_damaged_memory_is_made_anew(warden: Warden, tmp_path: Path) -> None:
-    (tmp_path / "capability.json").write_bytes(b"\xff{")
+    (tmp_path / "lists.json").write_bytes(b"\xff{")
     program = _script(tmp_path / "ffprobe", VERSION)
     async with _looking(_config({"ffprobe": program}), warden, tmp_path) as seen:
         await seen.where("ffprobe")
@@ -357,6 +358,7 @@ def test_this_machine_is_described() -> None:
     assert here.memory_bytes > 1_000_000
     assert here.model
     assert here.arch == os.uname().machine
+    assert here.temperature_sensor is (Sensors().load().temperature_c is not None)
     assert boot() == boot()
 
 

@@ -21,10 +21,18 @@ NOW = 1_000_000.0
 HOUR = 3600.0
 
 
-def agent(name: str, *, encoders: Sequence[str] = (), slots: int = 1, used: int = 0, **able: Any) -> Agent:
+def agent(
+    name: str,
+    *,
+    encoders: Sequence[str] = (),
+    unavailable: dict[str, str] | None = None,
+    slots: int = 1,
+    used: int = 0,
+    **able: Any,
+) -> Agent:
     """That is here and can do everything, but for what is said otherwise."""
     programs = AdvertPrograms(
-        life=PI_LIFE, encoders=tuple(encoders), decoders=(), filters=(), unavailable={}, tried=True
+        life=PI_LIFE, encoders=tuple(encoders), decoders=(), filters=(), unavailable=unavailable or {}, tried=True
     )
     return Agent(
         name,
@@ -66,6 +74,14 @@ def test_what_no_agent_online_has_is_named_and_where_it_was_last_seen() -> None:
     agents = [agent("pi"), away("shed-pc", 3 * HOUR, encoders=["hevc_nvenc"])]
     said = why(agents, capabilities=("encoder=hevc_nvenc",))
     assert said == "no agent online has encoder hevc_nvenc; last seen on shed-pc 3 h ago"
+
+
+def test_what_an_agent_lists_and_could_not_do_when_it_was_tried_is_said_with_the_reason() -> None:
+    agents = [agent("nas"), agent("pi", unavailable={"encoder/h264_nvenc": "Cannot load libcuda.so.1"})]
+    said = why(agents, capabilities=("encoder=h264_nvenc",))
+    assert said == "no agent online has encoder h264_nvenc; pi: Cannot load libcuda.so.1"
+    said = why(agents, on="pi", capabilities=("encoder=h264_nvenc",))
+    assert said == "it asks for agent pi, which has no encoder h264_nvenc: Cannot load libcuda.so.1"
 
 
 def test_the_one_seen_last_is_named_if_several_have_it() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ffmesh_coordinator.core.events import AdvertSeen
 from ffmesh_coordinator.core.matching import LISTS, LOG, Matching
-from ffmesh_coordinator.core.placement import is_able, preference
+from ffmesh_coordinator.core.placement import is_able, preference, speed, why_there
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent, Roster
 from ffmesh_protocol.media import Needs
@@ -47,10 +47,24 @@ def there(agent: Agent, *, cpu: int = 1, gpu: int = 0) -> Agent:
     return agent
 
 
+def measured(encoder: str, fps: float) -> AdvertPrograms:
+    return AdvertPrograms(
+        life=PI_LIFE,
+        encoders=(encoder,),
+        decoders=(),
+        filters=(),
+        unavailable={},
+        tried=True,
+        speeds={encoder: fps, "libfast": 1000.0} if fps else {},
+    )
+
+
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, str, int, bool]:
     """What of an agent changes, whose, and to what. What happens all the time is likelier than the rest."""
-    seldom = st.sampled_from(["slots", "held", "draining", "resting", "features", "root", "encoder", "removed"])
+    seldom = st.sampled_from(
+        ["slots", "held", "draining", "resting", "features", "root", "encoder", "speed", "removed"]
+    )
     what = draw(st.one_of(st.just("booked"), st.just("online"), seldom))
     return what, draw(st.sampled_from(NAMES)), draw(st.integers(min_value=0, max_value=2)), draw(st.booleans())
 
@@ -83,6 +97,8 @@ def change(roster: Roster, matching: Matching, what: str, name: str, number: int
             agent.programs = AdvertPrograms(
                 life=PI_LIFE, encoders=("h264",) if yes else (), decoders=(), filters=(), unavailable={}, tried=True
             )
+        case "speed":
+            agent.programs = measured("h264", 10.0 * number)
         case _:
             roster.remove(name)
     matching.changed(agent)
@@ -100,6 +116,42 @@ def test_the_best_is_the_one_that_a_look_at_all_agents_finds_whatever_happened_b
         for wish in WISHES if is_asked else ():
             best = matching.best_for(wish)
             assert ((best[0].name, best[1]) if best else None) == naive_best(roster, wish)
+
+
+ENCODES = Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", capabilities=("encoder=h264",)))
+
+
+def test_of_those_as_free_as_each_other_the_fastest_is_the_best_and_it_is_said_why() -> None:
+    roster = Roster()
+    matching = Matching(roster)
+    for name, fps in (("ash", 0.0), ("birch", 24.5), ("cedar", 20.0)):
+        there(roster.met(name)).programs = measured("h264", fps)
+    best = matching.best_for(ENCODES)
+    assert best is not None
+    assert best[0].name == "birch"
+    said = "birch had 1 of 1 cpu slots free, the freest of 3 that can run it"
+    assert why_there(best[0], ENCODES, best[1]) == (
+        f"{said}; of those as free the fastest known with h264, 24.5 fps in its benchmark"
+    )
+    assert why_there(best[0], WISHES[0], 3) == said, "it asks for no encoder that was measured"
+
+
+def test_who_is_freer_comes_before_who_is_faster() -> None:
+    roster = Roster()
+    matching = Matching(roster)
+    there(roster.met("ash"), cpu=4).programs = measured("h264", 500.0)
+    there(roster.met("birch"), cpu=4).programs = measured("h264", 1.0)
+    roster.met("ash").booked = {ATTEMPTS[0]: "cpu"}
+    best = matching.best_for(ENCODES)
+    assert best is not None
+    assert best[0].name == "birch"
+
+
+def test_a_job_that_needs_two_encoders_is_as_fast_as_the_slower_one() -> None:
+    agent = there(Roster().met("ash"))
+    agent.programs = measured("h264", 24.5)
+    both = Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", capabilities=("encoder=libfast", "encoder=h264")))
+    assert speed(agent, both) == ("h264", 24.5)
 
 
 def test_an_agent_that_went_and_came_back_without_room_is_not_taken_for_what_it_was_before() -> None:
