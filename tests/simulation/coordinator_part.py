@@ -112,7 +112,7 @@ class CoordinatorPart(Part):
 
     def _carry_out(self, done: list[effects.Effect], why: str = "") -> None:
         fate = self.world.dice.random() if self.world.faulty else 1.0
-        offers = effects.said_beforehand(done)
+        offers, done = effects.said_beforehand(done)
         self.send(self.core.packets(offers))
         if offers and fate < self.world.die_after_commit / 2:
             self.world.say("coordinator dies after its offers, before what it offers is on its disk")
@@ -130,7 +130,7 @@ class CoordinatorPart(Part):
             self.world.say(f"coordinator dies after its commit, before it says a word of {why}")
             self.world.crash(self)
             return
-        self.send(self.core.packets(effect for effect in done if not any(effect is offer for offer in offers)))
+        self.send(self.core.packets(done))
         for effect in done:
             match effect:
                 case effects.WakeAt(elapsed=at):

@@ -83,18 +83,19 @@ class Note(Told, frozen=True):
 Effect: TypeAlias = SaveJob | SaveAgent | ForgetAgent | Tell | Reply | Publish | Recall | WakeAt | Note
 
 
-def said_beforehand(effects: Iterable[Effect]) -> list[Effect]:
-    """The offers among them, but for those to whom something else is to be said first.
+def said_beforehand(effects: Iterable[Effect]) -> tuple[list[Effect], list[Effect]]:
+    """The offers among them, but for those to whom something else is to be said first; and all the rest.
 
     An offer promises nothing, and nothing of it is on disk: while the job gets there, its agent can answer.
     """
     to_wait: set[Principal] = set()
     offers: list[Effect] = []
+    rest: list[Effect] = []
     for effect in effects:
-        if not isinstance(effect, Tell):
-            continue
-        if isinstance(effect.message, Offers) and effect.receiver not in to_wait:
+        if isinstance(effect, Tell) and isinstance(effect.message, Offers) and effect.receiver not in to_wait:
             offers.append(effect)
-        else:
+            continue
+        if isinstance(effect, Tell):
             to_wait.add(effect.receiver)
-    return offers
+        rest.append(effect)
+    return offers, rest

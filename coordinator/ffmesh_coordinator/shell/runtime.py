@@ -361,10 +361,8 @@ class Runtime:
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
         """The disk first, but for offers. If it takes nothing, what depends on it is held back."""
         if self._backlog is None:
-            offers = said_beforehand(effects)
+            offers, effects = said_beforehand(effects)
             self._line.post(self._core.packets(offers))
-            said = set(map(id, offers))
-            effects = [effect for effect in effects if id(effect) not in said]
             try:
                 await self._store.save(e for e in effects if isinstance(e, SaveJob | SaveAgent | ForgetAgent))
             except StoreFailed as error:

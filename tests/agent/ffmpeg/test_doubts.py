@@ -3,26 +3,16 @@
 import pytest
 from msgspec import structs
 
+from agent.shell.crashing import ATTEMPT, result_of
 from agent.shell.stage import granted
 from ffmesh_agent.ffmpeg.doubts import Doubts, asked_for
 from ffmesh_protocol.media import Needs
-from ffmesh_protocol.messages.reports import FailureKind, Result
+from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_protocol.reasons import Stopped
 from ffmesh_protocol.times import COOL_DOWN_AFTER
 
 BOTH = frozenset({"encoder/h264_nvenc", "hwaccel/cuda"})
-WELL = Result(
-    attempt="0A" + "0" * 24,
-    job="0J" + "0" * 24,
-    started=True,
-    exit_code=0,
-    signal=None,
-    stopped=None,
-    reason_code=None,
-    reason=None,
-    seconds=1.0,
-    lengths=None,
-)
+WELL = result_of(ATTEMPT)
 FAILED = structs.replace(WELL, exit_code=1, failure=FailureKind.TRANSIENT)
 
 

@@ -8,28 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from agent.shell.crashing import result_of
 from agent.shell.stage import fresh_id
 from ffmesh_agent.shell import spool as spool_module
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.spool import Spool, owned
 from ffmesh_protocol import codec
 from ffmesh_protocol.errors import BadConfig
-from ffmesh_protocol.messages.reports import Result, StreamLengths
+from ffmesh_protocol.messages.reports import Result
 
 
 def _result() -> Result:
-    return Result(
-        attempt=fresh_id(),
-        job=fresh_id(),
-        started=True,
-        exit_code=0,
-        signal=None,
-        stopped=None,
-        reason_code=None,
-        reason=None,
-        seconds=1.5,
-        lengths=StreamLengths(stdout=1, stderr=2),
-    )
+    return result_of(fresh_id())
 
 
 class Kept:

@@ -23,12 +23,16 @@ from ffmesh_protocol.bus import BrokerAddress, Bus, Subscription, connected
 from ffmesh_protocol.errors import BrokerUnreachable
 from ffmesh_protocol.keys import Label, broker_password, derived
 from ffmesh_protocol.messages.answers import Answer
+from ffmesh_protocol.messages.orders import Welcome
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
+from ffmesh_protocol.messages.reports import Hello
 from ffmesh_protocol.names import COORDINATOR, SPOKEN_ROLES, Principal
 from ffmesh_protocol.packet import Packet
-from ffmesh_protocol.topics import Topics, Verb
+from ffmesh_protocol.sending import published
+from ffmesh_protocol.topics import Family, Topics, Verb
 from ffmesh_protocol.wire import Directed
 from support.broker import PrivateBroker, private_broker
+from support.coordinating import advert
 
 PATIENCE = 30.0
 LOOK_AGAIN = 0.01
@@ -191,6 +195,16 @@ class Speaker:
                     else:
                         self.heard.append(packet)
         return found
+
+
+async def greet(agent: Speaker) -> str:
+    """It is there, with an advert and nothing in its hands; the life of the coordinator that welcomes it."""
+    life = (await agent.status(lambda status: status.state is CoordinatorState.ONLINE)).life
+    agent.bus.post(published(Family.ADVERT, TOPICS.advert(agent.principal.name), advert(agent.life)))
+    hello = Hello(beat=1, boot="b", spool="s", version="1", features=(), heard=0, held=())
+    agent.bus.post(agent.signed(Verb.HELLO, hello, life))
+    await agent.told(Verb.WELCOME, Welcome)
+    return life
 
 
 def _answers(heard: Packet, asked: Packet) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from coordinator.shell.peers import TOPICS, Place, Running, Speaker, a_place, speaker
+from coordinator.shell.peers import TOPICS, Place, Running, Speaker, a_place, greet, speaker
 from coordinator.shell.values import a_job, ulid
 from ffmesh_coordinator.config import load
 from ffmesh_coordinator.core.effects import SaveJob
@@ -24,14 +24,13 @@ from ffmesh_coordinator.shell.store import Store
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.messages.answers import Accepted, JobList, Refusal
 from ffmesh_protocol.messages.jobs import JobState
-from ffmesh_protocol.messages.orders import Grants, Leased, Offers, Settled, Welcome
+from ffmesh_protocol.messages.orders import Grants, Leased, Offers, Settled
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
-from ffmesh_protocol.messages.reports import Claim, Held, HeldPhase, Hello, Holding, Results, Started
+from ffmesh_protocol.messages.reports import Claim, Held, HeldPhase, Holding, Results, Started
 from ffmesh_protocol.messages.requests import ListJobs, ShowJobs
 from ffmesh_protocol.names import COORDINATOR
-from ffmesh_protocol.sending import published
-from ffmesh_protocol.topics import Family, Verb
-from support.coordinating import advert, result, submit
+from ffmesh_protocol.topics import Verb
+from support.coordinating import result, submit
 
 MANY = 60
 
@@ -145,11 +144,7 @@ async def test_an_agent_works_on_while_the_disk_is_full_and_its_result_is_settle
     with place.coordinator() as process:
         await place.is_connected()
         async with speaker(place, "pi", "agent") as pi, speaker(place) as client:
-            life = (await pi.status(is_online)).life
-            pi.bus.post(published(Family.ADVERT, TOPICS.advert("pi"), advert(pi.life)))
-            hello = Hello(beat=1, boot="b", spool="s", version="1", features=(), heard=0, held=())
-            pi.bus.post(pi.signed(Verb.HELLO, hello, life))
-            await pi.told(Verb.WELCOME, Welcome)
+            life = await greet(pi)
             job = submit(ulid("K", 1))
             await client.ask(Verb.SUBMIT, job)
             (offer,) = (await pi.told(Verb.OFFER, Offers)).offers

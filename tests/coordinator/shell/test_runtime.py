@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.shell.peers import CLUSTER, PATIENCE, TOPICS, Place, Speaker, a_place, speaker
+from coordinator.shell.peers import CLUSTER, PATIENCE, TOPICS, Place, Speaker, a_place, greet, speaker
 from coordinator.shell.values import ulid
 from ffmesh_coordinator.shell.errands import Add, List, Remove, Rotate, Status
 from ffmesh_coordinator.shell.home import Home
@@ -22,14 +22,13 @@ from ffmesh_protocol.errors import LoginRefused, RefusalCode
 from ffmesh_protocol.keys import broker_password
 from ffmesh_protocol.messages.answers import Accepted, AgentList, JobList, Refusal
 from ffmesh_protocol.messages.jobs import JobKind, JobState
-from ffmesh_protocol.messages.orders import Grants, Offers, Welcome
+from ffmesh_protocol.messages.orders import Grants, Offers
 from ffmesh_protocol.messages.presence import CoordinatorState, CoordinatorStatus
-from ffmesh_protocol.messages.reports import Claim, Hello
+from ffmesh_protocol.messages.reports import Claim
 from ffmesh_protocol.messages.requests import Cancel, ListAgents, ListJobs, ShowJobs
-from ffmesh_protocol.sending import published
 from ffmesh_protocol.tokens import understood
-from ffmesh_protocol.topics import Family, Verb
-from support.coordinating import advert, submit
+from ffmesh_protocol.topics import Verb
+from support.coordinating import submit
 
 
 @pytest.fixture
@@ -196,11 +195,7 @@ async def test_an_offer_does_not_wait_for_the_disk_and_all_else_does(place: Plac
     with place.coordinator():
         await place.is_connected()
         async with speaker(place, "pi", "agent") as pi, speaker(place) as client:
-            life = (await pi.status(is_online)).life
-            pi.bus.post(published(Family.ADVERT, TOPICS.advert("pi"), advert(pi.life)))
-            hello = Hello(beat=1, boot="b", spool="s", version="1", features=(), heard=0, held=())
-            pi.bus.post(pi.signed(Verb.HELLO, hello, life))
-            await pi.told(Verb.WELCOME, Welcome)
+            life = await greet(pi)
             await client.status(is_online)
             with closing(sqlite3.connect(Home(place.home).database, isolation_level=None)) as somebody:
                 somebody.execute("BEGIN IMMEDIATE")
