@@ -171,6 +171,7 @@ def dialling(
     finally:
         client.disconnect()
         client.loop_stop()
+        client.reinitialise()  # closes the sockets that its thread was woken by
 
 
 @contextmanager

@@ -58,6 +58,7 @@ class Watcher:
     def stop(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.reinitialise()  # closes the sockets that its thread was woken by
 
     @property
     def is_connected(self) -> bool:

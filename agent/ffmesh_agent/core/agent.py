@@ -98,6 +98,9 @@ REFUSED_FOR: Final = 10.0
 NOT_WHILE_CUT_OFF: Final = frozenset({About.STATUS, About.FIRST_CREDIT, About.CLIENT_WILL, About.CLIENT_SILENCE})
 """Silence that we could not have heard is nobody's fault; it is counted anew when we connect."""
 
+DEAF_AFTER: Final = 2 * times.HOLDING
+"""Our own heartbeat comes back from the broker. If nothing does, a client that is silent may well be speaking."""
+
 
 class Agent:
     def __init__(
@@ -128,6 +131,8 @@ class Agent:
         self._welcomed = False
         self._heard = 0
         self._told_heard = 0
+        self._heard_at = 0.0
+        """When the broker last brought anything that is sent without fail."""
         self._client_connections: dict[tuple[str, str], int] = {}
         self._has_left = False
         self._held = self._bench.held()
@@ -202,6 +207,7 @@ class Agent:
             case Woken():
                 self._woken_for = None
             case HeartbeatReturned(beat=beat):
+                self._heard_at = desk.now
                 stood = self._leases.heartbeat_returned(beat)
                 if stood > 0:
                     bench.stood_still(stood)
@@ -218,6 +224,7 @@ class Agent:
             case ClientStatusSeen():
                 self._client_seen(event)
             case CoordinatorSpoke():
+                self._heard_at = desk.now
                 self._obey(event.word, event.number)
                 self._heard = max(self._heard, event.number)
             case CreditCame(credit=credit):
@@ -335,6 +342,8 @@ class Agent:
                 self._public.say_everything()
             case About.CLIENT_WILL:
                 bench.client_lost(name, Stopped.CLIENT_GONE)
+            case About.CLIENT_SILENCE if self._desk.now - self._heard_at > DEAF_AFTER:
+                self._desk.deadlines.set(about, name, self._desk.after(times.CLIENT_SILENCE))
             case About.CLIENT_SILENCE:
                 bench.client_lost(name, Stopped.SILENCE)
             case About.LEAVE:

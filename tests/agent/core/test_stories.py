@@ -42,6 +42,7 @@ from ffmesh_agent.core.events import (
     CoordinatorSpoke,
     Disconnected,
     Event,
+    HeartbeatReturned,
     LoadSampled,
     OwnAdvertSeen,
     OwnStatusSeen,
@@ -536,9 +537,18 @@ def test_a_client_without_a_sign_of_life_loses_its_program_while_it_could_have_b
     story.none(Terminate)
     story.on(Connected(connection=2))
     story.leased(story.says(Holding)[0].beat)
-    story.on(Woken(), after=times.CLIENT_SILENCE)
+    story.on(HeartbeatReturned(beat=1), after=times.CLIENT_SILENCE - 1)
+    story.on(Woken(), after=1)
     assert story.one(Terminate)
     assert story.ends(None, 15).one(KeepResult).result.stopped is Stopped.SILENCE
+
+
+def test_an_agent_that_hears_nobody_takes_no_client_for_silent() -> None:
+    story = Story().runs(JobKind.INTERACTIVE)
+    story.on(Woken(), after=times.CLIENT_SILENCE)
+    story.none(Terminate)
+    story.on(HeartbeatReturned(beat=1), after=times.CLIENT_SILENCE)
+    assert story.one(Terminate)
 
 
 def test_an_agent_that_was_frozen_stops_nothing_for_what_it_did_not_hear() -> None:

@@ -69,20 +69,20 @@ def test_of_many_folders_only_some_are_open_at_a_time(tmp_path: Path, monkeypatc
     for name in names:
         (root / HIDDEN / name).write_text("new")
     note = sealing.seal(journal, note, result_of(ATTEMPT))
-    before, most = _open_files(), 0
+    before, most = _open_below(tmp_path), 0
     really = held.Held.opened
 
     def opened(self: held.Held, folder: held.Folder) -> int:
         nonlocal most
         descriptor = really(self, folder)
-        most = max(most, _open_files())
+        most = max(most, _open_below(tmp_path))
         return descriptor
 
     monkeypatch.setattr(held.Held, "opened", opened)
     note = staging.commit(journal, note, LATER)
     assert {(root / name).read_text() for name in names} == {"new"}
     assert held.MOST_OPEN <= most - before < held.MOST_OPEN + 5
-    assert _open_files() == before
+    assert _open_below(tmp_path) == before
     staging.drop(journal, note)
 
 
@@ -114,5 +114,13 @@ def test_a_folder_that_another_one_has_replaced_in_the_same_root_is_no_place_for
     assert (root / HIDDEN / "x" / "a").read_text() == "new"
 
 
-def _open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def _open_below(folder: Path) -> int:
+    with os.scandir("/proc/self/fd") as descriptors:
+        return sum(_leads_to(entry.path).startswith(f"{folder}/") for entry in descriptors)
+
+
+def _leads_to(descriptor: str) -> str:
+    try:
+        return str(Path(descriptor).readlink())
+    except FileNotFoundError:  # the descriptor of the listing itself
+        return ""
