@@ -17,6 +17,7 @@ from ffmesh_agent.core.effects import Effect, Leave, ReadTail, WakeAt
 from ffmesh_agent.core.events import (
     CapabilitySeen,
     ClientStatusSeen,
+    ConditionsSeen,
     Connected,
     ConnectFailed,
     CoordinatorSeen,
@@ -259,6 +260,8 @@ class Agent:
                 self._public.learned(advert, programs)
             case LoadSampled(load=load):
                 self._beat(load)
+            case ConditionsSeen(conditions=conditions):
+                desk.conditions = conditions
             case StopAsked():
                 self._stop(self._goodbye)
             case _:

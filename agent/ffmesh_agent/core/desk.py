@@ -5,6 +5,7 @@ from ffmesh_agent.core.audiences import Audiences
 from ffmesh_agent.core.effects import Effect, Note, NoteLevel, Publish, Tell
 from ffmesh_agent.core.post import Post
 from ffmesh_protocol.deadlines import Deadlines
+from ffmesh_protocol.messages.manners import Condition
 from ffmesh_protocol.topics import Family
 from ffmesh_protocol.wire import Directed, Told
 
@@ -23,6 +24,8 @@ class Desk:
         self.coordinator: str | None = None
         """The life of the coordinator that we greeted."""
         self.draining = False
+        self.conditions: tuple[Condition, ...] = ()
+        """What its configuration names of this machine, and whether that is so now."""
         self.leaving = False
         self.superseded = False
         """Another life has our name: what is said in public under it is said of that one."""

@@ -5,6 +5,7 @@ from typing import TypeAlias
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load
 from ffmesh_protocol.messages.jobs import Progress, Written
+from ffmesh_protocol.messages.manners import Condition
 from ffmesh_protocol.messages.orders import (
     Cancels,
     Commit,
@@ -238,6 +239,12 @@ class LoadSampled(Told, frozen=True):
     load: Load
 
 
+class ConditionsSeen(Told, frozen=True):
+    """All that the configuration names, as they are now. Said at the start, and whenever one has changed."""
+
+    conditions: tuple[Condition, ...]
+
+
 class StopAsked(Told, frozen=True):
     """By the operator or by the end of `up`: stop what runs, say so, and leave."""
 
@@ -271,5 +278,6 @@ Event: TypeAlias = (
     | TailRead
     | CapabilitySeen
     | LoadSampled
+    | ConditionsSeen
     | StopAsked
 )
