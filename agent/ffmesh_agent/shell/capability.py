@@ -31,9 +31,9 @@ from ffmesh_agent.core.events import CapabilitySeen
 from ffmesh_agent.ffmpeg import lists
 from ffmesh_agent.ffmpeg.proven import Listed, Standing
 from ffmesh_agent.shell.capture import Asker, NoAnswer
+from ffmesh_agent.shell.fencing import Fencing
 from ffmesh_agent.shell.gpus import Gpu, gpus
 from ffmesh_agent.shell.host import host
-from ffmesh_agent.shell.in_force import UNFENCED, InForce
 from ffmesh_agent.shell.mounts import told_of_changes
 from ffmesh_agent.shell.recovering import Recovery
 from ffmesh_agent.shell.roots import Roots
@@ -83,12 +83,12 @@ class Capability:
         life: str,
         home: Path,
         asker: Asker,
-        force: InForce = UNFENCED,
+        fencing: Fencing,
         unkept: Sequence[str] = (),
     ) -> None:
         """`unkept`: sentences about limits that cannot be kept here."""
         self._config = config
-        self._force = force
+        force = self._force = fencing.force
         self._life = life
         self._asker = asker
         self._cache = home / "lists.json"
@@ -107,7 +107,9 @@ class Capability:
         self._host = host()
         self._gpus: tuple[Gpu, ...] = gpus()
         slots = sum(config.slots.values())
-        self.trying = Trying(asker, home / "trials.json", slots, self._tried_something, is_wanted=config.trials.run)
+        self.trying = Trying(
+            asker, fencing, home / "trials.json", slots, self._tried_something, is_wanted=config.trials.run
+        )
         self._tell: Callable[[CapabilitySeen], None] | None = None
         self._is_told = False
 

@@ -10,6 +10,7 @@ from typing import Final
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.pipes import Pipe
 from ffmesh_warden.errors import NotStarted, WardenDied
+from ffmesh_warden.fence import Fence
 from ffmesh_warden.handle import Warden
 from ffmesh_warden.program import Ended
 
@@ -60,11 +61,11 @@ class Asker:
             raise NoAnswer(why)
         return heard.printed
 
-    async def tried(self, argv: Sequence[str]) -> Heard:
+    async def tried(self, argv: Sequence[str], fence: Fence | None) -> Heard:
         """What it says on standard error, however it ends. It runs behind everything else."""
         pipe = Pipe()
         try:
-            return await self._heard(argv, pipe, stderr=pipe.writes, nice=MODEST, ionice=MODEST_WITH_DISKS)
+            return await self._heard(argv, pipe, stderr=pipe.writes, nice=MODEST, ionice=MODEST_WITH_DISKS, fence=fence)
         finally:
             pipe.close()
 
@@ -85,11 +86,13 @@ class Asker:
         stderr: int | None = None,
         nice: int | None = None,
         ionice: str | None = None,
+        fence: Fence | None = None,
     ) -> Heard:
         began = boottime()
         try:
             program = await self.warden.start(
                 argv,
+                fence=fence,
                 env=self.environment,
                 cwd=self.folder,
                 stdout=stdout,

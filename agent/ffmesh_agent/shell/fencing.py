@@ -53,22 +53,27 @@ class _Folder:
 class Fencing:
     def __init__(self, config: AgentConfig, force: InForce, search: str) -> None:
         """`search`: the PATH in which programs are looked up."""
+        self.force = force
         self._config = config
-        self._force = force
         self._at_hand = AtHand(search, config.readable)
         self._asking = Asking()
         self._expecting: asyncio.Future[None] | None = None
         self._roots = config.root_paths
         self._read_only = {name for name, place in config.root_places.items() if place.read_only}
 
+    @property
+    def called(self) -> str:
+        """What tells fences apart that let programs do different things, roots aside."""
+        return " ".join((self.force.called, *self._config.readable))
+
     async def fence(self, grant: Grant, argv0: bytes, private: Path, aside: Iterable[bytes] = ()) -> Fence | None:
         """`aside`: the places where the outputs of a staged job are made. `NotReady`, or `PathRefused`.
 
         None: there is none here, and nobody demands one.
         """
-        if self._force.refusal is not None:
-            raise NotReady(self._force.refusal, FailureKind.NODE)
-        if (kind := self._force.kind) is None:
+        if self.force.refusal is not None:
+            raise NotReady(self.force.refusal, FailureKind.NODE)
+        if (kind := self.force.kind) is None:
             return None
         program = os.fsdecode(argv0)
         network = grant.program in self._config.network
@@ -81,6 +86,14 @@ class Fencing:
             return self._planned(kind, grant, self._at_hand.found(program, network=network), private, aside)
 
         return await self._asking.answer(grant.attempt, "fence", plan, _listed(roots_of(grant)))
+
+    async def alone(self, program: str, folder: Path) -> Fence | None:
+        """Around a program that runs for nobody: it reads no root, and writes in this folder only."""
+        if (kind := self.force.kind) is None:
+            return None
+        needs = partial(self._at_hand.found, program, network=False)
+        equipment = await hanging.started(f"what {program} needs", needs)
+        return Fence(kind=kind, read=equipment.readable, write=(os.fsencode(folder),), devices=equipment.devices)
 
     def expect(self) -> None:
         """Programs that have been started before, one of which will be again in a moment: what they need of the machine

@@ -147,7 +147,7 @@ class Runtime:
         self._sensors = Sensors()
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
         self._fencing = Fencing(config, force, of_this_machine()["PATH"])
-        self._capability = Capability(config, life, home, self._asker, force, limits.unkept)
+        self._capability = Capability(config, life, home, self._asker, self._fencing, limits.unkept)
         speaker = AgentSpeaker(
             client_id=_client_id(config, life), voice=core, streaming=self._streaming, tell=self._tell
         )

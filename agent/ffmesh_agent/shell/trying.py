@@ -7,6 +7,7 @@ does not now, or did not answer in time, is tried again later, as its device may
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,10 +25,13 @@ from ffmesh_agent.ffmpeg.trials import Nodes, Subject
 from ffmesh_agent.shell import drivers
 from ffmesh_agent.shell.capture import Asker, Heard, NoAnswer
 from ffmesh_agent.shell.clock import boottime
+from ffmesh_agent.shell.environment import environment
+from ffmesh_agent.shell.fencing import Fencing
 from ffmesh_agent.shell.leisure import Leisure
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import Result
 from ffmesh_protocol.wire import Told
+from ffmesh_warden.fence import Fence
 
 TRIAL_SECONDS: Final = 20.0
 """Long enough for a slow encoder on a slow machine that is busy with other things."""
@@ -51,12 +55,25 @@ class _Kept(Told, frozen=True):
 
 class Trying:
     def __init__(
-        self, asker: Asker, memory: Path, slots: int, tell: Callable[[], None], *, is_wanted: bool = True
+        self,
+        asker: Asker,
+        fencing: Fencing,
+        memory: Path,
+        slots: int,
+        tell: Callable[[], None],
+        *,
+        is_wanted: bool = True,
     ) -> None:
-        """`tell` is called when `standing` says something else than before. Not `is_wanted`: nothing is ever tried."""
+        """Within a fence, as jobs run: what works outside of it only is of no use to them.
+
+        `tell` is called when `standing` says something else than before. Not `is_wanted`: nothing is ever tried.
+        """
         self.is_wanted = is_wanted
+        self._folder = memory.with_suffix("")
+        asker = replace(asker, folder=self._folder, environment=environment(asker.environment, {}, self._folder))
         self._asker = replace(asker, seconds=TRIAL_SECONDS)
         self._meter = replace(asker, seconds=SPEED_SECONDS)
+        self._fencing = fencing
         self._memory = memory
         self._tell = tell
         self._leisure = Leisure(slots)
@@ -88,6 +105,10 @@ class Trying:
     def begin(self, path: str, called: str, listed: Listed) -> None:
         """With this program, by what is remembered of it. `called`: what tells it from others."""
         self._path, self._called, self._listed, self._nodes = path, called, listed, drivers.nodes()
+        shutil.rmtree(
+            self._folder, ignore_errors=True
+        )  # what drivers kept there for next time; a job finds none either
+        self._folder.mkdir(exist_ok=True)
         self._identity = self._identified()
         self._subjects = trials.subjects(listed.encoders, listed.hwaccels, self._nodes)
         self._doubted.clear()
@@ -219,7 +240,8 @@ class Trying:
 
     async def _why_not(self, subject: Subject, device: str | None, size: str) -> str | None:
         """`NoAnswer`: that is not certain."""
-        heard = await self._asker.tried([self._path, *trials.trial(subject, device, self._nodes, size)])
+        line = [self._path, *trials.trial(subject, device, self._nodes, size)]
+        heard = await self._asker.tried(line, await self._fence())
         if heard.ended.exit_code == 0:
             return None
         why = self._asker.unanswered(heard.ended) or ""
@@ -237,7 +259,8 @@ class Trying:
         line = [self._path, *trials.speed_trial(subject.name, outcome.device, self._nodes)]
         fps: float | None = None
         try:
-            heard: Heard = await self._leisure.spend(partial(self._meter.tried, line), alone=True)
+            measure = partial(self._meter.tried, line, await self._fence())
+            heard: Heard = await self._leisure.spend(measure, alone=True)
             if heard.ended.exit_code == 0 or heard.ended.by_deadline:
                 fps = trial_words.fps(heard.printed, heard.took)
         except NoAnswer as why:
@@ -249,12 +272,15 @@ class Trying:
         if boottime() - self._told_at >= TELL_APART:
             self._say()
 
+    async def _fence(self) -> Fence | None:
+        return await self._fencing.alone(self._path, self._folder)
+
     def _say(self) -> None:
         self._told_at = boottime()
         self._tell()
 
     def _identified(self) -> str:
-        return f"{self._called}\n{drivers.identity()}"
+        return f"{self._called}\n{self._fencing.called}\n{drivers.identity()}"
 
     # --- on disk ------------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,9 @@ from ffmesh_agent.shell.capability import Capability
 from ffmesh_agent.shell.capture import Asker, NoAnswer
 from ffmesh_agent.shell.clock import boottime
 from ffmesh_agent.shell.environment import environment, of_this_machine
+from ffmesh_agent.shell.fencing import Fencing
 from ffmesh_agent.shell.host import boot, host
-from ffmesh_agent.shell.in_force import WANTED_OFF
+from ffmesh_agent.shell.in_force import UNFENCED, WANTED_OFF
 from ffmesh_agent.shell.looking import Eyes, Sight
 from ffmesh_agent.shell.roots import Roots
 from ffmesh_agent.shell.sensors import Sensors
@@ -75,7 +76,7 @@ async def _looking(
     asker = Asker(warden, environment(of_this_machine(), {}, home), home, seconds)
     seen = Seen()
     async with asyncio.TaskGroup() as tasks:
-        capability = Capability(config, fresh_id(), home, asker, unkept=unkept)
+        capability = Capability(config, fresh_id(), home, asker, Fencing(config, UNFENCED, ""), unkept)
         task = tasks.create_task(capability.run(seen.queue.put_nowait))
         yield seen
         task.cancel()

@@ -19,12 +19,17 @@ from ffmesh_agent.shell import trying as trying_module
 from ffmesh_agent.shell.capability import Capability
 from ffmesh_agent.shell.capture import Asker
 from ffmesh_agent.shell.environment import environment, of_this_machine
+from ffmesh_agent.shell.fencing import Fencing
+from ffmesh_agent.shell.in_force import UNFENCED, InForce
 from ffmesh_agent.shell.trying import Trying
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.messages.reports import FailureKind, Result
+from ffmesh_warden import fences
+from ffmesh_warden.fence import Kind
 from ffmesh_warden.handle import Warden
 
+PATH = "/usr/local/bin:/usr/bin:/bin"
 LISTS = """#!/bin/sh
 case "$*" in
 *-version*) echo "ffmpeg version 9.9 Copyright" ;;
@@ -73,7 +78,7 @@ class Seen:
 
 
 @asynccontextmanager
-async def _agent(program: str, warden: Warden, home: Path) -> AsyncGenerator[Seen, None]:
+async def _agent(program: str, warden: Warden, home: Path, force: InForce = UNFENCED) -> AsyncGenerator[Seen, None]:
     config = AgentConfig(
         cluster="home",
         name="pi-1",
@@ -82,7 +87,7 @@ async def _agent(program: str, warden: Warden, home: Path) -> AsyncGenerator[See
         programs={"ffmpeg": program},
     )
     async with asyncio.TaskGroup() as tasks:
-        seen = Seen(Capability(config, fresh_id(), home, _asker(warden, home)))
+        seen = Seen(Capability(config, fresh_id(), home, _asker(warden, home), Fencing(config, force, PATH)))
         task = tasks.create_task(seen.capability.run(seen.queue.put_nowait))
         yield seen
         task.cancel()
@@ -94,7 +99,9 @@ async def _trying(
 ) -> AsyncGenerator[Trying, None]:
     """Without an agent around it."""
     async with asyncio.TaskGroup() as tasks:
-        trying = Trying(_asker(warden, home), home / "trials.json", slots, lambda: None)
+        config = AgentConfig(cluster="home", name="pi-1", secret=bytes(32), broker=BrokerPlace(host="x", port=1))
+        fencing = Fencing(config, UNFENCED, PATH)
+        trying = Trying(_asker(warden, home), fencing, home / "trials.json", slots, lambda: None)
         trying.begin(path, path, listed)
         task = tasks.create_task(trying.until_other(lambda: True))
         yield trying
@@ -153,6 +160,28 @@ async def test_what_works_is_advertised_as_soon_as_it_has_been_tried(warden: War
     assert (last.programs.encoders, last.advert.hwaccels) == (("h264_nvenc", "libx264"), ("cuda",))
     assert last.programs.max_resolutions == {"h264_nvenc": "7680x4320"}
     assert (last.advert.max_resolution, last.advert.supported_codecs) == ("7680x4320", ("h264",))
+
+
+@pytest.mark.parametrize("kind", ["landlock", "bubblewrap"])
+async def test_what_works_outside_of_the_fence_only_does_not_work(warden: Warden, tmp_path: Path, kind: Kind) -> None:
+    if kind not in fences.found().kinds:
+        pytest.skip(f"no {kind} here: {fences.found().missing}")
+    home, programs, others = tmp_path / "home", tmp_path / "programs", tmp_path / "others"
+    for folder in (home, programs, others):
+        folder.mkdir()
+    secret, device = home / "agent.toml", others / "device"
+    for file in (secret, device):
+        file.write_text("open\n")
+    program = _fake(programs, f'touch made; read -r x <"{device}" || read -r x <"{secret}"')
+    async with _agent(program, warden, home, InForce(kind)) as seen:
+        tried = await seen.tried()
+    assert tried.programs is not None
+    assert "encoder/libx264" in tried.programs.unavailable
+    assert (home / "trials" / "made").exists()
+    async with _agent(program, warden, home) as seen:
+        tried = await seen.tried()
+    assert tried.programs is not None
+    assert "libx264" in tried.programs.encoders
 
 
 async def test_the_installed_ffmpeg_has_its_hardware_and_its_usual_encoders_tried_for_real(
