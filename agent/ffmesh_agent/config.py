@@ -23,6 +23,7 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
     cpu = 2
 
     # What follows may be left out.
+    weight = 1.0                    # work goes to the agent with the largest share of free slots times this
     fence = "on"                    # around each program, by the kernel, the best there is; "required": none, no work;
                                     # "landlock", "bubblewrap": not this one, no work; "off"
     network = ["ffmpeg"]            # programs that may open network connections; none unless said
@@ -54,7 +55,7 @@ from msgspec import structs
 from ffmesh_agent.roots import RootPlace, Size, Strict
 from ffmesh_protocol.errors import BadConfig, BadName
 from ffmesh_protocol.keys import SECRET_BYTES
-from ffmesh_protocol.limits import NUMBER_MAX, SLOTS, WORD_CHARS
+from ffmesh_protocol.limits import HEAVIEST, LIGHTEST, NUMBER_MAX, SLOTS, WORD_CHARS
 from ffmesh_protocol.names import Principal, Role, checked_name, checked_principal
 
 TRIALS: Final = "FFMESH_TRIALS"
@@ -97,6 +98,7 @@ class AgentConfig(Strict, frozen=True):
     roots: dict[str, str | RootPlace] = msgspec.field(default_factory=dict[str, str | RootPlace])
     programs: dict[str, str] = msgspec.field(default_factory=_ffmpeg_and_ffprobe)
     slots: dict[str, Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]] = msgspec.field(default_factory=_one_at_a_time)
+    weight: Annotated[float, msgspec.Meta(ge=LIGHTEST, le=HEAVIEST)] = 1.0
     fence: Literal["on", "required", "landlock", "bubblewrap", "off"] = "on"
     network: tuple[str, ...] = ()
     reads: Literal["roots", "inputs"] = "roots"

@@ -47,6 +47,10 @@ PARENTS: Final = 256
 ATTEMPTS: Final = 100
 """How often a job may be tried before a person is asked."""
 
+LIGHTEST: Final = 0.01
+HEAVIEST: Final = 100.0
+"""Weights of agents. A hundred times a hundredth is more than any two machines differ."""
+
 LIST_ITEMS: Final = 10_000
 PAGE_ITEMS: Final = 500
 """How many jobs one page of a list holds at most; a page is also cut where its message would become too large."""

@@ -346,6 +346,7 @@ class Capability:
             gpu_type=self._gpus[0].maker if self._gpus else None,
             gpus=tuple(gpu.name for gpu in self._gpus),
             max_resolution=standing.max_resolution,
+            weight=self._config.weight,
         )
 
     def _is_tried(self, standing: Standing) -> bool:

@@ -59,6 +59,7 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
         ("programs", words.joined(dict(sorted(agent.programs.items())))),
         *_each_root(agent.roots),
         ("slots", _slots(agent.slots)),
+        ("weight", f"{agent.weight:g}"),
         ("fence", words.text(agent.fence)),
         ("cpu", words.number(agent.load.cpu_percent, " %")),
         ("memory", words.number(agent.load.memory_percent, " %")),

@@ -1,8 +1,8 @@
 """Whether an agent may have a job, which of those that may is the best one, and why it was chosen. Pure functions.
 
 Of those that can run it and have a free slot: the one that holds the workflow's files, else the one with the largest
-share of free slots, else the one with the most; of those that are as free as each other, the one that was fastest with
-the job's encoder in its benchmark. Not there yet: weights.
+share of free slots, times the weight that its owner gives it, else the one with the most; of those that are as free as
+each other, the one that was fastest with the job's encoder in its benchmark.
 """
 
 from typing import Final, TypeAlias
@@ -100,7 +100,11 @@ def preference(agent: Agent, wish: Wish) -> Preference:
     total, free = agent.total(wish.needs.slot), agent.free(wish.needs.slot)
     share = free / total if total else 0.0
     _, fps = speed(agent, wish)
-    return (agent.name != wish.near, -share, -free, -fps, agent.name)
+    return (agent.name != wish.near, -share * weight(agent), -free, -fps, agent.name)
+
+
+def weight(agent: Agent) -> float:
+    return agent.advert.weight if agent.advert is not None else 1.0
 
 
 def speed(agent: Agent, wish: Wish) -> tuple[str, float]:
@@ -122,6 +126,7 @@ def why_there(agent: Agent, wish: Wish, able: int) -> str:
         return f"{said} and holds the files of the jobs before it"
     if able <= 1:
         return f"{said}, the only one that can run it"
+    weighed = f" with its weight of {weight(agent):g}" if weight(agent) != 1 else ""
     encoder, fps = speed(agent, wish)
     fast = f"; of those as free the fastest known with {encoder}, {fps:g} fps in its benchmark" if fps > 0 else ""
-    return f"{said}, the freest of {able} that can run it{fast}"
+    return f"{said}, the freest of {able} that can run it{weighed}{fast}"

@@ -124,6 +124,7 @@ def public_agent(agent: Agent, job_of_attempt: Mapping[str, str]) -> PublicAgent
         gpu_type=advert.gpu_type if advert else None,
         gpus=advert.gpus if advert else (),
         max_resolution=advert.max_resolution if advert else None,
+        weight=advert.weight if advert else 1.0,
     )
 
 

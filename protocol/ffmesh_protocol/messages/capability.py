@@ -4,12 +4,13 @@ from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import FPS_MAX, LIST_ITEMS, SENTENCE_CHARS, SLOTS, WORD_CHARS
+from ffmesh_protocol.limits import FPS_MAX, HEAVIEST, LIGHTEST, LIST_ITEMS, SENTENCE_CHARS, SLOTS, WORD_CHARS
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.wire import Natural, Told
 
 Word = Annotated[str, msgspec.Meta(max_length=WORD_CHARS)]
+Weight = Annotated[float, msgspec.Meta(ge=LIGHTEST, le=HEAVIEST)]
 Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=LIST_ITEMS)]
 FramesPerSecond = Annotated[float, msgspec.Meta(ge=0, le=FPS_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]
@@ -72,6 +73,8 @@ class Advert(Told, frozen=True):
     gpus: Words = ()
     max_resolution: Word | None = None
     """The largest picture that an encoder of hardware took here, as `3840x2160`."""
+    weight: Weight = 1.0
+    """Its owner's: work goes to whose share of free slots times this is largest."""
 
 
 class AdvertPrograms(Told, frozen=True):
@@ -126,6 +129,7 @@ class PublicAgent(Told, frozen=True):
     gpu_type: Word | None = None
     gpus: Words = ()
     max_resolution: Word | None = None
+    weight: Weight = 1.0
 
 
 class AgentView(PublicAgent, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ffmesh_coordinator.core.events import AdvertSeen
 from ffmesh_coordinator.core.matching import LISTS, LOG, Matching
@@ -63,7 +64,7 @@ def measured(encoder: str, fps: float) -> AdvertPrograms:
 def changes(draw: st.DrawFn) -> tuple[str, str, int, bool]:
     """What of an agent changes, whose, and to what. What happens all the time is likelier than the rest."""
     seldom = st.sampled_from(
-        ["slots", "held", "draining", "resting", "features", "root", "encoder", "speed", "removed"]
+        ["slots", "held", "draining", "resting", "features", "root", "encoder", "speed", "weight", "removed"]
     )
     what = draw(st.one_of(st.just("booked"), st.just("online"), seldom))
     return what, draw(st.sampled_from(NAMES)), draw(st.integers(min_value=0, max_value=2)), draw(st.booleans())
@@ -97,6 +98,8 @@ def change(roster: Roster, matching: Matching, what: str, name: str, number: int
             agent.programs = AdvertPrograms(
                 life=PI_LIFE, encoders=("h264",) if yes else (), decoders=(), filters=(), unavailable={}, tried=True
             )
+        case "weight":
+            agent.advert = structs.replace(agent.advert, weight=0.5 * (number + 1))
         case "speed":
             agent.programs = measured("h264", 10.0 * number)
         case _:
@@ -145,6 +148,27 @@ def test_who_is_freer_comes_before_who_is_faster() -> None:
     best = matching.best_for(ENCODES)
     assert best is not None
     assert best[0].name == "birch"
+
+
+def test_the_heavier_one_is_taken_until_the_other_is_so_much_freer_and_it_is_said_why() -> None:
+    roster = Roster()
+    matching = Matching(roster)
+    for name, weight in (("ash", 1.0), ("birch", 3.0)):
+        agent = there(roster.met(name), cpu=4)
+        assert agent.advert is not None
+        agent.advert = structs.replace(agent.advert, weight=weight)
+    taken = []
+    for number in range(8):
+        best = matching.best_for(WISHES[0])
+        assert best is not None
+        taken.append(best[0].name)
+        if number == 0:
+            assert why_there(best[0], WISHES[0], best[1]) == (
+                "birch had 4 of 4 cpu slots free, the freest of 2 that can run it with its weight of 3"
+            )
+        best[0].booked = {**best[0].booked, f"attempt {number}": "cpu"}
+        matching.changed(best[0])
+    assert taken == ["birch", "birch", "birch", "ash", "ash", "birch", "ash", "ash"]
 
 
 def test_a_job_that_needs_two_encoders_is_as_fast_as_the_slower_one() -> None:
