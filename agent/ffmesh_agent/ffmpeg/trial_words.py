@@ -24,6 +24,7 @@ _FOLLOWS: Final = re.compile(
 """Of another failure that was said before. Where nothing else was, they are better than nothing."""
 _device_refused = re.compile(r"^Failed to set value '.*' for option 'init_hw_device': (?P<why>.+)$")
 _complains = re.compile(r"[Nn]ot found|[Cc]annot|[Cc]ould not|[Ff]ail|[Uu]nable|[Nn]o such|[Nn]ot supported")
+_computes = re.compile(r"\bselected: (?P<device>.{1,200}?) \(software\)")
 _seconds = re.compile(r"^bench: .*\brtime=(?P<seconds>\d{1,9}\.\d{1,9})s", re.MULTILINE)
 _frames = re.compile(r"^frame= *(?P<frames>\d{1,9})\b", re.MULTILINE)
 
@@ -37,6 +38,12 @@ def reason(printed: str) -> str | None:
     refused = [f"its device cannot be opened: {found['why']}" for found in map(_device_refused.match, errors) if found]
     best = next(iter([*causes, *warnings, *refused, *errors]), None)
     return _shown(best) if best else None
+
+
+def computed(printed: str) -> str | None:
+    """Why what went well is no work of hardware; None: nothing says so."""
+    found = _computes.search(printed)
+    return f"there is no GPU that it could use: {_shown(found['device'])} computes in software" if found else None
 
 
 def fps(printed: str, seconds: float) -> float | None:

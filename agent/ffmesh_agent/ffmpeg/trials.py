@@ -31,6 +31,9 @@ ENCODER: Final = "encoder/"
 HWACCEL: Final = "hwaccel/"
 
 _SAY: Final = ("-hide_banner", "-nostdin", "-v", "level+warning")
+_SAY_ALL: Final = ("-hide_banner", "-nostdin", "-v", "level+verbose")
+"""Only so does ffmpeg tell which of Vulkan's devices it took. One that computes in software is always there."""
+
 _NOWHERE: Final = ("-f", "null", "-")
 _THERE_AND_BACK: Final = frozenset({"cuda", "qsv", "vaapi"})
 """Accelerators that certainly take frames of the memory: of the others ffmpeg, or a driver, may refuse the format."""
@@ -89,7 +92,8 @@ def encoder_trial(encoder: str, device: str | None, nodes: Nodes, size: str) -> 
     if encoder in USUAL_AUDIO:
         source = "sine=frequency=440:sample_rate=48000:duration=0.1"
         return (*_SAY, "-f", "lavfi", "-i", source, "-c:a", encoder, *_NOWHERE)
-    return (*_SAY, *_opened(encoder, device), *_picture(size), "-frames:v", "2", *_encoded(encoder, device, nodes))
+    say = _SAY_ALL if family_of(encoder) is Family.VULKAN else _SAY
+    return (*say, *_opened(encoder, device), *_picture(size), "-frames:v", "2", *_encoded(encoder, device, nodes))
 
 
 def speed_trial(encoder: str, device: str | None, nodes: Nodes) -> tuple[str, ...]:
@@ -109,7 +113,8 @@ def hwaccel_trial(hwaccel: str, device: str | None, nodes: Nodes) -> tuple[str, 
         if kind in _THERE_AND_BACK
         else ()
     )
-    return (*_SAY, *opened, *_picture(SMALL), "-frames:v", "1", *there_and_back, *_NOWHERE)
+    say = _SAY_ALL if kind == "vulkan" else _SAY
+    return (*say, *opened, *_picture(SMALL), "-frames:v", "1", *there_and_back, *_NOWHERE)
 
 
 def trial(subject: Subject, device: str | None, nodes: Nodes, size: str) -> tuple[str, ...]:

@@ -243,7 +243,7 @@ class Trying:
         line = [self._path, *trials.trial(subject, device, self._nodes, size)]
         heard = await self._asker.tried(line, await self._fence())
         if heard.ended.exit_code == 0:
-            return None
+            return trial_words.computed(heard.printed)
         why = self._asker.unanswered(heard.ended) or ""
         if heard.ended.by_deadline or heard.ended.warden_died:
             raise NoAnswer(why)

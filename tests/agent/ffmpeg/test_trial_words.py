@@ -2,7 +2,7 @@
 
 import pytest
 
-from ffmesh_agent.ffmpeg.trial_words import REASON_CHARS, fps, reason
+from ffmesh_agent.ffmpeg.trial_words import REASON_CHARS, computed, fps, reason
 from ffmesh_protocol.limits import FPS_MAX
 
 NVENC = """\
@@ -73,3 +73,21 @@ def test_the_speed_is_that_of_the_whole_clip_or_of_what_there_was_time_for() -> 
     for digits, most in ((9, FPS_MAX), (400, None)):
         assert fps(f"frame={'9' * digits} fps=0.0\r", 10.0) == most, "whatever it says, others can read it"
     assert fps(f"{frames}bench: utime=0s stime=0s rtime=0.000s\n", 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [
+        ("llvmpipe (LLVM 15.0.6, 256 bits) (software)", "llvmpipe (LLVM 15.0.6, 256 bits) computes in software"),
+        ("AMD Radeon RX 6600 (RADV NAVI23) (discrete)", None),
+        ("Intel(R) UHD Graphics 630 (CFL GT2) (integrated)", None),
+    ],
+)
+def test_a_device_of_vulkan_that_computes_in_software_is_no_gpu(device: str, why: str | None) -> None:
+    said = f"""\
+[AVHWDeviceContext @ 0x55] [verbose] GPU listing:
+[AVHWDeviceContext @ 0x55] [verbose]     0: {device} (0x0)
+[AVHWDeviceContext @ 0x55] [verbose]     1: llvmpipe (LLVM 15.0.6, 256 bits) (software) (0x0)
+[AVHWDeviceContext @ 0x55] [verbose] Device 0 selected: {device} (0x0)
+"""
+    assert computed(said) == (f"there is no GPU that it could use: {why}" if why else None)

@@ -188,13 +188,13 @@ async def test_the_installed_ffmpeg_has_its_hardware_and_its_usual_encoders_trie
     warden: Warden, tmp_path: Path
 ) -> None:
     encoders = ("aac", "adpcm_ms", "h264_nvenc", "h264_vaapi", "hevc_qsv", "libx264")
-    listed = Listed(encoders=encoders, hwaccels=("cuda", "qsv", "vaapi"), codecs={"libx264": "h264"})
+    listed = Listed(encoders=encoders, hwaccels=("cuda", "qsv", "vaapi", "vulkan"), codecs={"libx264": "h264"})
     async with _trying("ffmpeg", listed, warden, tmp_path) as trying:
         found = await _standing(trying, listed, lambda standing: standing.tried)
     assert (found.encoders, found.hwaccels) == (("aac", "adpcm_ms", "libx264"), ())
     assert found.supported_codecs == ("aac", "h264")
     why = {called.partition("/")[2] for called in found.unavailable}
-    assert why == {"h264_nvenc", "h264_vaapi", "hevc_qsv", "cuda", "qsv", "vaapi"}
+    assert why == {"h264_nvenc", "h264_vaapi", "hevc_qsv", "cuda", "qsv", "vaapi", "vulkan"}
     assert found.unavailable["encoder/h264_nvenc"] == "Cannot load libcuda.so.1"
     assert found.unavailable["hwaccel/cuda"] == "Cannot load libcuda.so.1"
     assert "/dev/dri/renderD*" in found.unavailable["encoder/h264_vaapi"]
