@@ -54,6 +54,8 @@ class Call:
     def __init__(self, words: list[bytes]) -> None:
         self.real, self.python, self.key, self.config, self.name = words[:5]
         self.arguments = words[5:]
+        self.streams = [descriptor for descriptor in (0, 1, 2) if is_open(descriptor)]
+        """Of the caller's, before anything of ours could take the place of one that is closed."""
         self.line: _socket.socket | None = None
         self.on_the_mesh = False
         self.untold: list[int] | None = []
@@ -87,6 +89,12 @@ def connected(call: Call) -> _socket.socket:
         raise Lost  # its keys and its job control are for who belongs to its session
     folder = folder_of_sockets()
     line = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    if line.fileno() <= 2:  # a stream that the caller has closed must not come to life as something of ours
+        import fcntl
+
+        above = fcntl.fcntl(line, fcntl.F_DUPFD_CLOEXEC, 3)
+        line.close()
+        line = _socket.socket(fileno=above)
     path = folder + b"/" + call.key
     try:
         line.connect(path)
@@ -177,7 +185,6 @@ def was_told(descriptor: int, seconds: float) -> bool:
 
 
 def introduce(call: Call, line: _socket.socket) -> None:
-    streams = [descriptor for descriptor in (0, 1, 2) if is_open(descriptor)]
     try:
         folder = posix.getcwdb()
     except OSError:
@@ -185,11 +192,11 @@ def introduce(call: Call, line: _socket.socket) -> None:
     variables = [b"%s=%s" % pair for pair in environment(with_libraries=False).items()]
     mask = posix.umask(0)
     posix.umask(mask)
-    head = [b"%d" % mask, b"".join(b"%d" % each for each in streams), folder, call.real, call.name]
+    head = [b"%d" % mask, b"".join(b"%d" % each for each in call.streams), folder, call.real, call.name]
     told = b"\0".join([*head, b"%d" % len(variables), *variables, *call.arguments])
     packet = b"ffmesh 1 %d\n%s" % (len(told), told)
-    rights = b"".join(each.to_bytes(4, sys.byteorder) for each in streams)
-    ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)] if streams else []
+    rights = b"".join(each.to_bytes(4, sys.byteorder) for each in call.streams)
+    ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)] if call.streams else []
     try:
         sent = line.sendmsg([packet], ancillary)
         if sent < len(packet):

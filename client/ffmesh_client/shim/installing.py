@@ -1,8 +1,9 @@
 """The shim in a folder: put there, looked at, taken away.
 
-In the folder lie `ffmesh-shim`, the links `ffmpeg` and `ffprobe` to it, and `ffmesh-shim.json`, which says what was
-there before. That was moved aside, to a name of ours, and is put back when the shim goes. A server's update may put its
-own program over a link: that is newer than what we keep, so it stays when the shim goes.
+In the folder lie `ffmesh-shim`, the links `ffmpeg` and `ffprobe` to it, `ffmesh-front` where a compiler was at hand
+(compiling.py), and `ffmesh-shim.json`, which says what was there before. That was moved aside, to a name of ours, and
+is put back when the shim goes. A server's update may put its own program over a link: that is newer than what we keep,
+so it stays when the shim goes.
 """
 
 import hashlib
@@ -13,12 +14,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from ffmesh_client import writing
 from ffmesh_client.errors import WrongUsage
+from ffmesh_client.shim import compiling
+from ffmesh_client.shim.compiling import NotBuilt
 from ffmesh_client.shim.sockets import taken_away
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.media import printable
@@ -30,6 +33,7 @@ NOTE: Final = "ffmesh-shim.json"
 ASIDE: Final = ".before-ffmesh"
 MARK: Final = b"# The shim of ffmesh:"
 READ_BYTES: Final = 4096
+WANTED_NONE: Final = "it was not wanted"
 
 START: Final = Path(__file__).with_name("start.py")
 """What the launcher starts."""
@@ -37,7 +41,7 @@ START: Final = Path(__file__).with_name("start.py")
 
 class Note(Told, frozen=True):
     """`kept`: what was moved aside, by the name that it had. `made_folder`: the folder is ours. `key`: that of its
-    helpers; none was noted by the first versions."""
+    helpers; none was noted by the first versions. `no_front`: why calls go through Python; null: they do not."""
 
     version: str
     local: dict[str, str]
@@ -45,15 +49,18 @@ class Note(Told, frozen=True):
     made_folder: bool
     config: str
     key: str = ""
+    no_front: str | None = WANTED_NONE
 
 
 class Wish(Told, frozen=True):
-    """What to install. Without `local`, the program that is in the folder, or else in PATH."""
+    """What to install. Without `local`, the program that is in the folder, or else in PATH. `front`: what hands calls
+    on; `auto` is that in C where it can be built."""
 
     folder: str
     config: str
     local: str | None = None
     probes_on_the_mesh: bool = False
+    front: Literal["auto", "c", "python"] = "auto"
 
 
 def install(wish: Wish, environment: Mapping[str, str]) -> Note:
@@ -66,6 +73,7 @@ def install(wish: Wish, environment: Mapping[str, str]) -> Note:
         _check_can_be_noted(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        no_front = _built(wish, folder, environment, made_folder=made_folder)
         kept = dict(was.kept) if was else {}
         kept |= {name: f"{name}{ASIDE}" for name in NAMES if _is_foreign(folder / name)}
         local = {name: _where_it_will_be(path, folder, kept) for name, path in local.items()}
@@ -76,10 +84,11 @@ def install(wish: Wish, environment: Mapping[str, str]) -> Note:
             made_folder=made_folder,
             config=wish.config,
             key=key_of(wish.config),
+            no_front=no_front,
         )
         # The note first: from then on `remove` knows what to put back, however far the rest has come.
         writing.replace(folder / NOTE, msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n", 0o644)
-        writing.replace(folder / SCRIPT, _script(wish, local).encode(errors="surrogateescape"), 0o755)
+        writing.replace(folder / SCRIPT, _script(wish, note).encode(errors="surrogateescape"), 0o755)
         for name in NAMES:
             _put(folder, name)
     except OSError as error:
@@ -98,7 +107,8 @@ def remove(folder: Path) -> list[str]:
     try:
         for name in NAMES:
             remarks += _take_away(folder, name, note.kept.get(name))
-        (folder / SCRIPT).unlink(missing_ok=True)
+        for name in (SCRIPT, compiling.PROGRAM):
+            (folder / name).unlink(missing_ok=True)
         (folder / NOTE).unlink()
         if note.made_folder and not any(folder.iterdir()):
             folder.rmdir()
@@ -134,6 +144,8 @@ def ails(folder: Path) -> Iterator[str]:
             yield f"{folder / name} is not the shim any more: an update of the server may have put its own there"
         if not os.access(note.local[name], os.X_OK):
             yield f"the program of this machine, {note.local[name]}, is gone"
+    if note.no_front is None and not os.access(folder / compiling.PROGRAM, os.X_OK):
+        yield f"{folder / compiling.PROGRAM} is gone: calls go through Python, and take a hundredth of a second longer"
     if note.version != VERSION:
         yield f"it was installed by ffmesh {note.version}, and this is {VERSION}"
     for path in (Path(sys.executable), START):
@@ -166,16 +178,35 @@ def interpreter() -> str:
     return os.path.realpath(base)
 
 
-def _script(wish: Wish, local: Mapping[str, str]) -> str:
+def _built(wish: Wish, folder: Path, environment: Mapping[str, str], *, made_folder: bool) -> str | None:
+    """Why there is no front in C."""
+    why = WANTED_NONE
+    if wish.front != "python":
+        try:
+            compiling.build(folder, environment)
+        except NotBuilt as error:
+            why = str(error)
+            if wish.front == "c":
+                if made_folder:
+                    folder.rmdir()
+                raise WrongUsage(f"--front c: {why}") from None
+        else:
+            return None
+    (folder / compiling.PROGRAM).unlink(missing_ok=True)
+    return why
+
+
+def _script(wish: Wish, note: Note) -> str:
     values = {
-        "FFMPEG": local["ffmpeg"],
-        "FFPROBE": local["ffprobe"],
+        "FFMPEG": note.local["ffmpeg"],
+        "FFPROBE": note.local["ffprobe"],
         "PROBES": "mesh" if wish.probes_on_the_mesh else "local",
         "PYTHON": interpreter(),
         "START": os.fspath(START),
         "OWNER": sys.executable,
         "KEY": key_of(wish.config),
         "CONFIG": wish.config,
+        "FRONT": "" if note.no_front is not None else os.fspath(Path(wish.folder, compiling.PROGRAM).absolute()),
     }
     text = files("ffmesh_client.shim").joinpath("launcher.sh").read_text(encoding="utf-8")
     for name, value in values.items():

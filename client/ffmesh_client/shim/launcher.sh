@@ -13,6 +13,7 @@ start=@START@
 owner=@OWNER@
 key=@KEY@
 config=@CONFIG@
+front=@FRONT@
 
 local=$ffmpeg
 case "${0##*/}" in
@@ -44,4 +45,5 @@ unset LD_LIBRARY_PATH LD_PRELOAD
     echo "ffmesh: the shim lost its program, $start: install ffmesh again, then \`ffmesh shim install\`" >&2
     LD_LIBRARY_PATH=$FFMESH_LD_LIBRARY_PATH LD_PRELOAD=$FFMESH_LD_PRELOAD exec "$local" "$@"
 }
+[ -n "$front" ] && [ -x "$front" ] && exec "$front" "$python" "$start" "$local" "$owner" "$key" "$config" "$0" "$@"
 exec "$python" -S -I -X utf8 "$start" "$local" "$owner" "$key" "$config" "$0" "$@"
