@@ -15,12 +15,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from benchmarks.measure import Report, Row, check, interleaved, parser, row, rows, run, took
 from benchmarks.mesh import PARTS, Mesh, mesh
@@ -30,6 +30,7 @@ from benchmarks.ssh import WarmSsh, warm_ssh
 from ffmesh_client.shim.installing import Wish, install
 
 LOCAL, WARM, COLD, SHIM = "local", "warm ssh", "cold ssh", "the shim"
+THROUGH_PYTHON: Final = "the shim, its front in Python"
 BASES: Final = (LOCAL, WARM)
 IN_A_ROW, AT_ONCE = 50, 8
 READ_BYTES: Final = 1024 * 1024
@@ -51,6 +52,7 @@ SEGMENTS: Final = (
 COPY: Final = ("-v", "error", "-f", "rawvideo", "-video_size", "1024x1024", "-pix_fmt", "gray", "-framerate", "1000")
 
 Words = Sequence[str | Path]
+Peer = tuple[str, Path]
 
 
 class Shim:
@@ -62,8 +64,12 @@ class Shim:
         self._client = folder / "client.toml"
         self._client.touch(0o600)
         self._client.write_text((ours.home / "client.toml").read_text(encoding="utf-8") + FALLS_BACK_NEVER)
-        install(Wish(folder=str(folder / "shim"), config=str(self._client)), os.environ)
-        self.ffmpeg = folder / "shim" / "ffmpeg"
+        self.ffmpeg = self._installed(folder / "shim")
+        self.through_python = self._installed(folder / "through python", "python")
+
+    def _installed(self, folder: Path, front: Literal["auto", "python"] = "auto") -> Path:
+        install(Wish(folder=str(folder), config=str(self._client), front=front), os.environ)
+        return folder / "ffmpeg"
 
     @property
     def helper(self) -> int:
@@ -98,7 +104,7 @@ def benchmark(arguments: Namespace) -> Sequence[Report]:
         shim_of(idle) as nothing,
     ):
         return [
-            _calls(shim, nothing, ssh, rounds),
+            _calls(shim, nothing, ssh, arguments.peer, rounds),
             _many(nothing, ssh, few),
             _seeks_and_deaths(shim, rounds),
             *_stream(real, shim, ssh, few, arguments.mib, arguments.stall),
@@ -108,13 +114,17 @@ def benchmark(arguments: Namespace) -> Sequence[Report]:
 # --- calls
 
 
-def _calls(shim: Shim, nothing: Shim, ssh: WarmSsh | None, rounds: int) -> Report:
+def _calls(shim: Shim, nothing: Shim, ssh: WarmSsh | None, peers: Sequence[Peer], rounds: int) -> Report:
     picture = str(shim.files / "out.mkv")
-    sides = {
+    sides: dict[str, Callable[[], float]] = {
         **_sides("ffmpeg -version", ssh, ("ffmpeg", *VERSION), (shim.ffmpeg, *VERSION)),
         **_sides("no-op", ssh, _no_op(nothing.theirs, nothing), _no_op(nothing.ffmpeg, nothing)),
+        f"{THROUGH_PYTHON}: no-op": partial(took, _no_op(nothing.through_python, nothing)),
         **_sides("encode of 1 s", ssh, ("ffmpeg", *ENCODE, picture), (shim.ffmpeg, *ENCODE, picture)),
     }
+    for name, program in peers:
+        sides[f"{name}: ffmpeg -version"] = partial(took, (program, *VERSION))
+        sides[f"{name}: encode of 1 s"] = partial(took, (program, *ENCODE, picture))
     return _report("Calls, from start to end", sides, rounds)
 
 
@@ -317,10 +327,25 @@ def _has_words(pid: int, *words: bytes) -> bool:
     return all(word in line for word in words)
 
 
+def _peer(text: str) -> Peer:
+    name, given, path = text.partition("=")
+    if not given or not os.access(path, os.X_OK):
+        raise ArgumentTypeError(f"{text!r} names no program: NAME=FFMPEG")
+    return name, Path(path).absolute()
+
+
 if __name__ == "__main__":
     arguments = parser(__doc__)
     arguments.add_argument("--mib", type=int, default=1024, metavar="N", help="how much goes to standard output (1024)")
     arguments.add_argument(
         "--stall", type=float, default=60.0, metavar="SECONDS", help="how long a reader stands still, once (60)"
+    )
+    arguments.add_argument(
+        "--peer",
+        type=_peer,
+        action="append",
+        default=[],
+        metavar="NAME=FFMPEG",
+        help="what another mesh has put here as ffmpeg, set up and running; may be repeated",
     )
     run(arguments.parse_args(), benchmark)
