@@ -179,7 +179,7 @@ def _family(machine: str) -> str | None:
     return "x86" if machine in _X86 else "arm" if machine in _ARM else None
 
 
-def _filter(machine: str, *, network: bool, cuts: bool, marks: bool) -> Code | None:
+def _filter(machine: str, *, network: bool, cuts: bool, marks: bool) -> bytes | None:
     match _family(machine):
         case "x86":
             languages = {0xC000003E: _x86_64, 0x40000003: _i386}
@@ -188,16 +188,32 @@ def _filter(machine: str, *, network: bool, cuts: bool, marks: bool) -> Code | N
         case _:
             return None
     codes = {name: code(network=network, cuts=cuts, marks=marks) for name, code in languages.items()}
-    return [_load(_PROCESSOR), *(each for name, code in codes.items() for each in _when(name, code)), *_END]
+    return b"".join([_load(_PROCESSOR), *(each for name, code in codes.items() for each in _when(name, code)), *_END])
+
+
+class _Program:
+    """As the kernel takes it: how many instructions, and where they are."""
+
+    __slots__ = ("header", "instructions")
+
+    def __init__(self, instructions: bytes) -> None:
+        self.instructions = instructions  # they must stay where they are
+        self.header = struct.pack("@HP", len(instructions) // _INSTRUCTION.size, libc.address(instructions))
+
+
+def _program(*, network: bool, cuts: bool, marks: bool) -> _Program | None:
+    code = _filter(MACHINE, network=network, cuts=cuts, marks=marks)
+    return _Program(code) if code is not None else None
 
 
 MACHINE = os.uname().machine
-_FILTERS = {
-    (network, cuts, marks): _filter(MACHINE, network=network, cuts=cuts, marks=marks)
+_PROGRAMS = {
+    (network, cuts, marks): _program(network=network, cuts=cuts, marks=marks)
     for network in (False, True)
     for cuts, marks in ((True, True), (True, False), (False, False))
 }
-"""Made once, in the warden: for a room, for a Landlock of today, and for one that does not see what is cut off."""
+"""Made once, in the warden: for a room, for a Landlock of today, and for one that does not see what is cut off. In one
+piece each, as a child that touches many pages has many to copy first."""
 
 
 def can_be_limited() -> bool:
@@ -207,11 +223,9 @@ def can_be_limited() -> bool:
 
 def limit(*, network: bool, cuts: bool = True, marks: bool = True) -> None:
     """For this process and all that it starts. Raises OSError."""
-    code = _FILTERS[network, cuts, marks]
-    if code is None:
+    program = _PROGRAMS[network, cuts, marks]
+    if program is None:
         raise OSError(errno.ENOSYS, f"there is no filter for {MACHINE} processors")
-    instructions = b"".join(code)
-    program = struct.pack("@HP", len(code), libc.address(instructions))
     call = _SECCOMP[_family(MACHINE) or "", struct.calcsize("P")]
     libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
-    libc.called(call, _SET_FILTER, _SPECULATION_AS_EVER, program)
+    libc.called(call, _SET_FILTER, _SPECULATION_AS_EVER, program.header)

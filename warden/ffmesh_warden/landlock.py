@@ -77,8 +77,9 @@ def put_up(fence: Message) -> int:
         leads = chosen(fence)
         _allow(ruleset, map(as_bytes, fence["read"]), _READ & files, leads)
         _allow(ruleset, map(as_bytes, fence["write"]), _WRITE & files, leads)
-        _allow(ruleset, map(as_bytes, fence["devices"]), _DEVICE & files)
-        _allow(ruleset, HARMLESS, _DEVICE & ~_IOCTL_DEVICE)
+        devices = [as_bytes(name) for name in fence["devices"]]
+        _allow(ruleset, devices, _DEVICE & files)
+        _allow(ruleset, (name for name in HARMLESS if name not in devices), _DEVICE & ~_IOCTL_DEVICE)
         libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
         libc.called(_RESTRICT_SELF, ruleset, 0)
     finally:

@@ -15,6 +15,8 @@ _CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID = 0, 1, 3, 4
 _KEPT = 1 << _CHOWN | 1 << _DAC_OVERRIDE | 1 << _FOWNER | 1 << _FSETID
 """Not DAC_READ_SEARCH, which opens files by their numbers; that DAC_OVERRIDE reads and searches is enough."""
 
+_DROPPED = tuple(power for power in range(64) if not 1 << power & _KEPT)
+
 _HEADER = struct.pack("=Ii", 0x20080522, 0)
 _SETS = struct.Struct("=IIIIII")  # effective, permitted, inheritable: the lower halves, then the upper ones
 _AMBIENT_CLEAR_ALL = 4
@@ -34,9 +36,7 @@ def give_up() -> None:
 
 def _lower_the_bound() -> None:
     """Root gets all within this bound anew with each program that it starts."""
-    for power in range(64):
-        if 1 << power & _KEPT:
-            continue
+    for power in _DROPPED:
         try:
             libc.prctl(libc.PR_CAPBSET_DROP, power)
         except OSError:
