@@ -14,6 +14,8 @@ from ffmesh_protocol.topics import Family
 
 MINUTE: Final = 60.0
 KEPT_MOMENTS: Final = 100_000
+SUMMARY_AFTER: Final = 0.1
+"""A job that begins on an idle mesh is not to wait for our counting, and one that is short has ended by then."""
 
 
 class Public:
@@ -83,10 +85,12 @@ class Public:
         self._ends.append(self._desk.now.elapsed)
 
     def summarise_soon(self) -> None:
-        """Something changed: at once, if the last word is a second old."""
+        """Something changed: when what follows from it has been said, if the last word is a second old."""
         desk = self._desk
-        at = max(desk.now.elapsed, self._said_at + times.SUMMARY_AT_MOST)
-        desk.deadlines.set(About.SUMMARY, "", at)
+        soon = max(desk.after(SUMMARY_AFTER), self._said_at + times.SUMMARY_AT_MOST)
+        at = desk.deadlines.when(About.SUMMARY, "")
+        if at is None or soon < at:
+            desk.deadlines.set(About.SUMMARY, "", soon)
 
     def summarise(self) -> None:
         desk = self._desk
