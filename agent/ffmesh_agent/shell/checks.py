@@ -6,7 +6,7 @@ answer. The look is a courtesy: what changes after it, the fence holds.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from ffmesh_agent.config import AgentConfig
@@ -49,10 +49,14 @@ class Checks:
 
     async def look(self, grant: Grant) -> None:
         """At the links below the roots."""
-        if not (named := places(grant)):
+        if (look := self.looking(grant)) is None:
             return
-        roots = ", ".join(sorted({f"${place.root}" for place in named}))
-        await self._asking.answer(grant.attempt, "links", partial(self._look, grant), roots)
+        roots = ", ".join(sorted({f"${place.root}" for place in places(grant)}))
+        await self._asking.answer(grant.attempt, "links", look, roots)
+
+    def looking(self, grant: Grant) -> Callable[[], None] | None:
+        """The same, for who is in a thread anyway. None: there is nothing to look at."""
+        return partial(self._look, grant) if places(grant) else None
 
     def give_up(self, attempt: str) -> None:
         self._asking.give_up(attempt)

@@ -180,7 +180,8 @@ class Programs:
         """What is to be started; for a staged attempt, the place that it writes to is there by then."""
         if grant.kind is not JobKind.STAGED:
             wanted = self._checks.command(grant)
-            await self._checks.look(grant)
+            if not self._looks_with_the_fence(grant):
+                await self._checks.look(grant)
             await self._beforehand.look(grant, grant)
             return wanted
         place = self._outputs.aside(grant)
@@ -251,7 +252,13 @@ class Programs:
     async def _fence(self, private: Path, grant: Grant, wanted: Command) -> Fence | None:
         if self._fencing is None:
             return None
-        return await self._fencing.fence(grant, wanted.argv[0], private, self._outputs.made_in(grant.attempt))
+        look = self._checks.looking(grant) if self._looks_with_the_fence(grant) else None
+        made_in = self._outputs.made_in(grant.attempt)
+        return await self._fencing.fence(grant, wanted.argv[0], private, made_in, look)
+
+    def _looks_with_the_fence(self, grant: Grant) -> bool:
+        """Somebody waits for it, and nothing else has to be asked of its roots in between."""
+        return grant.kind is JobKind.INTERACTIVE and self._fencing is not None
 
     async def _kill_unattended(self, grant: Grant, program: Program, running: "_Running", why: str) -> None:
         """A program that is not read and not heard is none that anybody can answer for. It has failed, whatever it
