@@ -20,6 +20,7 @@ class ReasonCode(StrEnum):
     PARENT_FAILED = "parent_failed"
     PARENT_CANCELLED = "parent_cancelled"
     RESTORED = "restored"
+    PAUSED = "paused"
     WAITING_FOR_JOBS = "waiting_for_jobs"
     WAITING_TO_RETRY = "waiting_to_retry"
     WAITING_FOR_AGENT = "waiting_for_agent"
@@ -42,6 +43,7 @@ SENTENCES: Final[dict[ReasonCode, str]] = {
     ReasonCode.PARENT_FAILED: "a job that it comes after failed",
     ReasonCode.PARENT_CANCELLED: "a job that it comes after was cancelled",
     ReasonCode.RESTORED: "it was open when the backup was taken, and may have run since; `ffmesh retry` runs it again",
+    ReasonCode.PAUSED: "its agent lets it stand still, and go on later",
     ReasonCode.WAITING_FOR_JOBS: "it waits for other jobs",
     ReasonCode.WAITING_TO_RETRY: "it failed and is tried again in a moment",
     ReasonCode.WAITING_FOR_AGENT: "no agent that is online can run it",

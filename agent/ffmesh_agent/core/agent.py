@@ -55,6 +55,7 @@ from ffmesh_protocol import VERSION, times
 from ffmesh_protocol.media import MANY_OUTPUTS, QUOTED_PATHS
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Load
+from ffmesh_protocol.messages.manners import PAUSE
 from ffmesh_protocol.messages.orders import (
     Cancels,
     Commit,
@@ -78,7 +79,7 @@ from ffmesh_protocol.reasons import Stopped
 from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family, Verb
 
-FEATURES: Final = ("direct", "interactive", MANY_OUTPUTS, QUOTED_PATHS, "staged")
+FEATURES: Final = ("direct", "interactive", MANY_OUTPUTS, PAUSE, QUOTED_PATHS, "staged")
 
 CHANGE_SAID_WITHIN: Final = 0.2
 """Changes so close together share one `holding`."""
@@ -153,6 +154,7 @@ class Agent:
         self._take(event)
         for about, name in desk.deadlines.due(now):
             self._fall_due(about, name)
+        self._bench.settle_pauses()
         held = self._bench.held()
         if held != self._held:
             self._held = held
@@ -440,6 +442,7 @@ class Agent:
     def _beat(self, load: Load) -> None:
         used = {kind: self._bench.used(kind) for kind in self._public.slot_kinds()}
         self._public.beat(self._leases.next_heartbeat(), load, used, self._bench.running_jobs())
+        self._bench.say_progress_again()
 
     # --- clients ------------------------------------------------------------------------------------------------------
 

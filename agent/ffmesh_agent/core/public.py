@@ -91,7 +91,8 @@ class Public:
 
     def beat(self, beat: int, load: Load, used: dict[str, Count], running: tuple[str, ...]) -> None:
         desk = self._desk
-        slots = {kind: SlotUse(total=self.slots(kind), used=count) for kind, count in used.items()}
+        totals = {kind: self.slots(kind) for kind in used}
+        slots = {kind: SlotUse(total=total, used=min(used[kind], total)) for kind, total in totals.items()}
         heartbeat = Heartbeat(life=desk.life, beat=beat, load=load, slots=slots, running=running)
         desk.publish(Family.HEARTBEAT, desk.topics.heartbeat(desk.name), heartbeat)
 

@@ -32,9 +32,11 @@ from ffmesh_agent.core.effects import (
     NoteLevel,
     OpenStreams,
     PassOn,
+    Pause,
     Publish,
     Quit,
     ReadTail,
+    Resume,
     SealOutput,
     Tell,
     Terminate,
@@ -329,6 +331,10 @@ class Runtime:
                 self._programs.terminate(attempt)
             case Kill(attempt=attempt):
                 self._programs.kill(attempt)
+            case Pause(attempt=attempt):
+                self._programs.pause(attempt)
+            case Resume(attempt=attempt):
+                self._programs.resume(attempt)
             case PassOn(attempt=attempt, signals=signals, passed=passed):
                 self._programs.pass_on(attempt, signals)
                 self._streaming.signalled(attempt, passed)

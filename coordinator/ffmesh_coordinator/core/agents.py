@@ -218,6 +218,7 @@ class Agents:
             self._jobs.tell_stop(job)
         if held.phase is HeldPhase.RUNNING:
             self._jobs.started(job)
+        self._jobs.stands_still(self._desk.ledger.of_attempt(held.attempt) or job, held.paused)
 
     def _permit(self, agent: Agent, job: Job) -> None:
         """A later life may put in place what an earlier one made if it is that life's only heir; else the lease of the

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ffmesh_coordinator.core.placement import because, has, lacks, takes_nothing, why_not
+from ffmesh_coordinator.core.placement import because, has, has_room, lacks, takes_nothing, why_not
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import Needs
@@ -32,7 +32,7 @@ def why_not_placed(wish: Wish, agents: Sequence[Agent], utc: float) -> Waiting |
         failed_on = _listed(sorted(wish.avoiding))
         why = f"it failed on {failed_on}, and no other agent can run it; it is tried there again soon"
         return Waiting(code=ReasonCode.WAITING_TO_RETRY, why=why)
-    if any(agent.free(needs.slot) > 0 for agent in willing):
+    if any(has_room(agent, wish) for agent in willing):
         return None
     return Waiting(code=ReasonCode.WAITING_FOR_SLOT, why=_full(needs, willing))
 

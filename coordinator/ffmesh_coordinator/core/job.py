@@ -42,6 +42,7 @@ class Job(Told, frozen=True, gc=False):
     """What was asked for never changes; the rest does. `sequence` is the order of acceptance.
 
     `tried_before` counts the attempts before a person last said `retry`; they do not count against `max_attempts`.
+    `paused`: why its agent lets it stand still.
     """
 
     asked: PackedSubmit
@@ -55,6 +56,7 @@ class Job(Told, frozen=True, gc=False):
     tried_before: int = 0
     placement: str | None = None
     progress: Progress = Progress()
+    paused: str | None = None
     exit_code: int | None = None
     signal: int | None = None
     reason: str | None = None
@@ -79,6 +81,10 @@ class Job(Told, frozen=True, gc=False):
     @property
     def has_ended(self) -> bool:
         return self.phase in ENDED
+
+    @property
+    def stands_still(self) -> bool:
+        return self.paused is not None and self.phase in (Phase.GRANTED, Phase.RUNNING)
 
     @property
     def attempt(self) -> Attempt | None:

@@ -2,7 +2,8 @@
 
 Of those that can run it and have a free slot: the one that holds the workflow's files, else the one with the largest
 share of free slots, else the one with the most; of those that are as free as each other, the one that was fastest with
-the job's encoder in its benchmark. Not there yet: weights.
+the job's encoder in its benchmark. What a client waits for goes also where all slots are used, if nobody has a free one
+and something there can stand still meanwhile. Not there yet: weights.
 """
 
 from typing import Final, TypeAlias
@@ -10,8 +11,9 @@ from typing import Final, TypeAlias
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.messages.capability import RootState
+from ffmesh_protocol.messages.jobs import JobKind
 
-Preference: TypeAlias = tuple[bool, float, int, float, str]
+Preference: TypeAlias = tuple[bool, bool, float, int, float, str]
 """Smaller is better; ties go to the first name."""
 
 OFFLINE: Final = "is offline"
@@ -96,11 +98,15 @@ def is_able(agent: Agent, wish: Wish) -> bool:
     return not agent.resting and agent.name not in wish.avoiding and lacks(agent, wish) is None
 
 
+def has_room(agent: Agent, wish: Wish) -> bool:
+    return agent.has_room(wish.needs.slot, attended=wish.kind is JobKind.INTERACTIVE)
+
+
 def preference(agent: Agent, wish: Wish) -> Preference:
     total, free = agent.total(wish.needs.slot), agent.free(wish.needs.slot)
     share = free / total if total else 0.0
     _, fps = speed(agent, wish)
-    return (agent.name != wish.near, -share, -free, -fps, agent.name)
+    return (free <= 0, agent.name != wish.near, -share, -free, -fps, agent.name)
 
 
 def speed(agent: Agent, wish: Wish) -> tuple[str, float]:
@@ -117,6 +123,8 @@ def speed(agent: Agent, wish: Wish) -> tuple[str, float]:
 
 def why_there(agent: Agent, wish: Wish, able: int) -> str:
     slot = wish.needs.slot
+    if agent.free(slot) <= 0:
+        return f"{agent.name} had no {slot} slot free, and lets another job stand still for it"
     said = f"{agent.name} had {agent.free(slot)} of {agent.total(slot)} {slot} slots free"
     if wish.near == agent.name:
         return f"{said} and holds the files of the jobs before it"

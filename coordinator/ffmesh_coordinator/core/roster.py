@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ffmesh_coordinator.core.events import KnownAgent
-from ffmesh_protocol.limits import SLOTS
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load, SlotUse
+from ffmesh_protocol.messages.manners import PAUSE
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Held, HeldPhase
 
@@ -40,6 +40,8 @@ class Agent:
     held: dict[str, Held] = field(default_factory=dict[str, Held])
     booked: dict[str, str] = field(default_factory=dict[str, str])
     """Attempts that we have offered or granted it, and of which kind their slots are."""
+    attended: set[str] = field(default_factory=set[str])
+    """Those of them that a client waits for: they never stand still."""
 
     @property
     def online(self) -> bool:
@@ -77,12 +79,27 @@ class Agent:
     def free(self, slot: str) -> int:
         return self.total(slot) - self.used(slot)
 
+    def has_room(self, slot: str, *, attended: bool) -> bool:
+        """For what a client waits for, also where something else can stand still meanwhile."""
+        if self.free(slot) > 0:
+            return True
+        if not attended or not self.can_pause:
+            return False
+        yielding = sum(1 for attempt, kind in self.booked.items() if kind == slot and attempt not in self.attended)
+        return self.used(slot) - yielding < self.total(slot)
+
+    @property
+    def can_pause(self) -> bool:
+        advert = self.current_advert
+        return advert is not None and PAUSE in advert.features
+
     def slots(self) -> dict[str, SlotUse]:
         advert = self.advert
         if advert is None:
             return {}
         return {
-            kind: SlotUse(total=count.total, used=min(self.used(kind), SLOTS)) for kind, count in advert.slots.items()
+            kind: SlotUse(total=count.total, used=min(self.used(kind), count.total))
+            for kind, count in advert.slots.items()
         }
 
     def remembered(self) -> KnownAgent:

@@ -126,6 +126,8 @@ class PublicAgent(Told, frozen=True):
     gpu_type: Word | None = None
     gpus: Words = ()
     max_resolution: Word | None = None
+    paused: tuple[Ulid, ...] = ()
+    """Of those that run, the jobs that stand still."""
 
 
 class AgentView(PublicAgent, frozen=True, kw_only=True):

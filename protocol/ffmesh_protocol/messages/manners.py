@@ -1,12 +1,15 @@
 """How an agent behaves towards the people whose machine it is, and what of their machine it minds."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from ffmesh_protocol.limits import SENTENCE_CHARS, WORD_CHARS
 from ffmesh_protocol.wire import Told
+
+PAUSE: Final = "pause"
+"""The feature of an agent that lets what nobody waits for stand still, and has room for more by that."""
 
 
 class Manner(StrEnum):

@@ -34,6 +34,8 @@ class Held(Told, frozen=True):
     phase: HeldPhase
     slot: SlotKind = "cpu"
     """Of which kind the slot is that it takes; an ended one takes none."""
+    paused: Sentence | None = None
+    """Why it stands still until further notice; null: it does not."""
 
 
 class Holding(Directed, frozen=True):

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from ffmesh_coordinator.core.events import AdvertSeen
 from ffmesh_coordinator.core.matching import LISTS, LOG, Matching
-from ffmesh_coordinator.core.placement import is_able, preference, speed, why_there
+from ffmesh_coordinator.core.placement import has_room, is_able, preference, speed, why_there
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent, Roster
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.capability import AdvertPrograms, RootState, SlotCount
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import PAUSE
 from ffmesh_protocol.messages.reports import HeldPhase
 from ffmesh_protocol.names import agent as agent_principal
 from support.coordinating import PI_LIFE, Story, advert, held, submit
@@ -24,6 +25,8 @@ OTHER_JOB = "0J" + "9" * 24
 WISHES = [
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg")),
     Wish(kind=JobKind.STAGED, needs=Needs(program="ffmpeg")),
+    Wish(kind=JobKind.INTERACTIVE, needs=Needs(program="ffmpeg")),
+    Wish(kind=JobKind.INTERACTIVE, needs=Needs(program="ffmpeg"), near="cedar"),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", slot="gpu")),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", roots=("Movies",))),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", capabilities=("encoder=h264",))),
@@ -36,14 +39,15 @@ WISHES = [
 
 def naive_best(roster: Roster, wish: Wish) -> tuple[str, int] | None:
     able = [agent for agent in roster if is_able(agent, wish)]
-    free = [agent for agent in able if agent.free(wish.needs.slot) > 0]
+    free = [agent for agent in able if has_room(agent, wish)]
     return (min(free, key=lambda agent: preference(agent, wish)).name, len(able)) if free else None
 
 
 def there(agent: Agent, *, cpu: int = 1, gpu: int = 0) -> Agent:
     """It has come, and can do everything."""
     agent.life, agent.gone, agent.silent = PI_LIFE, False, False
-    agent.advert = advert(PI_LIFE, slots={"cpu": SlotCount(total=cpu), "gpu": SlotCount(total=gpu)})
+    slots = {"cpu": SlotCount(total=cpu), "gpu": SlotCount(total=gpu)}
+    agent.advert = advert(PI_LIFE, slots=slots, features=(*JobKind, PAUSE))
     return agent
 
 
@@ -77,6 +81,7 @@ def change(roster: Roster, matching: Matching, what: str, name: str, number: int
     match what:
         case "booked":
             agent.booked = dict.fromkeys(ATTEMPTS[:number], "cpu")
+            agent.attended = set(ATTEMPTS[:1]) if yes else set()
         case "online":
             agent.gone = yes
         case "slots":
