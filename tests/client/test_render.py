@@ -279,6 +279,28 @@ def test_a_table_of_jobs_says_in_a_word_or_two_how_each_stands(
     assert re.split(" {2,}", row)[1:5] == [state.value, "ffmpeg", "-", text]
 
 
+PAUSED = msgspec.structs.replace(
+    RUNNING, paused=True, reason="paused on pi-1: an interactive job has its slot", reason_code=ReasonCode.PAUSED
+)
+
+
+def test_a_job_that_stands_still_says_so_and_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    show_jobs([PAUSED, msgspec.structs.replace(PAUSED, progress=Progress())])
+    _, known, unknown = capsys.readouterr().out.splitlines()
+    assert re.split(" {2,}", known)[1:5] == ["running", "ffmpeg", "pi-1", "paused, 42 % 30 fps 1.25x eta 1:01"]
+    assert re.split(" {2,}", unknown)[4] == "paused"
+    show_job(PAUSED)
+    assert "\nreason       paused on pi-1: an interactive job has its slot\n" in capsys.readouterr().out
+    with terminal() as screen, watcher([RUNNING], quiet=False) as shown:
+        shown.job(PAUSED)
+    assert "paused" in ESCAPE.sub("", screen.getvalue()).splitlines()[-1]
+
+
+def test_an_agent_says_which_of_its_jobs_stand_still(capsys: pytest.CaptureFixture[str]) -> None:
+    show_agent(msgspec.structs.replace(AGENT, running=("one", "two"), paused=("two",)))
+    assert "\nrunning      one, two (paused)\n" in capsys.readouterr().out
+
+
 def test_on_a_terminal_a_bar_says_why_a_job_waits_and_begins_anew_with_its_next_attempt() -> None:
     queued = msgspec.structs.replace(
         WAITING, state=JobState.QUEUED, reason="it is [tried] again", reason_code=ReasonCode.WAITING_TO_RETRY

@@ -24,28 +24,34 @@ def standing_still(
 
     `slots`: how many there are of a kind. `everything`: why all stand still that nobody waits for.
     """
-    taken = [each for each in attempts if each.takes_slot and goes_first(each) is not None]
-    firm = [each for each in taken if goes_first(each)]
-    yielding = sorted((each for each in taken if not goes_first(each)), key=lambda each: not each.launched)
+    taken = [each for each in attempts if each.takes_slot]
+    yielding = [each for each in taken if not goes_first(each)]
     if everything is not None:
         return {each.id: everything for each in yielding}
-    still: dict[str, str] = {}
+    # Whose client is not here yet makes nobody stop, but what would begin just now waits for it.
+    turns = (
+        [each for each in taken if goes_first(each) and _has_begun(each)],
+        [each for each in yielding if each.launched],
+        [each for each in taken if goes_first(each) and not _has_begun(each)],
+        [each for each in yielding if not each.launched],
+    )
+    waited_for = {each.slot for each in taken if each.kind is JobKind.INTERACTIVE}
     room = {each.slot: slots(each.slot) for each in taken}
-    waited_for = {each.slot for each in firm if each.kind is JobKind.INTERACTIVE}
-    for each in firm:
-        room[each.slot] -= 1
-    for each in yielding:
-        if room[each.slot] <= 0:
+    still: dict[str, str] = {}
+    for each in (each for turn in turns for each in turn):
+        if room[each.slot] <= 0 and not goes_first(each):
             still[each.id] = HAS_THE_SLOT if each.slot in waited_for else TOO_FEW
         room[each.slot] -= 1
     return still
 
 
-def goes_first(attempt: Attempt) -> bool | None:
-    """Whether it keeps its slot while others stand still. Null: it takes nobody's until its client is here."""
-    if attempt.kind is JobKind.INTERACTIVE:
-        return True if attempt.launched else None
-    return attempt.stopping is not None or attempt.result is not None
+def goes_first(attempt: Attempt) -> bool:
+    """It keeps its slot while others stand still."""
+    return attempt.kind is JobKind.INTERACTIVE or attempt.stopping is not None or attempt.result is not None
+
+
+def _has_begun(attempt: Attempt) -> bool:
+    return attempt.kind is not JobKind.INTERACTIVE or attempt.launched
 
 
 class Pausing:

@@ -63,7 +63,7 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
         ("cpu", words.number(agent.load.cpu_percent, " %")),
         ("memory", words.number(agent.load.memory_percent, " %")),
         ("heat", _heat(agent)),
-        ("running", words.joined(agent.running)),
+        ("running", words.joined(tuple(f"{job} (paused)" if job in agent.paused else job for job in agent.running))),
         ("seen", words.moment(agent.last_seen_at, local=local)),
         ("codecs", words.joined(agent.supported_codecs) + listed),
         ("largest", words.text(agent.max_resolution)),

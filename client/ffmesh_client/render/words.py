@@ -11,6 +11,7 @@ NOTHING: Final = "-"
 
 STYLE_OF_STATE: Final[Mapping[str, str]] = {
     "running": "cyan",
+    "paused": "yellow",
     "cancelling": "yellow",
     "succeeded": "green",
     "failed": "red",

@@ -22,7 +22,7 @@ from ffmesh_protocol.messages.orders import Grants, Offers
 from ffmesh_protocol.messages.reports import Claim, Decline, DeclineCode, Held, HeldPhase, Holding, Results
 from ffmesh_protocol.messages.requests import StreamCredit
 from ffmesh_protocol.reasons import Stopped
-from ffmesh_protocol.times import HOLDING, LEASE, LEASE_STOP, STOP_TERM
+from ffmesh_protocol.times import HOLDING, LEASE, LEASE_STOP, RESERVATION, STOP_TERM
 from ffmesh_protocol.topics import Family
 from support.coordinating import PI_LIFE, advert
 
@@ -118,6 +118,12 @@ def test_interactive_jobs_find_room_for_as_many_as_there_are_slots() -> None:
 def test_a_batch_job_whose_program_is_still_starting_stands_still_too() -> None:
     story = starts(is_granted(Story(), OTHER), ATTEMPT, INTERACTIVE)
     assert story.one(Pause) == Pause(attempt=OTHER)
+
+
+def test_what_would_begin_waits_for_an_interactive_job_that_was_claimed() -> None:
+    story = is_offered(is_offered(Story(), OTHER), ATTEMPT, INTERACTIVE)
+    story.hears(Grants(grants=(grant(OTHER),))).none(Launch)
+    assert story.passes(RESERVATION).one(Launch).grant.attempt == OTHER
 
 
 def test_a_grant_that_finds_its_slot_taken_is_launched_when_it_is_free_again() -> None:
@@ -249,13 +255,16 @@ def test_no_more_run_than_there_are_slots_and_none_stands_still_without_need(
 ) -> None:
     slots = {"cpu": cpu, "gpu": gpu}
     still = standing_still(held, slots.__getitem__, "it is hot" if everything else None)
-    taking = [each for each in held if each.takes_slot and goes_first(each) is not None]
     for kind, total in slots.items():
-        going = [each for each in taking if each.slot == kind and each.id not in still]
-        firm = [each for each in taking if each.slot == kind and goes_first(each)]
+        taking = [each for each in held if each.takes_slot and each.slot == kind]
+        firm = [each for each in taking if goes_first(each)]
+        going = [each for each in taking if each.id not in still]
+        running = [each for each in going if each.launched or each.stopping is not None]
         assert all(each in going for each in firm)
-        assert len(going) <= max(total, len(firm))
-        if not everything:
-            assert len(going) >= min(total, len([each for each in taking if each.slot == kind]))
-        else:
+        assert len(running) <= max(total, sum(1 for each in firm if each in running))
+        if everything:
             assert going == firm
+        else:
+            assert len(going) >= min(total, len(taking))
+            awaited = [each for each in firm if not each.launched]
+            assert all(each in going or len(running) + len(awaited) >= total for each in taking)
