@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def test_of_twelve_jobs_on_two_slots_no_more_than_two_programs_run_at_a_time(tmp
 
 
 @contextmanager
-def counted(name: str, word: str) -> Iterator[list[int]]:
+def counted(name: str, word: str) -> Generator[list[int], None, None]:
     """How many programs ran at one moment, not stopped, again and again."""
     counts: list[int] = []
     over = threading.Event()
