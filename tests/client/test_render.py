@@ -25,6 +25,7 @@ from ffmesh_protocol.messages.jobs import (
     Progress,
     Written,
 )
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.reasons import ReasonCode
 
@@ -294,6 +295,23 @@ def test_a_job_that_stands_still_says_so_and_how_far_it_is(capsys: pytest.Captur
     with terminal() as screen, watcher([RUNNING], quiet=False) as shown:
         shown.job(PAUSED)
     assert "paused" in ESCAPE.sub("", screen.getvalue()).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("state", "manner", "text"),
+    [
+        (AgentState.DRAINING, Manner.DRAIN, "draining"),
+        (AgentState.DRAINING, Manner.PAUSE, "paused"),
+        (AgentState.DRAINING, Manner.STOP, "stopped"),
+        (AgentState.OFFLINE, Manner.STOP, "offline"),
+        (AgentState.ONLINE, None, "online"),
+    ],
+)
+def test_an_agent_shows_what_a_person_has_told_it(
+    state: AgentState, manner: Manner | None, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_agents([msgspec.structs.replace(AGENT, state=state, manner=manner)])
+    assert capsys.readouterr().out.splitlines()[1].split()[1] == text
 
 
 def test_an_agent_says_which_of_its_jobs_stand_still(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ from ffmesh_protocol import VERSION, times
 from ffmesh_protocol.media import MANY_OUTPUTS, QUOTED_PATHS
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Load
-from ffmesh_protocol.messages.manners import PAUSE
+from ffmesh_protocol.messages.manners import PAUSE, Manner, wanted
 from ffmesh_protocol.messages.orders import (
     Cancels,
     Commit,
@@ -276,9 +276,10 @@ class Agent:
             self._cannot(word, lacking)
             return
         match word:
-            case Welcome(draining=draining):
+            case Welcome(draining=draining, manner=manner, features=features):
                 self._welcomed = True
-                self._drain(draining=draining)
+                desk.knows_pauses = PAUSE in features
+                self._behave(wanted(draining=draining, manner=manner))
                 bench.report_all()
                 self._hold()
             case Offers(offers=offers):
@@ -302,8 +303,8 @@ class Agent:
                 bench.settled(attempts)
             case Resend(attempts=attempts):
                 bench.report_again(attempts)
-            case Drain(draining=draining):
-                self._drain(draining=draining)
+            case Drain(draining=draining, manner=manner):
+                self._behave(wanted(draining=draining, manner=manner))
             case TailWanted(attempt=attempt, request=request, after=after):
                 desk.order(ReadTail(attempt=attempt, request=request, after=after))
             case Superseded():
@@ -418,7 +419,8 @@ class Agent:
         held = self._bench.held()
         beat = self._leases.next_beat()
         if self._welcomed:
-            desk.tell(Holding(beat=beat, heard=self._heard, draining=desk.draining, held=held))
+            told = desk.told
+            desk.tell(Holding(beat=beat, heard=self._heard, draining=told is not None, manner=told, held=held))
             return
         desk.tell(
             Hello(
@@ -432,10 +434,10 @@ class Agent:
             )
         )
 
-    def _drain(self, *, draining: bool) -> None:
+    def _behave(self, told: Manner | None) -> None:
         desk = self._desk
-        if desk.draining != draining:
-            desk.draining = draining
+        if desk.told is not told:
+            desk.told = told
             self._public.say_status()
             self._hold_soon()
 

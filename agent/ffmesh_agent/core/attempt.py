@@ -55,6 +55,7 @@ class Attempt:
     renaming: bool = False
     tried_until: float = float("-inf")
     stopping: Stopped | None = None
+    why_stopping: str | None = None
     result: Result | None = None
     kept: bool = False
     progress: Progress = NOTHING_KNOWN

@@ -36,6 +36,7 @@ from ffmesh_agent.core.fitting import fitting
 from ffmesh_agent.core.leases import Leases, has_time_to_start, last_moment
 from ffmesh_agent.core.pausing import Pausing
 from ffmesh_agent.core.public import Public
+from ffmesh_agent.core.willing import why_all_end, why_unwilling
 from ffmesh_protocol import times
 from ffmesh_protocol.errors import Forged
 from ffmesh_protocol.keys import SealedFor
@@ -173,8 +174,9 @@ class Bench:
         def no(code: DeclineCode, reason: str) -> Declined:
             return Declined(attempt=offer.attempt, code=code, reason=reason)
 
-        if self._desk.draining or self._desk.leaving:
-            return no(DeclineCode.DRAINING, "it takes no new work")
+        unwilling = why_unwilling(self._desk)
+        if unwilling is not None:
+            return no(DeclineCode.DRAINING, unwilling)
         cannot = self._public.cannot(offer.needs)
         if cannot is not None:
             return no(*cannot)
@@ -250,7 +252,8 @@ class Bench:
         """A grant that came so late that the job may be another's by now starts nothing, until a `leased` names it."""
         if attempt.phase is not HeldPhase.GRANTED or attempt.launched or attempt.grant is None:
             return
-        if attempt.client_is_here and attempt.paused is None and has_time_to_start(attempt, self._desk.now):
+        may_run = attempt.paused is None and why_all_end(self._desk) is None
+        if attempt.client_is_here and may_run and has_time_to_start(attempt, self._desk.now):
             attempt.launched = True
             if attempt.kind is JobKind.INTERACTIVE:
                 self.settle_pauses()  # whose slot it takes stops before it begins
@@ -324,7 +327,7 @@ class Bench:
             signal=ended.signal,
             stopped=stopped,
             reason_code=code,
-            reason=SENTENCES[code] if code is not None else ended.reason,
+            reason=attempt.why_stopping or SENTENCES[code] if code is not None else ended.reason,
             seconds=ended.seconds,
             lengths=ended.lengths,
             failure=ended.failure if stopped is None else None,
@@ -495,9 +498,21 @@ class Bench:
     # --- standing still -----------------------------------------------------------------------------------------------
 
     def settle_pauses(self) -> None:
-        """After anything may have changed who has a slot."""
+        """After anything may have changed who has a slot, or what this machine is used for."""
+        self._hand_back()
         for attempt in self._pausing.settle(self._attempts.values()):
             self._launch_if_ready(attempt)
+
+    def _hand_back(self) -> None:
+        """What runs here, or is about to, is for others to do. What only waits to take its place may."""
+        why = why_all_end(self._desk)
+        if why is None:
+            return
+        stopped = Stopped.HANDED_BACK if self._desk.knows_pauses else Stopped.SHUTDOWN
+        for attempt in list(self._attempts.values()):
+            has_work = attempt.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING) and attempt.result is None
+            if has_work and attempt.stopping is None:
+                self.stop(attempt.id, stopped, why)
 
     def say_progress_again(self) -> None:
         """Of what stands still: nobody else says how far it is, and what is retained expires."""
@@ -516,9 +531,10 @@ class Bench:
             self._attempts[stop.attempt] = Attempt(id=stop.attempt, job=stop.job, slot="")
         self.stop(stop.attempt, stop.why)
 
-    def stop(self, attempt_id: str, why: Stopped) -> None:
+    def stop(self, attempt_id: str, why: Stopped, sentence: str | None = None) -> None:
         """`q`, SIGTERM and SIGKILL, each when what came before has not helped; nothing but a result where no program
-        runs. What has begun to take its place is not stopped: its result says how that went."""
+        runs. What has begun to take its place is not stopped: its result says how that went. `sentence`: why, if there
+        is more to say than `why` does."""
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
             return
@@ -530,9 +546,10 @@ class Bench:
         elif attempt.phase in WAITS_FOR_WORD:
             self._give_up(attempt, why)
         elif not attempt.launched:
-            self._not_started(attempt, REASON_OF_STOP[why], SENTENCES[REASON_OF_STOP[why]], why)
+            self._not_started(attempt, REASON_OF_STOP[why], sentence or SENTENCES[REASON_OF_STOP[why]], why)
         elif attempt.stopping is None:
             attempt.stopping = why
+            attempt.why_stopping = sentence
             if attempt.result is not None:
                 return  # its program has ended; its output is being sealed, and will be dropped
             self._pausing.release(attempt)  # stopped, it would hear nothing

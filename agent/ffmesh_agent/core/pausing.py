@@ -11,6 +11,7 @@ from typing import Final
 from ffmesh_agent.core.attempt import About, Attempt
 from ffmesh_agent.core.desk import Desk
 from ffmesh_agent.core.effects import Pause, Resume
+from ffmesh_agent.core.willing import why_all_stand_still
 from ffmesh_protocol.messages.jobs import JobKind
 
 HAS_THE_SLOT: Final = "an interactive job has its slot"
@@ -64,7 +65,7 @@ class Pausing:
     def settle(self, attempts: Iterable[Attempt]) -> list[Attempt]:
         """Those that may go on from now on."""
         known = list(attempts)
-        still = standing_still(known, self._slots)
+        still = standing_still(known, self._slots, why_all_stand_still(self._desk))
         # Room is made before it is taken.
         for each in known:
             if each.id in still:

@@ -18,6 +18,7 @@ STYLE_OF_STATE: Final[Mapping[str, str]] = {
     "cancelled": "yellow",
     "online": "green",
     "draining": "yellow",
+    "stopped": "yellow",
     "offline": "red",
 }
 

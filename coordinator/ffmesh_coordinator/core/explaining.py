@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ffmesh_coordinator.core.placement import because, has, has_room, lacks, takes_nothing, why_not
+from ffmesh_coordinator.core.placement import STANDS, because, has, has_room, lacks, takes_nothing, why_not
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import Needs
@@ -71,13 +71,13 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
     here = [agent for agent in agents if agent.online]
     if not here:
         return f"no agent is online{_last_seen(agents, utc)}"
-    working = [agent for agent in here if not agent.wanted_draining]
+    working = [agent for agent in here if agent.told is None]
     if not working:
-        return f"every agent that is online is draining: {_listed([agent.name for agent in here])}"
+        return _nobody_works(here)
     for wanted, meets in _requirements(wish):
         left = [agent for agent in working if meets(agent)]
         if not left:
-            torn = next((agent for agent in here if not agent.wanted_draining and meets(agent)), None)
+            torn = next((agent for agent in here if agent.told is None and meets(agent)), None)
             if torn is not None:
                 return f"no agent online has all that it needs; {torn.name} has {wanted}, but {lacks(torn, wish)}"
             elsewhere = _else_where(agents, working, meets, utc)
@@ -91,6 +91,14 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
             first = working[0]
             return f"no agent online takes anything new in root {root}; {first.name}: {takes_nothing(first, root)}"
     return "no agent can run it now"
+
+
+def _nobody_works(agents: Sequence[Agent]) -> str:
+    """Though they are here."""
+    stands = {agent.name: STANDS[agent.told] for agent in agents if agent.told is not None}
+    if len(set(stands.values())) == 1:
+        return f"every agent that is online {next(iter(stands.values()))}: {_listed(list(stands))}"
+    return f"no agent that is online takes work: {_listed([f'{name} {how}' for name, how in stands.items()])}"
 
 
 def _requirements(wish: Wish) -> Iterator[tuple[str, Callable[[Agent], bool]]]:
@@ -159,9 +167,9 @@ def _else_where(agents: Sequence[Agent], working: Sequence[Agent], meets: Callab
     """Who has it and is away or takes nothing."""
     names = {agent.name for agent in working}
     others = [agent for agent in agents if agent.name not in names and meets(agent)]
-    draining = [agent for agent in others if agent.online]
-    if draining:
-        return f"; {draining[0].name} has, and is draining"
+    for agent in others:
+        if agent.online and agent.told is not None:
+            return f"; {agent.name} has, and {STANDS[agent.told]}"
     return _last_seen(others, utc, on=True)
 
 

@@ -36,6 +36,8 @@ class Attempt(Told, frozen=True, gc=False):
     signal: int | None = None
     reason: str | None = None
     failure: FailureKind | None = None
+    handed_back: bool = False
+    """By its agent, whose machine was wanted for something else: that is no try."""
 
 
 class Job(Told, frozen=True, gc=False):
@@ -94,4 +96,4 @@ class Job(Told, frozen=True, gc=False):
     @property
     def tries(self) -> tuple[Attempt, ...]:
         """Those that count against `max_attempts`."""
-        return self.attempts[self.tried_before :]
+        return tuple(each for each in self.attempts[self.tried_before :] if not each.handed_back)

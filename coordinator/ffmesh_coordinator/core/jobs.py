@@ -243,6 +243,7 @@ class Jobs:
             signal=result.signal,
             reason=verdict.reason,
             failure=verdict.failure,
+            handed_back=verdict.code is ReasonCode.HANDED_BACK,
         )
         self._credit(job, ended, verdict)
         # What stays of the job if it ends with this.

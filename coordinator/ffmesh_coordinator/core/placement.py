@@ -12,12 +12,19 @@ from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.messages.capability import RootState
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Manner
 
 Preference: TypeAlias = tuple[bool, bool, float, int, float, str]
 """Smaller is better; ties go to the first name."""
 
 OFFLINE: Final = "is offline"
-DRAINING: Final = "is draining"
+STANDS: Final = {
+    Manner.SLOW: "is slow",
+    Manner.DRAIN: "is draining",
+    Manner.PAUSE: "is paused",
+    Manner.STOP: "is stopped",
+}
+"""What an agent does that a person has told so, said after its name."""
 
 
 def lacks(agent: Agent, wish: Wish) -> str | None:
@@ -27,8 +34,8 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
         return "is not the one asked for"
     if not agent.online:
         return OFFLINE
-    if agent.wanted_draining:
-        return DRAINING
+    if agent.told is not None:
+        return STANDS[agent.told]
     advert = agent.current_advert
     if advert is None:
         return "has not said yet what it can do"

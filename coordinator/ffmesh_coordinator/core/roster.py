@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ffmesh_coordinator.core.events import KnownAgent
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load, SlotUse
-from ffmesh_protocol.messages.manners import PAUSE
+from ffmesh_protocol.messages.manners import PAUSE, Manner
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Held, HeldPhase
 
@@ -24,7 +24,8 @@ class Agent:
     advert: Advert | None = None
     programs: AdvertPrograms | None = None
     load: Load = UNKNOWN_LOAD
-    wanted_draining: bool = False
+    told: Manner | None = None
+    """What a person has it do; null: to take work."""
     boot: str = ""
     spool: str = ""
     silent: bool = True
@@ -52,7 +53,7 @@ class Agent:
     def state(self) -> AgentState:
         if not self.online:
             return AgentState.OFFLINE
-        return AgentState.DRAINING if self.wanted_draining else AgentState.ONLINE
+        return AgentState.DRAINING if self.told is not None else AgentState.ONLINE
 
     @property
     def current_advert(self) -> Advert | None:
@@ -105,7 +106,8 @@ class Agent:
     def remembered(self) -> KnownAgent:
         return KnownAgent(
             name=self.name,
-            draining=self.wanted_draining,
+            draining=self.told is not None,
+            manner=self.told,
             advert=self.advert,
             programs=self.programs,
             last_seen_utc=self.seen_utc,

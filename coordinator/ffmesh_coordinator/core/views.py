@@ -136,6 +136,7 @@ def public_agent(agent: Agent, job_of_attempt: Mapping[str, str]) -> PublicAgent
         gpu_type=advert.gpu_type if advert else None,
         gpus=advert.gpus if advert else (),
         max_resolution=advert.max_resolution if advert else None,
+        manner=agent.told,
     )
 
 

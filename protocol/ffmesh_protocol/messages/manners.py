@@ -25,6 +25,11 @@ class Manner(StrEnum):
     """What runs is ended and handed back, for others to do."""
 
 
+def wanted(*, draining: bool, manner: Manner | None) -> Manner | None:
+    """What is meant: who says `draining` and no manner knows of no other."""
+    return (manner or Manner.DRAIN) if draining else None
+
+
 class Condition(Told, frozen=True):
     """One of those that its configuration names."""
 

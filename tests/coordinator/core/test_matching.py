@@ -13,7 +13,7 @@ from ffmesh_coordinator.core.roster import Agent, Roster
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.capability import AdvertPrograms, RootState, SlotCount
 from ffmesh_protocol.messages.jobs import JobKind
-from ffmesh_protocol.messages.manners import PAUSE
+from ffmesh_protocol.messages.manners import PAUSE, Manner
 from ffmesh_protocol.messages.reports import HeldPhase
 from ffmesh_protocol.names import agent as agent_principal
 from support.coordinating import PI_LIFE, Story, advert, held, submit
@@ -90,7 +90,7 @@ def change(roster: Roster, matching: Matching, what: str, name: str, number: int
             phase = HeldPhase.RUNNING if yes else HeldPhase.ENDED
             agent.held = {each: held(each, phase) for each in ATTEMPTS[:number]}
         case "draining":
-            agent.wanted_draining = yes
+            agent.told = Manner.DRAIN if yes else None
         case "resting":
             agent.resting = "it rests" if yes else None
         case "features":
