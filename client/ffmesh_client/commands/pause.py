@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from ffmesh_client import calling
 
 HELP = """\
-Let what an agent runs stand still, until `ffmesh resume`, also over restarts of the coordinator. Programs keep
-their memory and go on later. The agent takes no new job. What somebody waits for (`ffmesh run`, the shim) and
-runs there already goes on to its end.
+Let what an agent runs stand still until `ffmesh resume`. Programs keep their memory and go on later. The
+agent takes no new job, also over restarts. What somebody waits for (`ffmesh run`, the shim) and runs there
+already goes on to its end.
 
     ffmesh pause pi-1
     ffmesh resume pi-1
