@@ -10,6 +10,7 @@ from ffmesh_agent.core.agent import FEATURES, Agent
 from ffmesh_coordinator.core.keyring import FIRST_KID
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Host, Load, RootState, SlotCount
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_protocol.messages.reports import FailureKind, Result, StreamLengths
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.streams import OutgoingStream
@@ -75,6 +76,7 @@ class AgentPart(Part):
         self.disk = AgentDisk()
         self.programs: dict[str, Program] = {}
         self.asleep = False
+        self.conditions: tuple[Condition, ...] = ()
         self.offset = world.clock_error()
         self._missed: list[Callable[[], None]] = []
         self.core = self._new_core()
@@ -120,7 +122,15 @@ class AgentPart(Part):
         )
         lists = AdvertPrograms(life=self.life, encoders=(), decoders=(), filters=(), unavailable={}, tried=False)
         self.feed(events.CapabilitySeen(advert=advert, programs=lists))
+        self.feed(events.ConditionsSeen(conditions=self.conditions))
         self._beat()
+
+    def mind(self, manner: Manner | None) -> None:
+        """Its machine is hot; null: it is not any more."""
+        self.conditions = (
+            *(Condition(name="heat", manner=each, in_force=each is manner, reason="it is hot") for each in Manner),
+        )
+        self.do(lambda: self.feed(events.ConditionsSeen(conditions=self.conditions)))
 
     def _left_aside(self) -> tuple[events.StagedOutput, ...]:
         """As the sweep at the start finds it: what was not sealed goes."""

@@ -28,7 +28,7 @@ STORY_LINES = 60
 CALM_SECONDS = 900.0
 """After the faults: time for leases to run out and for every try that a job has left."""
 
-SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client", "word"]
+SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client", "word", "heat"]
 """Nobody is away for as long as a lease."""
 
 LONG_FAULTS = [
@@ -171,6 +171,8 @@ class World:
             part.start()
         for name in sorted({each.agent for each in self.agents}):
             self.coordinator.tell(name, None)
+        for agent in self.agents:
+            agent.mind(None)
 
     def _client(self, number: int) -> Part:
         kind = self.dice.choice(list(JobKind))
@@ -235,6 +237,10 @@ class World:
                 manner = self.dice.choice([None, Manner.DRAIN, Manner.PAUSE, Manner.STOP])
                 self.say(f"{agent.agent} is told to {manner or 'resume'}")
                 self.coordinator.tell(agent.agent, manner)
+            case "heat":
+                manner = self.dice.choice([None, Manner.SLOW, Manner.DRAIN, Manner.PAUSE, Manner.STOP])
+                self.say(f"{agent.name} minds its heat: {manner}")
+                agent.mind(manner)
             case "disk":
                 self.say("the coordinator's disk is full")
                 self.coordinator.fill_disk()

@@ -51,11 +51,12 @@ from ffmesh_agent.core.events import (
 from ffmesh_agent.core.leases import Leases
 from ffmesh_agent.core.post import Post
 from ffmesh_agent.core.public import Public
+from ffmesh_agent.core.willing import why_by_itself
 from ffmesh_protocol import VERSION, times
 from ffmesh_protocol.media import MANY_OUTPUTS, QUOTED_PATHS
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Load
-from ffmesh_protocol.messages.manners import PAUSE, Manner, wanted
+from ffmesh_protocol.messages.manners import PAUSE, Condition, Manner, wanted
 from ffmesh_protocol.messages.orders import (
     Cancels,
     Commit,
@@ -263,7 +264,7 @@ class Agent:
             case LoadSampled(load=load):
                 self._beat(load)
             case ConditionsSeen(conditions=conditions):
-                desk.conditions = conditions
+                self._mind(conditions)
             case StopAsked():
                 self._stop(self._goodbye)
             case _:
@@ -419,8 +420,16 @@ class Agent:
         held = self._bench.held()
         beat = self._leases.next_beat()
         if self._welcomed:
-            told = desk.told
-            desk.tell(Holding(beat=beat, heard=self._heard, draining=told is not None, manner=told, held=held))
+            desk.tell(
+                Holding(
+                    beat=beat,
+                    heard=self._heard,
+                    draining=desk.told is not None,
+                    manner=desk.told,
+                    unwilling=why_by_itself(desk),
+                    held=held,
+                )
+            )
             return
         desk.tell(
             Hello(
@@ -433,6 +442,15 @@ class Agent:
                 held=held,
             )
         )
+
+    def _mind(self, conditions: tuple[Condition, ...]) -> None:
+        desk = self._desk
+        status, why = self._public.status(), why_by_itself(desk)
+        desk.conditions = conditions
+        if self._public.status() != status:
+            self._public.say_status()
+        if why_by_itself(desk) != why:
+            self._hold_soon()
 
     def _behave(self, told: Manner | None) -> None:
         desk = self._desk

@@ -1,7 +1,7 @@
 """What this agent says of itself to everybody: presence, capability, load, progress; and what it can do, for itself."""
 
 from ffmesh_agent.core.desk import Desk
-from ffmesh_agent.core.willing import why_unwilling
+from ffmesh_agent.core.willing import manner, why_unwilling
 from ffmesh_protocol import times
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Count, Heartbeat, Load, SlotUse
@@ -29,7 +29,7 @@ class Public:
         if not online:
             return AgentStatus(state=AgentState.OFFLINE, life=desk.life, connection=number)
         state = AgentState.ONLINE if why_unwilling(desk) is None else AgentState.DRAINING
-        return AgentStatus(state=state, life=desk.life, connection=number, manner=desk.told)
+        return AgentStatus(state=state, life=desk.life, connection=number, manner=manner(desk))
 
     def say_status(self, *, online: bool = True) -> None:
         desk = self._desk

@@ -123,6 +123,7 @@ class Agents:
         match word:
             case Holding():
                 self._compare(agent, word)
+                self._minds(agent, word.unwilling)
                 if wanted(draining=word.draining, manner=word.manner) is not agent.told:
                     self._desk.tell_agent(name, life, _drain(agent))
             case Claim(attempts=attempts):
@@ -164,6 +165,7 @@ class Agents:
             self._withdraw_offers(agent)
         agent.life = life
         agent.boot, agent.spool = hello.boot, hello.spool
+        agent.unwilling = None
         desk.matching.changed(agent)
         self._heard(agent)
         welcome = Welcome(draining=agent.told is not None, manner=agent.told, features=tuple(sorted(FEATURES)))
@@ -195,6 +197,14 @@ class Agents:
             elif _is_heir(agent, attempt) or _can_be_lost_at_once(job):
                 self._jobs.lose(job, f"agent {agent.name} started anew while it had the job")
         self._renew(agent, said)
+
+    def _minds(self, agent: Agent, why: str | None) -> None:
+        """Its machine, and takes no work by itself; null: it does. The sentence changes with what it has measured."""
+        took_work = agent.takes_work
+        agent.unwilling = why
+        if agent.takes_work != took_work:
+            self._desk.matching.changed(agent)
+            self._public.agent_changed(agent)
 
     def _renew(self, agent: Agent, said: Hello | Holding) -> None:
         assert agent.life is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ffmesh_coordinator.core.placement import STANDS, because, has, has_room, lacks, takes_nothing, why_not
+from ffmesh_coordinator.core.placement import because, has, has_room, lacks, stands, takes_nothing, why_not
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import Needs
@@ -71,13 +71,13 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
     here = [agent for agent in agents if agent.online]
     if not here:
         return f"no agent is online{_last_seen(agents, utc)}"
-    working = [agent for agent in here if agent.told is None]
+    working = [agent for agent in here if agent.takes_work]
     if not working:
         return _nobody_works(here)
     for wanted, meets in _requirements(wish):
         left = [agent for agent in working if meets(agent)]
         if not left:
-            torn = next((agent for agent in here if agent.told is None and meets(agent)), None)
+            torn = next((agent for agent in here if agent.takes_work and meets(agent)), None)
             if torn is not None:
                 return f"no agent online has all that it needs; {torn.name} has {wanted}, but {lacks(torn, wish)}"
             elsewhere = _else_where(agents, working, meets, utc)
@@ -95,10 +95,14 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
 
 def _nobody_works(agents: Sequence[Agent]) -> str:
     """Though they are here."""
-    stands = {agent.name: STANDS[agent.told] for agent in agents if agent.told is not None}
-    if len(set(stands.values())) == 1:
-        return f"every agent that is online {next(iter(stands.values()))}: {_listed(list(stands))}"
-    return f"no agent that is online takes work: {_listed([f'{name} {how}' for name, how in stands.items()])}"
+    first = agents[0]
+    if first.told is not None and all(agent.told is first.told for agent in agents):
+        return f"every agent that is online {stands(first)}: {_listed([agent.name for agent in agents])}"
+    if len(agents) == 1:
+        return f"{first.name} {stands(first)}; no other agent is online"
+    said = "; ".join(f"{agent.name} {stands(agent)}" for agent in agents[:NAMES_SAID])
+    more = len(agents) - NAMES_SAID
+    return f"no agent that is online takes work: {said}" + (f"; and {more} more" if more > 0 else "")
 
 
 def _requirements(wish: Wish) -> Iterator[tuple[str, Callable[[Agent], bool]]]:
@@ -168,8 +172,8 @@ def _else_where(agents: Sequence[Agent], working: Sequence[Agent], meets: Callab
     names = {agent.name for agent in working}
     others = [agent for agent in agents if agent.name not in names and meets(agent)]
     for agent in others:
-        if agent.online and agent.told is not None:
-            return f"; {agent.name} has, and {STANDS[agent.told]}"
+        if agent.online:
+            return f"; {agent.name} has, and {stands(agent)}"
     return _last_seen(others, utc, on=True)
 
 

@@ -34,8 +34,8 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
         return "is not the one asked for"
     if not agent.online:
         return OFFLINE
-    if agent.told is not None:
-        return STANDS[agent.told]
+    if not agent.takes_work:
+        return stands(agent)
     advert = agent.current_advert
     if advert is None:
         return "has not said yet what it can do"
@@ -58,6 +58,11 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
         return None
     why = why_not(agent, missing[0])
     return f"has no {missing[0].replace('=', ' ', 1)}" + (f": {why}" if why is not None else "")
+
+
+def stands(agent: Agent) -> str:
+    """How one that takes no work does so, said after its name."""
+    return STANDS[agent.told] if agent.told is not None else f"takes no work: {agent.unwilling}"
 
 
 def because(state: RootState) -> str:

@@ -26,6 +26,8 @@ class Agent:
     load: Load = UNKNOWN_LOAD
     told: Manner | None = None
     """What a person has it do; null: to take work."""
+    unwilling: str | None = None
+    """Why it takes no work by itself, as it says."""
     boot: str = ""
     spool: str = ""
     silent: bool = True
@@ -53,7 +55,11 @@ class Agent:
     def state(self) -> AgentState:
         if not self.online:
             return AgentState.OFFLINE
-        return AgentState.DRAINING if self.told is not None else AgentState.ONLINE
+        return AgentState.ONLINE if self.takes_work else AgentState.DRAINING
+
+    @property
+    def takes_work(self) -> bool:
+        return self.told is None and self.unwilling is None
 
     @property
     def current_advert(self) -> Advert | None:

@@ -51,6 +51,8 @@ class Holding(Directed, frozen=True):
     draining: bool
     held: Annotated[tuple[Held, ...], msgspec.Meta(max_length=LIST_ITEMS)]
     manner: Manner | None = None
+    unwilling: Sentence | None = None
+    """Why it takes no new work by itself; null: it does, unless it was told otherwise."""
 
 
 class Hello(Directed, frozen=True):

@@ -86,7 +86,7 @@ async def test_a_grant_becomes_a_result_that_is_on_disk_until_it_is_settled(
             await coordinator.advertised()
             hello = await coordinator.greet()
             assert (hello.held, len(hello.spool)) == ((), 32)
-            assert hello.features == ("direct", "interactive", "many-outputs", "quoted-paths", "staged")
+            assert hello.features == ("direct", "interactive", "many-outputs", "pause", "quoted-paths", "staged")
             grant = granted("sh", "-c", "echo said >&2; exit 5")
             await coordinator.grant(grant)
             (result,) = (await coordinator.told(Verb.RESULT, Results)).results

@@ -77,7 +77,7 @@ def test_an_agent_that_is_away_is_told_when_it_comes() -> None:
 def test_of_agents_that_take_no_work_each_says_how() -> None:
     story = Story().agent_comes(features=ABLE).agent_comes(NAS, NAS_LIFE, features=ABLE)
     told(told(story, Manner.PAUSE), Manner.STOP, "nas").client_says(submit())
-    said = "no agent that is online takes work: nas is stopped and pi is paused"
+    said = "no agent that is online takes work: nas is stopped; pi is paused"
     assert story.core.view(story.disk[JOB]).reason == said
 
 
