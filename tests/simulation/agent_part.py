@@ -16,7 +16,7 @@ from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.streams import OutgoingStream
 from ffmesh_protocol.topics import Verb
 from simulation.part import Part
-from simulation.truth import Run
+from simulation.truth import Broken, Run
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -286,7 +286,13 @@ class AgentPart(Part):
             case _:
                 pass
 
+    def drain(self) -> None:
+        """SIGTERM: it finishes what it has, and is started again."""
+        self.do(lambda: self.feed(events.DrainAsked()))
+
     def _leave(self, exit_code: int) -> None:
+        if exit_code == 0 and self.world.truth.running_on(self.name):
+            raise Broken(f"{self.name} was to finish what it has, and leaves while it runs")
         self.world.say(f"{self.name} leaves with {exit_code}")
         line, self.line = self.line, None
         self.alive = False

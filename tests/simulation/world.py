@@ -28,7 +28,7 @@ STORY_LINES = 60
 CALM_SECONDS = 900.0
 """After the faults: time for leases to run out and for every try that a job has left."""
 
-SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client", "word", "heat"]
+SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client", "word", "heat", "term"]
 """Nobody is away for as long as a lease."""
 
 LONG_FAULTS = [
@@ -237,6 +237,9 @@ class World:
                 manner = self.dice.choice([None, Manner.DRAIN, Manner.PAUSE, Manner.STOP])
                 self.say(f"{agent.agent} is told to {manner or 'resume'}")
                 self.coordinator.tell(agent.agent, manner)
+            case "term":
+                self.say(f"{agent.name} is told to finish what it has and to leave")
+                agent.drain()
             case "heat":
                 manner = self.dice.choice([None, Manner.SLOW, Manner.DRAIN, Manner.PAUSE, Manner.STOP])
                 self.say(f"{agent.name} minds its heat: {manner}")

@@ -25,6 +25,7 @@ from ffmesh_agent.core.events import (
     CoordinatorWord,
     CreditCame,
     Disconnected,
+    DrainAsked,
     Event,
     HeartbeatReturned,
     InputCame,
@@ -87,6 +88,10 @@ CHANGE_SAID_WITHIN: Final = 0.2
 
 LEAVE_WITHIN: Final = 3.0
 """A shutdown ends by then, whatever programs and disk do; the warden kills what is left."""
+
+SETTLE_WITHIN: Final = 10.0
+"""When all is done, an agent that is to leave waits so long until it is told that its results are settled, and its last
+outputs may take their places. What is not by then waits on the disk for its next life."""
 
 START_AGAIN: Final = 1
 TAKEN_OVER: Final = 78
@@ -162,6 +167,8 @@ class Agent:
             self._hold_soon()
         if desk.leaving and self._bench.is_idle():
             self._leave(self._goodbye)
+        elif desk.ending and not desk.leaving:
+            self._leave_when_done()
         effects = desk.taken_effects()
         at = desk.deadlines.next()
         if at != self._woken_for:
@@ -265,6 +272,8 @@ class Agent:
                 self._beat(load)
             case ConditionsSeen(conditions=conditions):
                 self._mind(conditions)
+            case DrainAsked():
+                self._end()
             case StopAsked():
                 self._stop(self._goodbye)
             case _:
@@ -353,6 +362,9 @@ class Agent:
                 self._desk.deadlines.set(about, name, self._desk.after(times.CLIENT_SILENCE))
             case About.CLIENT_SILENCE:
                 bench.client_lost(name, Stopped.SILENCE)
+            case About.LEAVE if not self._desk.leaving:
+                sentence = "all is done; what nobody has settled waits on the disk for its next life"
+                self._leave(Leave(exit_code=0, sentence=sentence))
             case About.LEAVE:
                 sentence = f"{self._goodbye.sentence}; not everything had ended, and the warden ends the rest"
                 self._leave(Leave(exit_code=self._goodbye.exit_code, sentence=sentence))
@@ -485,6 +497,28 @@ class Agent:
                 desk.deadlines.set(About.CLIENT_WILL, reader.attempt, desk.after(times.WILL_GRACE))
 
     # --- leaving ------------------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        """Finishes what it has, and then leaves."""
+        desk = self._desk
+        if desk.ending or desk.leaving:
+            return
+        desk.ending = True
+        self._public.say_status()
+        self._hold_soon()
+        many = self._bench.unfinished()
+        desk.note(
+            f"draining: it takes no more jobs, and leaves when its {many} are done; another signal ends them at once"
+        )
+
+    def _leave_when_done(self) -> None:
+        desk, bench = self._desk, self._bench
+        if not bench.is_idle():
+            desk.deadlines.lift(About.LEAVE, "")
+        elif bench.is_empty() or not desk.connected or desk.coordinator is None:
+            self._leave(Leave(exit_code=0, sentence="all is done"))
+        elif not desk.deadlines.is_set(About.LEAVE, ""):
+            desk.deadlines.set(About.LEAVE, "", desk.after(SETTLE_WITHIN))
 
     def _stop(self, goodbye: Leave) -> None:
         """Ends what runs, and then leaves with these words."""

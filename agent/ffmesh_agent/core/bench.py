@@ -101,6 +101,13 @@ class Bench:
             for each in self._attempts.values()
         )
 
+    def is_empty(self) -> bool:
+        """And everything that there was is settled."""
+        return not self._attempts and not self._offered
+
+    def unfinished(self) -> int:
+        return sum(1 for each in self._attempts.values() if each.phase is not HeldPhase.ENDED)
+
     def restore(self, results: Sequence[Result], staged: Sequence[StagedOutput]) -> None:
         """What earlier lives left unsettled."""
         for result in results:

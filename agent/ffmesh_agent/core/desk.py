@@ -29,7 +29,10 @@ class Desk:
         """The coordinator does: it is told of what was handed back."""
         self.conditions: tuple[Condition, ...] = ()
         """What its configuration names of this machine, and whether that is so now."""
+        self.ending = False
+        """It leaves when all is done."""
         self.leaving = False
+        """It leaves as soon as all has been told to end."""
         self.superseded = False
         """Another life has our name: what is said in public under it is said of that one."""
         self._effects: list[Effect] = []

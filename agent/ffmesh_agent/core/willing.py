@@ -23,13 +23,13 @@ REASON_CHARS: Final = 400
 def manner(desk: Desk) -> Manner | None:
     """How it takes no new work; null: it does."""
     wanted = {desk.told, *(each.manner for each in desk.conditions if each.in_force)}
+    if desk.ending or desk.leaving:
+        wanted.add(Manner.DRAIN)
     return next((each for each in BY_STRENGTH if each in wanted), None)
 
 
 def why_unwilling(desk: Desk) -> str | None:
     """Why it takes nothing new; null: it does."""
-    if desk.leaving:
-        return "it is being shut down"
     if desk.told is not None:
         return f"it {SAID_OF[desk.told]}"
     return why_by_itself(desk)
@@ -37,12 +37,16 @@ def why_unwilling(desk: Desk) -> str | None:
 
 def why_by_itself(desk: Desk) -> str | None:
     """Why it takes nothing new, though nobody has told it so."""
+    if desk.ending or desk.leaving:
+        return "it is being shut down"
     reasons = [reason for each in BY_STRENGTH if (reason := _minded(desk, each)) is not None]
     return reasons[0] if reasons else None
 
 
 def why_all_stand_still(desk: Desk) -> str | None:
-    """All that nobody waits for; null: they need not."""
+    """All that nobody waits for; null: they need not. Who is to leave when all is done lets it go on."""
+    if desk.ending:
+        return None
     if desk.told is Manner.PAUSE:
         return "somebody has paused its agent"
     return _minded(desk, Manner.PAUSE)
