@@ -116,3 +116,22 @@ def counted(name: str, word: str) -> Generator[list[int], None, None]:
     finally:
         over.set()
         counting.join()
+
+
+@pytest.mark.parametrize("kind", [(), ("--staged",)])
+def test_a_job_whose_agent_is_stopped_is_done_by_another_at_once(kind: tuple[str, ...], tmp_path: Path) -> None:
+    (films := tmp_path / "films").mkdir()
+    with mesh(tmp_path / "home", "--agents", "2", "--root", f"Films={films}") as running:
+        job = running.submit(*kind, "--", "ffmpeg", "-y", *encode(films / "output.mkv")[1:])
+        (first,) = until(lambda: programs_with("ffmpeg", tmp_path.name), "it runs")
+        agent = running.until_job(job, "running")["agent"]
+        assert running.json("stop", agent)["manner"] == "stop"
+        until(lambda: set(programs_with("ffmpeg", tmp_path.name)) - {first}, "it runs elsewhere")
+        assert running.wait(job).returncode == 0
+        lost, done = running.job(job)["attempts"]
+        assert (lost["agent"], lost["state"], done["state"]) == (agent, "lost", "succeeded")
+        assert lost["reason"] == f"somebody has stopped agent {agent}"
+        assert done["agent"] != agent
+        expected = tmp_path / "expected.mkv"
+        subprocess.run([*encode(expected)], check=True, stdin=subprocess.DEVNULL)
+        assert hash_of(films / "output.mkv") == hash_of(expected)
