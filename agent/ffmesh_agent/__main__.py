@@ -2,7 +2,10 @@
 
 Exit codes: 0 stopped, 1 its warden died (to be started again), 2 wrong usage or configuration, 77 the broker refuses
 its login (it was removed, got another secret, or has yet to be added; to be started again after a pause, if at all),
-78 superseded by an agent of the same name (not to be started again), 128+N left at once by the second signal N.
+78 superseded by an agent of the same name (not to be started again), 128+N left at once by signal N.
+
+SIGTERM lets it finish what it has, take no more, and leave. A second one, or SIGINT, ends what runs; one more leaves at
+once.
 """
 
 import argparse
@@ -60,7 +63,8 @@ def _arguments() -> argparse.Namespace:
     parser = _Parser(
         prog=PROGRAM,
         allow_abbrev=False,
-        description="Runs the mesh's programs on this machine, until it is told to stop.",
+        description="Runs the mesh's programs on this machine. SIGTERM lets it finish what it has, take no more, and "
+        "leave; a second one, or SIGINT, ends what runs.",
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="agent.toml; its folder is the agent's home")
     parser.add_argument("--roots", action="store_true", help="say how its roots look now, as JSON, and end")

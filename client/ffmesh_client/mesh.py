@@ -23,6 +23,7 @@ from ffmesh_protocol.limits import PAGE_ITEMS
 from ffmesh_protocol.messages.answers import Accepted, AgentList, JobList, Lines, Refusal
 from ffmesh_protocol.messages.capability import AgentView
 from ffmesh_protocol.messages.jobs import JobState, JobView
+from ffmesh_protocol.messages.manners import PAUSE, Manner
 from ffmesh_protocol.messages.reports import LogLine
 from ffmesh_protocol.messages.requests import (
     Cancel,
@@ -173,6 +174,18 @@ class Mesh:
 
     async def drain(self, name: str, draining: bool) -> AgentView:
         return (await self._asked(DrainAgent(agent=name, draining=draining), AgentList)).agents[0]
+
+    async def pause(self, name: str) -> AgentView:
+        """What it runs stands still, what somebody waits for aside; until `drain` says otherwise."""
+        return await self._behave(name, Manner.PAUSE)
+
+    async def stop(self, name: str) -> AgentView:
+        """What it runs ends, and is for others to do; until `drain` says otherwise."""
+        return await self._behave(name, Manner.STOP)
+
+    async def _behave(self, name: str, manner: Manner) -> AgentView:
+        wish = DrainAgent(agent=name, draining=True, manner=manner, requires=(PAUSE,))
+        return (await self._asked(wish, AgentList)).agents[0]
 
     async def logs(self, job: str) -> tuple[LogLine, ...]:
         """The kept end of the program's standard error."""

@@ -20,6 +20,8 @@ class ReasonCode(StrEnum):
     PARENT_FAILED = "parent_failed"
     PARENT_CANCELLED = "parent_cancelled"
     RESTORED = "restored"
+    HANDED_BACK = "handed_back"
+    PAUSED = "paused"
     WAITING_FOR_JOBS = "waiting_for_jobs"
     WAITING_TO_RETRY = "waiting_to_retry"
     WAITING_FOR_AGENT = "waiting_for_agent"
@@ -42,6 +44,8 @@ SENTENCES: Final[dict[ReasonCode, str]] = {
     ReasonCode.PARENT_FAILED: "a job that it comes after failed",
     ReasonCode.PARENT_CANCELLED: "a job that it comes after was cancelled",
     ReasonCode.RESTORED: "it was open when the backup was taken, and may have run since; `ffmesh retry` runs it again",
+    ReasonCode.HANDED_BACK: "its agent handed it back: the owner of that machine needs it",
+    ReasonCode.PAUSED: "its agent lets it stand still, and go on later",
     ReasonCode.WAITING_FOR_JOBS: "it waits for other jobs",
     ReasonCode.WAITING_TO_RETRY: "it failed and is tried again in a moment",
     ReasonCode.WAITING_FOR_AGENT: "no agent that is online can run it",
@@ -59,6 +63,7 @@ class Stopped(StrEnum):
     TIMEOUT = "timeout"
     SHUTDOWN = "shutdown"
     LEASE = "lease"
+    HANDED_BACK = "handed_back"
 
 
 REASON_OF_STOP: Final[dict[Stopped, ReasonCode]] = {
@@ -68,4 +73,5 @@ REASON_OF_STOP: Final[dict[Stopped, ReasonCode]] = {
     Stopped.TIMEOUT: ReasonCode.TIMED_OUT,
     Stopped.SHUTDOWN: ReasonCode.SHUTDOWN,
     Stopped.LEASE: ReasonCode.LEASE_OVER,
+    Stopped.HANDED_BACK: ReasonCode.HANDED_BACK,
 }

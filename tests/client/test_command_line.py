@@ -11,7 +11,10 @@ import pytest
 
 from ffmesh_client.command_line import COMMANDS, EXIT_CODES, main
 
-OURS = ("run", "submit", "jobs", "job", "wait", "cancel", "retry", "logs", "agents", "agent", "drain", "resume")
+OURS = (
+    *("run", "submit", "jobs", "job", "wait", "cancel", "retry", "logs", "agents", "agent", "drain", "resume"),
+    *("pause", "stop"),
+)
 CONFIG = """\
 name = "me"
 secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="

@@ -25,6 +25,7 @@ from ffmesh_protocol.messages.jobs import (
     Progress,
     Written,
 )
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.reasons import ReasonCode
 
@@ -277,6 +278,45 @@ def test_a_table_of_jobs_says_in_a_word_or_two_how_each_stands(
     show_jobs([msgspec.structs.replace(WAITING, state=state, reason_code=code, exit_code=exit_code)])
     _, row = capsys.readouterr().out.splitlines()
     assert re.split(" {2,}", row)[1:5] == [state.value, "ffmpeg", "-", text]
+
+
+PAUSED = msgspec.structs.replace(
+    RUNNING, paused=True, reason="paused on pi-1: an interactive job has its slot", reason_code=ReasonCode.PAUSED
+)
+
+
+def test_a_job_that_stands_still_says_so_and_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    show_jobs([PAUSED, msgspec.structs.replace(PAUSED, progress=Progress())])
+    _, known, unknown = capsys.readouterr().out.splitlines()
+    assert re.split(" {2,}", known)[1:5] == ["running", "ffmpeg", "pi-1", "paused, 42 % 30 fps 1.25x eta 1:01"]
+    assert re.split(" {2,}", unknown)[4] == "paused"
+    show_job(PAUSED)
+    assert "\nreason       paused on pi-1: an interactive job has its slot\n" in capsys.readouterr().out
+    with terminal() as screen, watcher([RUNNING], quiet=False) as shown:
+        shown.job(PAUSED)
+    assert "paused" in ESCAPE.sub("", screen.getvalue()).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("state", "manner", "text"),
+    [
+        (AgentState.DRAINING, Manner.DRAIN, "draining"),
+        (AgentState.DRAINING, Manner.PAUSE, "paused"),
+        (AgentState.DRAINING, Manner.STOP, "stopped"),
+        (AgentState.OFFLINE, Manner.STOP, "offline"),
+        (AgentState.ONLINE, None, "online"),
+    ],
+)
+def test_an_agent_shows_what_a_person_has_told_it(
+    state: AgentState, manner: Manner | None, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_agents([msgspec.structs.replace(AGENT, state=state, manner=manner)])
+    assert capsys.readouterr().out.splitlines()[1].split()[1] == text
+
+
+def test_an_agent_says_which_of_its_jobs_stand_still(capsys: pytest.CaptureFixture[str]) -> None:
+    show_agent(msgspec.structs.replace(AGENT, running=("one", "two"), paused=("two",)))
+    assert "\nrunning      one, two (paused)\n" in capsys.readouterr().out
 
 
 def test_on_a_terminal_a_bar_says_why_a_job_waits_and_begins_anew_with_its_next_attempt() -> None:

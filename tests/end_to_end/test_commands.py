@@ -7,19 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.outside import Mesh, ending, gone, mesh, number_in, until
+from end_to_end.outside import Mesh, ending, finished, gone, mesh, number_in, state_of, taken, until
 
 JOB = {
     *("id", "state", "kind", "attached", "program", "args", "owner", "labels", "agent", "priority", "after"),
     *("workflow", "needs", "exit_code", "signal", "reason", "reason_code", "permanent", "outputs", "progress"),
-    *("placement", "attempts", "created_at", "started_at", "ended_at"),
+    *("placement", "attempts", "created_at", "started_at", "ended_at", "paused"),
 }
 PROGRESS = {"percent", "frame", "fps", "speed", "out_time_s", "bitrate_kbps", "eta_s"}
 ATTEMPT = {"number", "agent", "state", "started_at", "ended_at", "exit_code", "signal", "reason"}
 AGENT = {
     *("name", "state", "life", "version", "features", "host", "programs", "encoders", "decoders", "hwaccels"),
     *("filters", "unavailable", "tried", "roots", "slots", "fence", "load", "running", "last_seen_at"),
-    *("supported_codecs", "has_gpu", "gpu_type", "gpus", "max_resolution", "max_resolutions", "speeds"),
+    *(
+        "supported_codecs",
+        "has_gpu",
+        "gpu_type",
+        "gpus",
+        "max_resolution",
+        "max_resolutions",
+        "speeds",
+        "manner",
+        "paused",
+    ),
 }
 NOBODYS = "01JD0000000000000000000000"
 
@@ -293,6 +303,49 @@ def test_a_drained_agent_finishes_what_it_has_and_takes_no_more_until_resume(run
     assert running.json("resume", "agent-1")["state"] == "online"
     assert running.ffmesh("resume", "agent-1").returncode == 0
     assert running.wait(new).returncode == 0
+
+
+def test_a_paused_agent_lets_its_jobs_stand_still_until_resume_also_over_restarts(running: Mesh, place: Path) -> None:
+    script = 'echo $$ > "$0/pid"; while [ ! -e "$0/go" ]; do :; done'
+    old = running.submit("--", "sh", "-c", script, place)
+    program = number_in(place / "pid")
+    assert running.json("pause", "agent-1")["manner"] == "pause"
+    until(lambda: state_of(program) == "T", "it stands still")
+    new = running.submit("--", "sh", "-c", 'touch "$0/new"', place)
+    (place / "go").touch()
+    shown = until(lambda: view if (view := running.job(old))["paused"] else None, "the job says so")
+    assert shown["reason"] == "paused on agent-1: somebody has paused its agent"
+    assert running.ffmesh("pause", "agent-1").returncode == 0
+    assert running.job(new)["reason"] == "every agent that is online is paused: agent-1"
+    running.until_back("coordinator", running.kill("coordinator"))
+    agent = running.until_agent("draining")
+    assert (agent["manner"], agent["paused"], state_of(program)) == ("pause", [old], "T")
+    assert running.say("resume", "agent-1") == "agent-1 takes jobs again; it is online.\n"
+    assert running.wait(old, new).returncode == 0
+    assert len(running.job(old)["attempts"]) == 1
+
+
+def test_a_stopped_agent_hands_back_what_it_runs(running: Mesh, place: Path) -> None:
+    script = 'echo $$ > "$0/pid"; while [ ! -e "$0/go" ]; do sleep 0.02; done'
+    job = running.submit("--", "sh", "-c", script, place)
+    program = number_in(place / "pid")
+    with ending(running.begin("run", "--", "sh", "-c", "echo began; exec sleep 1000")) as command:
+        assert taken(command, 6) == b"began\n"
+        said = running.say("stop", "agent-1")
+        assert (
+            said
+            == "agent-1 ends what it runs and takes no more jobs. `ffmesh resume agent-1` lets it take jobs again.\n"
+        )
+        code, _, stderr = finished(command)
+        assert (code, stderr.decode().count("somebody has stopped agent agent-1")) == (1, 1)
+    gone(program)
+    shown = running.until_job(job, "queued")
+    assert shown["reason"] == "every agent that is online is stopped: agent-1"
+    assert [each["state"] for each in shown["attempts"]] == ["lost"]
+    (place / "go").touch()
+    running.say("resume", "agent-1")
+    assert running.wait(job).returncode == 0
+    assert [each["state"] for each in running.job(job)["attempts"]] == ["lost", "succeeded"]
 
 
 # --- slots

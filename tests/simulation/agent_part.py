@@ -10,12 +10,13 @@ from ffmesh_agent.core.agent import FEATURES, Agent
 from ffmesh_coordinator.core.keyring import FIRST_KID
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Host, Load, RootState, SlotCount
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_protocol.messages.reports import FailureKind, Result, StreamLengths
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.streams import OutgoingStream
 from ffmesh_protocol.topics import Verb
 from simulation.part import Part
-from simulation.truth import Run
+from simulation.truth import Broken, Run
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -41,6 +42,11 @@ class Program:
     running: bool = False
     stop_asked: bool = False
     kill_at: float = float("inf")
+    paused: bool = False
+    left: float = 0.0
+    """How many seconds it would still run; counted from `went_on_at`."""
+    exit_code: int = 0
+    went_on_at: float = 0.0
 
 
 @dataclass
@@ -70,6 +76,7 @@ class AgentPart(Part):
         self.disk = AgentDisk()
         self.programs: dict[str, Program] = {}
         self.asleep = False
+        self.conditions: tuple[Condition, ...] = ()
         self.offset = world.clock_error()
         self._missed: list[Callable[[], None]] = []
         self.core = self._new_core()
@@ -115,7 +122,15 @@ class AgentPart(Part):
         )
         lists = AdvertPrograms(life=self.life, encoders=(), decoders=(), filters=(), unavailable={}, tried=False)
         self.feed(events.CapabilitySeen(advert=advert, programs=lists))
+        self.feed(events.ConditionsSeen(conditions=self.conditions))
         self._beat()
+
+    def mind(self, manner: Manner | None) -> None:
+        """Its machine is hot; null: it is not any more."""
+        self.conditions = (
+            *(Condition(name="heat", manner=each, in_force=each is manner, reason="it is hot") for each in Manner),
+        )
+        self.do(lambda: self.feed(events.ConditionsSeen(conditions=self.conditions)))
 
     def _left_aside(self) -> tuple[events.StagedOutput, ...]:
         """As the sweep at the start finds it: what was not sealed goes."""
@@ -220,6 +235,8 @@ class AgentPart(Part):
         for effect in done:
             if self.alive:
                 self._carry_out(effect)
+        if any(isinstance(effect, effects.Resume) for effect in done):
+            self.world.truth.fit(self.name, self.slots)
 
     def _carry_out(self, effect: effects.Effect) -> None:
         dice = self.world.dice
@@ -244,6 +261,10 @@ class AgentPart(Part):
                 if attempt in self.programs:
                     self.programs[attempt].kill_at = kill_at
                     self._watch(self.programs[attempt])
+            case effects.Pause(attempt=attempt):
+                self._pause(attempt)
+            case effects.Resume(attempt=attempt):
+                self._resume(attempt)
             case effects.Quit(attempt=attempt):
                 self._stop(attempt, KEY, dice.choice([0.1, 0.5, 99.0]))
             case effects.Terminate(attempt=attempt):
@@ -265,7 +286,13 @@ class AgentPart(Part):
             case _:
                 pass
 
+    def drain(self) -> None:
+        """SIGTERM: it finishes what it has, and is started again."""
+        self.do(lambda: self.feed(events.DrainAsked()))
+
     def _leave(self, exit_code: int) -> None:
+        if exit_code == 0 and self.world.truth.running_on(self.name):
+            raise Broken(f"{self.name} was to finish what it has, and leaves while it runs")
         self.world.say(f"{self.name} leaves with {exit_code}")
         line, self.line = self.line, None
         self.alive = False
@@ -299,17 +326,48 @@ class AgentPart(Part):
             attempt in [each.id for each in job.attempts] for job in [world.coordinator.jobs.get(program.job)] if job
         )
         asleep = {each.name for each in world.agents if each.asleep}
-        run = Run(program.job, attempt, self.name, program.kind, output, world.now)
+        run = Run(program.job, attempt, self.name, program.kind, output, world.now, paused=program.paused)
         world.truth.started(run, slots=self.slots, granted=grant_is_on_disk, asleep=asleep)
         program.running = True
+        program.exit_code = world.dice.choice([0, 0, 0, 0, 1])
+        program.left = world.dice.choice([0.05, 1.0, 5.0, 30.0, 150.0, 150.0])
+        if not program.paused:
+            self._go_on(program)
         self._watch(program)
         self.feed(events.ProgramStarted(attempt=attempt, reads_keys=world.dice.choice([True, False])))
         if program.stream is not None:
             program.stream.write(output)
             self._pump(program)
-        code = world.dice.choice([0, 0, 0, 0, 1])
-        seconds = world.dice.choice([0.05, 1.0, 5.0, 30.0, 150.0, 150.0])
-        self._on_machine(seconds, "program ends", lambda: self._end(program, code, None))
+
+    def _go_on(self, program: Program) -> None:
+        """To its end, unless it is stopped before that."""
+        now = program.went_on_at = self.world.now
+
+        def end() -> None:
+            if not program.paused and program.went_on_at == now:
+                self._end(program, program.exit_code, None)
+
+        self._on_machine(program.left, "program ends", end)
+
+    def _pause(self, attempt: str) -> None:
+        program = self.programs.get(attempt)
+        if program is None or program.paused:
+            return
+        self.world.say(f"{self.name}: {attempt} stands still")
+        program.paused = True
+        if program.running:
+            self.world.truth.runs[attempt].paused = True
+            program.left -= self.world.now - program.went_on_at
+
+    def _resume(self, attempt: str) -> None:
+        program = self.programs.get(attempt)
+        if program is None or not program.paused:
+            return
+        self.world.say(f"{self.name}: {attempt} goes on")
+        program.paused = False
+        if program.running:
+            self.world.truth.runs[attempt].paused = False
+            self._go_on(program)
 
     def _watch(self, program: Program) -> None:
         """The warden's deadline."""
@@ -325,10 +383,16 @@ class AgentPart(Part):
         program = self.programs.get(attempt)
         if program is not None and program.running:
             program.stop_asked = True
+            self.world.truth.runs[attempt].must_end = True
             # Asked politely, ffmpeg may finish its file and say 0; by a key it always does.
             polite = signal == KEY or (signal == SIGTERM and self.world.dice.random() < 0.5)
             code, by = (0, None) if polite else (None, signal)
-            self._on_machine(after, f"signal {signal}", lambda: self._end(program, code, by))
+            self._on_machine(after, f"signal {signal}", lambda: self._obey(program, code, by))
+
+    def _obey(self, program: Program, exit_code: int | None, signal: int | None) -> None:
+        """What stands still hears nothing but SIGKILL."""
+        if not program.paused or signal == SIGKILL:
+            self._end(program, exit_code, signal)
 
     def _end(self, program: Program, exit_code: int | None, signal: int | None, *, by_deadline: bool = False) -> None:
         if not program.running:

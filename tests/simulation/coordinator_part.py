@@ -11,7 +11,9 @@ from ffmesh_coordinator.core.lifecycle import LIFECYCLE, Step
 from ffmesh_coordinator.core.moment import Now
 from ffmesh_coordinator.core.post import Asked
 from ffmesh_protocol.messages.answers import Refusal
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.orders import Leased
+from ffmesh_protocol.messages.requests import DrainAgent
 from ffmesh_protocol.names import agent as agent_principal
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.packet import Packet
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 BEGINNING_OF_TIME = 1_700_000_000.0
+SOMEBODY = "0" * 26
 PUBLIC_OF_OURS = (Family.COORDINATOR_STATUS, Family.SUMMARY)
 FELL = (ReasonCode.PARENT_FAILED, ReasonCode.PARENT_CANCELLED)
 
@@ -84,6 +87,12 @@ class CoordinatorPart(Part):
         event = self.core.opened(packet)
         if event is not None and not isinstance(event, Asked):
             self.feed(event)
+
+    def tell(self, agent: str, manner: Manner | None) -> None:
+        """Somebody has an agent drain, pause or stop; null: take work again."""
+        word = DrainAgent(agent=agent, draining=manner is not None, manner=manner)
+        spoken = events.ClientSpoke(client=self._clients[0], life=SOMEBODY, word=word, asker=None)
+        self.do(lambda: self.feed(spoken))
 
     def fill_disk(self) -> None:
         self.full = True

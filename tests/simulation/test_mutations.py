@@ -13,10 +13,12 @@ import msgspec
 import pytest
 
 from ffmesh_agent.core import bench as agent_bench
+from ffmesh_agent.core import pausing as agent_pausing
 from ffmesh_agent.core.attempt import Attempt as HeldAttempt
 from ffmesh_agent.core.bench import Bench
 from ffmesh_agent.core.effects import CommitOutput
 from ffmesh_agent.core.events import StagedOutput
+from ffmesh_agent.core.pausing import Pausing
 from ffmesh_coordinator.core import agents, jobs, retries
 from ffmesh_coordinator.core.agents import Agents
 from ffmesh_coordinator.core.books import Books
@@ -46,6 +48,10 @@ def _zero(*_: object) -> int:
     return 0
 
 
+def _no_one(*_: object) -> dict[str, str]:
+    return {}
+
+
 def _always(*_: object, **__: object) -> bool:
     return True
 
@@ -72,7 +78,23 @@ def _starts_what_it_has_started(patch: pytest.MonkeyPatch) -> None:
 def _counts_no_slots(patch: pytest.MonkeyPatch) -> None:
     """Agent and coordinator forget what runs already."""
     patch.setattr(Bench, "used", _zero)
+    patch.setattr(Bench, "_has_room", _always)
     patch.setattr(RosterAgent, "used", _zero)
+    patch.setattr(RosterAgent, "has_room", _always)
+
+
+def _lets_nothing_stand_still(patch: pytest.MonkeyPatch) -> None:
+    """What somebody waits for begins although all slots are used."""
+    patch.setattr(agent_pausing, "standing_still", _no_one)
+
+
+def _lets_nothing_go_on(patch: pytest.MonkeyPatch) -> None:
+    """What was stopped for something else is forgotten."""
+
+    def forget(_: Pausing, attempt: HeldAttempt) -> None:
+        attempt.paused = None
+
+    patch.setattr(Pausing, "release", forget)
 
 
 def _hides_results_from_its_hello(patch: pytest.MonkeyPatch) -> None:
@@ -267,6 +289,8 @@ def _writes_chunks_as_they_come(patch: pytest.MonkeyPatch) -> None:
 MUTATIONS = [
     _starts_what_it_has_started,
     _counts_no_slots,
+    _lets_nothing_stand_still,
+    _lets_nothing_go_on,
     _hides_results_from_its_hello,
     _lets_leases_run_for_ever,
     _renames_after_the_lease,

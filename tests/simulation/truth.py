@@ -27,6 +27,9 @@ class Run:
     exit_code: int | None = None
     signal: int | None = None
     stopped: bool = False
+    paused: bool = False
+    must_end: bool = False
+    """It was told to, and takes a moment for it."""
 
 
 @dataclass
@@ -50,9 +53,6 @@ class Truth:
             raise Broken(f"attempt {run.attempt} was started twice")
         if not granted:
             raise Broken(f"attempt {run.attempt} was started and its grant is on no disk")
-        running = len(self.running_on(run.machine))
-        if running >= slots:
-            raise Broken(f"{run.machine} runs {running + 1} programs on {slots} slots")
         others = [self.runs[name] for name in self.of_job[run.job]]
         if run.kind is JobKind.INTERACTIVE and others:
             raise Broken(f"interactive job {run.job} ran twice")
@@ -62,6 +62,13 @@ class Truth:
             raise Broken(f"two programs write the outputs of job {run.job}: {run.attempt} and {others[-1].attempt}")
         self.runs[run.attempt] = run
         self.of_job[run.job].append(run.attempt)
+        self.fit(run.machine, slots)
+
+    def fit(self, machine: str, slots: int) -> None:
+        """What stands still takes nothing, and what must end no longer than it needs for that."""
+        going = [run for run in self.running_on(machine) if not run.paused and not run.must_end]
+        if len(going) > slots:
+            raise Broken(f"{machine} runs {len(going)} programs on {slots} slots: {[run.attempt for run in going]}")
 
     def renamed(self, job_id: str, attempt: str, on_disk: Job | None, now: float) -> None:
         """Only who holds the job, and was given leave, may put its output in place."""

@@ -13,6 +13,7 @@ from ffmesh_coordinator.core.job import Job
 from ffmesh_coordinator.core.lifecycle import Phase
 from ffmesh_protocol.media import Needs, RootPath
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.requests import Submit
 from ffmesh_protocol.reasons import ReasonCode
 from simulation.agent_part import AgentPart
@@ -27,7 +28,7 @@ STORY_LINES = 60
 CALM_SECONDS = 900.0
 """After the faults: time for leases to run out and for every try that a job has left."""
 
-SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client"]
+SHORT_FAULTS = ["kill", "kill", "cut", "broker", "client", "word", "heat", "term"]
 """Nobody is away for as long as a lease."""
 
 LONG_FAULTS = [
@@ -168,6 +169,10 @@ class World:
         self.coordinator.clear_disk()
         for part in [self.coordinator, *self.agents]:
             part.start()
+        for name in sorted({each.agent for each in self.agents}):
+            self.coordinator.tell(name, None)
+        for agent in self.agents:
+            agent.mind(None)
 
     def _client(self, number: int) -> Part:
         kind = self.dice.choice(list(JobKind))
@@ -228,6 +233,17 @@ class World:
                 agent.sleep(self._long())
             case "clone":
                 self._clone(agent)
+            case "word":
+                manner = self.dice.choice([None, Manner.DRAIN, Manner.PAUSE, Manner.STOP])
+                self.say(f"{agent.agent} is told to {manner or 'resume'}")
+                self.coordinator.tell(agent.agent, manner)
+            case "term":
+                self.say(f"{agent.name} is told to finish what it has and to leave")
+                agent.drain()
+            case "heat":
+                manner = self.dice.choice([None, Manner.SLOW, Manner.DRAIN, Manner.PAUSE, Manner.STOP])
+                self.say(f"{agent.name} minds its heat: {manner}")
+                agent.mind(manner)
             case "disk":
                 self.say("the coordinator's disk is full")
                 self.coordinator.fill_disk()

@@ -25,6 +25,7 @@ from ffmesh_agent.core.events import (
     CoordinatorWord,
     CreditCame,
     Disconnected,
+    DrainAsked,
     Event,
     HeartbeatReturned,
     InputCame,
@@ -51,10 +52,12 @@ from ffmesh_agent.core.events import (
 from ffmesh_agent.core.leases import Leases
 from ffmesh_agent.core.post import Post
 from ffmesh_agent.core.public import Public
+from ffmesh_agent.core.willing import why_by_itself
 from ffmesh_protocol import VERSION, times
 from ffmesh_protocol.media import MANY_OUTPUTS, QUOTED_PATHS
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.capability import Load
+from ffmesh_protocol.messages.manners import PAUSE, Condition, Manner, wanted
 from ffmesh_protocol.messages.orders import (
     Cancels,
     Commit,
@@ -78,13 +81,17 @@ from ffmesh_protocol.reasons import Stopped
 from ffmesh_protocol.sending import published
 from ffmesh_protocol.topics import Family, Verb
 
-FEATURES: Final = ("direct", "interactive", MANY_OUTPUTS, QUOTED_PATHS, "staged")
+FEATURES: Final = ("direct", "interactive", MANY_OUTPUTS, PAUSE, QUOTED_PATHS, "staged")
 
 CHANGE_SAID_WITHIN: Final = 0.2
 """Changes so close together share one `holding`."""
 
 LEAVE_WITHIN: Final = 3.0
 """A shutdown ends by then, whatever programs and disk do; the warden kills what is left."""
+
+SETTLE_WITHIN: Final = 10.0
+"""When all is done, an agent that is to leave waits so long until it is told that its results are settled, and its last
+outputs may take their places. What is not by then waits on the disk for its next life."""
 
 START_AGAIN: Final = 1
 TAKEN_OVER: Final = 78
@@ -153,12 +160,15 @@ class Agent:
         self._take(event)
         for about, name in desk.deadlines.due(now):
             self._fall_due(about, name)
+        self._bench.settle_pauses()
         held = self._bench.held()
         if held != self._held:
             self._held = held
             self._hold_soon()
         if desk.leaving and self._bench.is_idle():
             self._leave(self._goodbye)
+        elif desk.ending and not desk.leaving:
+            self._leave_when_done()
         effects = desk.taken_effects()
         at = desk.deadlines.next()
         if at != self._woken_for:
@@ -261,7 +271,9 @@ class Agent:
             case LoadSampled(load=load):
                 self._beat(load)
             case ConditionsSeen(conditions=conditions):
-                desk.conditions = conditions
+                self._mind(conditions)
+            case DrainAsked():
+                self._end()
             case StopAsked():
                 self._stop(self._goodbye)
             case _:
@@ -274,9 +286,10 @@ class Agent:
             self._cannot(word, lacking)
             return
         match word:
-            case Welcome(draining=draining):
+            case Welcome(draining=draining, manner=manner, features=features):
                 self._welcomed = True
-                self._drain(draining=draining)
+                desk.knows_pauses = PAUSE in features
+                self._behave(wanted(draining=draining, manner=manner))
                 bench.report_all()
                 self._hold()
             case Offers(offers=offers):
@@ -300,8 +313,8 @@ class Agent:
                 bench.settled(attempts)
             case Resend(attempts=attempts):
                 bench.report_again(attempts)
-            case Drain(draining=draining):
-                self._drain(draining=draining)
+            case Drain(draining=draining, manner=manner):
+                self._behave(wanted(draining=draining, manner=manner))
             case TailWanted(attempt=attempt, request=request, after=after):
                 desk.order(ReadTail(attempt=attempt, request=request, after=after))
             case Superseded():
@@ -349,6 +362,9 @@ class Agent:
                 self._desk.deadlines.set(about, name, self._desk.after(times.CLIENT_SILENCE))
             case About.CLIENT_SILENCE:
                 bench.client_lost(name, Stopped.SILENCE)
+            case About.LEAVE if not self._desk.leaving:
+                sentence = "all is done; what nobody has settled waits on the disk for its next life"
+                self._leave(Leave(exit_code=0, sentence=sentence))
             case About.LEAVE:
                 sentence = f"{self._goodbye.sentence}; not everything had ended, and the warden ends the rest"
                 self._leave(Leave(exit_code=self._goodbye.exit_code, sentence=sentence))
@@ -416,7 +432,16 @@ class Agent:
         held = self._bench.held()
         beat = self._leases.next_beat()
         if self._welcomed:
-            desk.tell(Holding(beat=beat, heard=self._heard, draining=desk.draining, held=held))
+            desk.tell(
+                Holding(
+                    beat=beat,
+                    heard=self._heard,
+                    draining=desk.told is not None,
+                    manner=desk.told,
+                    unwilling=why_by_itself(desk),
+                    held=held,
+                )
+            )
             return
         desk.tell(
             Hello(
@@ -430,16 +455,26 @@ class Agent:
             )
         )
 
-    def _drain(self, *, draining: bool) -> None:
+    def _mind(self, conditions: tuple[Condition, ...]) -> None:
         desk = self._desk
-        if desk.draining != draining:
-            desk.draining = draining
+        status, why = self._public.status(), why_by_itself(desk)
+        desk.conditions = conditions
+        if self._public.status() != status:
+            self._public.say_status()
+        if why_by_itself(desk) != why:
+            self._hold_soon()
+
+    def _behave(self, told: Manner | None) -> None:
+        desk = self._desk
+        if desk.told is not told:
+            desk.told = told
             self._public.say_status()
             self._hold_soon()
 
     def _beat(self, load: Load) -> None:
         used = {kind: self._bench.used(kind) for kind in self._public.slot_kinds()}
         self._public.beat(self._leases.next_heartbeat(), load, used, self._bench.running_jobs())
+        self._bench.say_progress_again()
 
     # --- clients ------------------------------------------------------------------------------------------------------
 
@@ -462,6 +497,28 @@ class Agent:
                 desk.deadlines.set(About.CLIENT_WILL, reader.attempt, desk.after(times.WILL_GRACE))
 
     # --- leaving ------------------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        """Finishes what it has, and then leaves."""
+        desk = self._desk
+        if desk.ending or desk.leaving:
+            return
+        desk.ending = True
+        self._public.say_status()
+        self._hold_soon()
+        many = self._bench.unfinished()
+        desk.note(
+            f"draining: it takes no more jobs, and leaves when its {many} are done; another signal ends them at once"
+        )
+
+    def _leave_when_done(self) -> None:
+        desk, bench = self._desk, self._bench
+        if not bench.is_idle():
+            desk.deadlines.lift(About.LEAVE, "")
+        elif bench.is_empty() or not desk.connected or desk.coordinator is None:
+            self._leave(Leave(exit_code=0, sentence="all is done"))
+        elif not desk.deadlines.is_set(About.LEAVE, ""):
+            desk.deadlines.set(About.LEAVE, "", desk.after(SETTLE_WITHIN))
 
     def _stop(self, goodbye: Leave) -> None:
         """Ends what runs, and then leaves with these words."""

@@ -36,7 +36,8 @@ class Attempt:
 
     `lease_until` is the moment at which the coordinator may give the job to another. A granted one starts as
     soon as its client is here and its lease has time. `signals_passed`: how many of its caller's its program has had.
-    `renaming`: the shell was asked to put the output in place, by `tried_until` at the latest.
+    `renaming`: the shell was asked to put the output in place, by `tried_until` at the latest. `paused`: why it stands
+    still; `time_left` is then what is left of its allowed time.
     """
 
     id: str
@@ -54,9 +55,12 @@ class Attempt:
     renaming: bool = False
     tried_until: float = float("-inf")
     stopping: Stopped | None = None
+    why_stopping: str | None = None
     result: Result | None = None
     kept: bool = False
     progress: Progress = NOTHING_KNOWN
+    paused: str | None = None
+    time_left: float | None = None
 
     @classmethod
     def reserved(cls, offer: Offer) -> "Attempt":
@@ -72,4 +76,4 @@ class Attempt:
         return self.launched and self.result is None and self.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING)
 
     def held(self) -> Held:
-        return Held(attempt=self.id, job=self.job, phase=self.phase, slot=self.slot or "cpu")
+        return Held(attempt=self.id, job=self.job, phase=self.phase, slot=self.slot or "cpu", paused=self.paused)

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import structs
 
-from ffmesh_agent.core.attempt import About, Attempt
+from ffmesh_agent.core.attempt import NOTHING_KNOWN, About, Attempt
 from ffmesh_agent.core.audiences import Reader
 from ffmesh_agent.core.desk import Desk
 from ffmesh_agent.core.effects import (
@@ -34,7 +34,9 @@ from ffmesh_agent.core.effects import (
 from ffmesh_agent.core.events import OutputNotCommitted, OutputNotSealed, ProgramEnded, ProgramNotStarted, StagedOutput
 from ffmesh_agent.core.fitting import fitting
 from ffmesh_agent.core.leases import Leases, has_time_to_start, last_moment
+from ffmesh_agent.core.pausing import Pausing
 from ffmesh_agent.core.public import Public
+from ffmesh_agent.core.willing import why_all_end, why_unwilling
 from ffmesh_protocol import times
 from ffmesh_protocol.errors import Forged
 from ffmesh_protocol.keys import SealedFor
@@ -73,6 +75,7 @@ class Bench:
         self._desk = desk
         self._public = public
         self._leases = leases
+        self._pausing = Pausing(desk, public.slots)
         self._attempts: dict[str, Attempt] = {}
         self._settled: set[str] = set()
         self._offered: dict[str, Offer] = {}
@@ -97,6 +100,13 @@ class Bench:
             (each.phase is HeldPhase.ENDED and each.kept) or (each.phase in WAITS_FOR_WORD and not each.renaming)
             for each in self._attempts.values()
         )
+
+    def is_empty(self) -> bool:
+        """And everything that there was is settled."""
+        return not self._attempts and not self._offered
+
+    def unfinished(self) -> int:
+        return sum(1 for each in self._attempts.values() if each.phase is not HeldPhase.ENDED)
 
     def restore(self, results: Sequence[Result], staged: Sequence[StagedOutput]) -> None:
         """What earlier lives left unsettled."""
@@ -171,15 +181,24 @@ class Bench:
         def no(code: DeclineCode, reason: str) -> Declined:
             return Declined(attempt=offer.attempt, code=code, reason=reason)
 
-        if self._desk.draining or self._desk.leaving:
-            return no(DeclineCode.DRAINING, "it takes no new work")
+        unwilling = why_unwilling(self._desk)
+        if unwilling is not None:
+            return no(DeclineCode.DRAINING, unwilling)
         cannot = self._public.cannot(offer.needs)
         if cannot is not None:
             return no(*cannot)
         total = self._public.slots(offer.needs.slot)
-        if self.used(offer.needs.slot) >= total:
+        if not self._has_room(offer.needs.slot, offer.kind):
             return no(DeclineCode.BUSY, f"{total} of {total} {offer.needs.slot} slots are used")
         return None
+
+    def _has_room(self, slot: str, kind: JobKind) -> bool:
+        """What somebody waits for takes the slot of what nobody does, which stands still meanwhile."""
+        if kind is not JobKind.INTERACTIVE:
+            return self.used(slot) < self._public.slots(slot)
+        holders = [each.kind for each in self._attempts.values() if each.takes_slot and each.slot == slot]
+        holders += [each.kind for each in self._offered.values() if each.needs.slot == slot]
+        return holders.count(JobKind.INTERACTIVE) < self._public.slots(slot)
 
     def granted(self, grant: Grant) -> None:
         self._offered.pop(grant.attempt, None)
@@ -209,7 +228,7 @@ class Bench:
         cannot = self._public.cannot(grant.needs)
         if cannot is not None:
             return ReasonCode.REFUSED_BY_AGENT, f"agent {self._desk.name} refused it: {cannot[1]}"
-        if is_new and self.used(grant.needs.slot) >= self._public.slots(grant.needs.slot):
+        if is_new and not self._has_room(grant.needs.slot, grant.kind):
             sentence = f"agent {self._desk.name} had given the slot away when the grant came"
             return ReasonCode.NOT_STARTED, sentence
         return None
@@ -240,8 +259,11 @@ class Bench:
         """A grant that came so late that the job may be another's by now starts nothing, until a `leased` names it."""
         if attempt.phase is not HeldPhase.GRANTED or attempt.launched or attempt.grant is None:
             return
-        if attempt.client_is_here and has_time_to_start(attempt, self._desk.now):
+        may_run = attempt.paused is None and why_all_end(self._desk) is None
+        if attempt.client_is_here and may_run and has_time_to_start(attempt, self._desk.now):
             attempt.launched = True
+            if attempt.kind is JobKind.INTERACTIVE:
+                self.settle_pauses()  # whose slot it takes stops before it begins
             self._desk.order(Launch(grant=attempt.grant, kill_at=last_moment(attempt)))
 
     # --- leases -------------------------------------------------------------------------------------------------------
@@ -289,7 +311,7 @@ class Bench:
         self._desk.tell(Started(attempts=(attempt_id,)))
         timeout = attempt.grant.timeout_seconds if attempt.grant is not None else None
         if timeout is not None:
-            self._desk.deadlines.set(About.TIMEOUT, attempt_id, self._desk.after(timeout))
+            self._pausing.allow(attempt, timeout)
         if attempt.stopping is not None:
             self._desk.order(Terminate(attempt=attempt_id))
 
@@ -312,7 +334,7 @@ class Bench:
             signal=ended.signal,
             stopped=stopped,
             reason_code=code,
-            reason=SENTENCES[code] if code is not None else ended.reason,
+            reason=attempt.why_stopping or SENTENCES[code] if code is not None else ended.reason,
             seconds=ended.seconds,
             lengths=ended.lengths,
             failure=ended.failure if stopped is None else None,
@@ -361,6 +383,7 @@ class Bench:
         desk = self._desk
         attempt.phase = HeldPhase.ENDED
         attempt.result = result = fitting(result)
+        attempt.paused = attempt.time_left = None
         for about in OF_AN_OPEN_ATTEMPT:
             desk.deadlines.lift(about, attempt.id)
         desk.order(KeepResult(result=result))
@@ -479,6 +502,31 @@ class Bench:
                 self._settled.add(attempt_id)
                 self._desk.order(DropResult(attempt=attempt_id))
 
+    # --- standing still -----------------------------------------------------------------------------------------------
+
+    def settle_pauses(self) -> None:
+        """After anything may have changed who has a slot, or what this machine is used for."""
+        self._hand_back()
+        for attempt in self._pausing.settle(self._attempts.values()):
+            self._launch_if_ready(attempt)
+
+    def _hand_back(self) -> None:
+        """What runs here, or is about to, is for others to do. What only waits to take its place may."""
+        why = why_all_end(self._desk)
+        if why is None:
+            return
+        stopped = Stopped.HANDED_BACK if self._desk.knows_pauses else Stopped.SHUTDOWN
+        for attempt in list(self._attempts.values()):
+            has_work = attempt.phase in (HeldPhase.GRANTED, HeldPhase.RUNNING) and attempt.result is None
+            if has_work and attempt.stopping is None:
+                self.stop(attempt.id, stopped, why)
+
+    def say_progress_again(self) -> None:
+        """Of what stands still: nobody else says how far it is, and what is retained expires."""
+        for attempt in self._attempts.values():
+            if attempt.paused is not None and attempt.progress != NOTHING_KNOWN:
+                self._public.progressed(attempt.job, attempt.progress)
+
     # --- stopping -----------------------------------------------------------------------------------------------------
 
     def told_to_stop(self, stop: Stop) -> None:
@@ -490,9 +538,10 @@ class Bench:
             self._attempts[stop.attempt] = Attempt(id=stop.attempt, job=stop.job, slot="")
         self.stop(stop.attempt, stop.why)
 
-    def stop(self, attempt_id: str, why: Stopped) -> None:
+    def stop(self, attempt_id: str, why: Stopped, sentence: str | None = None) -> None:
         """`q`, SIGTERM and SIGKILL, each when what came before has not helped; nothing but a result where no program
-        runs. What has begun to take its place is not stopped: its result says how that went."""
+        runs. What has begun to take its place is not stopped: its result says how that went. `sentence`: why, if there
+        is more to say than `why` does."""
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
             return
@@ -504,11 +553,13 @@ class Bench:
         elif attempt.phase in WAITS_FOR_WORD:
             self._give_up(attempt, why)
         elif not attempt.launched:
-            self._not_started(attempt, REASON_OF_STOP[why], SENTENCES[REASON_OF_STOP[why]], why)
+            self._not_started(attempt, REASON_OF_STOP[why], sentence or SENTENCES[REASON_OF_STOP[why]], why)
         elif attempt.stopping is None:
             attempt.stopping = why
+            attempt.why_stopping = sentence
             if attempt.result is not None:
                 return  # its program has ended; its output is being sealed, and will be dropped
+            self._pausing.release(attempt)  # stopped, it would hear nothing
             if attempt.reads_keys and why is not Stopped.SHUTDOWN:
                 self._desk.order(Quit(attempt=attempt_id))
                 self._desk.deadlines.set(About.TERMINATE, attempt_id, self._desk.after(times.STOP_Q))

@@ -5,7 +5,7 @@ from ffmesh_agent.core.audiences import Audiences
 from ffmesh_agent.core.effects import Effect, Note, NoteLevel, Publish, Tell
 from ffmesh_agent.core.post import Post
 from ffmesh_protocol.deadlines import Deadlines
-from ffmesh_protocol.messages.manners import Condition
+from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_protocol.topics import Family
 from ffmesh_protocol.wire import Directed, Told
 
@@ -23,10 +23,16 @@ class Desk:
         self.connection = 0
         self.coordinator: str | None = None
         """The life of the coordinator that we greeted."""
-        self.draining = False
+        self.told: Manner | None = None
+        """What a person has this agent do, by the coordinator."""
+        self.knows_pauses = False
+        """The coordinator does: it is told of what was handed back."""
         self.conditions: tuple[Condition, ...] = ()
         """What its configuration names of this machine, and whether that is so now."""
+        self.ending = False
+        """It leaves when all is done."""
         self.leaving = False
+        """It leaves as soon as all has been told to end."""
         self.superseded = False
         """Another life has our name: what is said in public under it is said of that one."""
         self._effects: list[Effect] = []

@@ -106,6 +106,18 @@ class Kill(Told, frozen=True):
     attempt: str
 
 
+class Pause(Told, frozen=True):
+    """SIGSTOP to the program's group, or as soon as there is one: it keeps its memory and goes on at `Resume`."""
+
+    attempt: str
+
+
+class Resume(Told, frozen=True):
+    """SIGCONT, if it was `Pause` that stopped it and nobody else."""
+
+    attempt: str
+
+
 class PassOn(Told, frozen=True):
     """These signals, perhaps none, to the program's group; and tell the client that it has had so many in all."""
 
@@ -173,6 +185,8 @@ Effect: TypeAlias = (
     | Quit
     | Terminate
     | Kill
+    | Pause
+    | Resume
     | PassOn
     | KeepResult
     | DropResult

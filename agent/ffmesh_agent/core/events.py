@@ -245,6 +245,10 @@ class ConditionsSeen(Told, frozen=True):
     conditions: tuple[Condition, ...]
 
 
+class DrainAsked(Told, frozen=True):
+    """By whoever keeps this process: finish what is here, take no more, and leave."""
+
+
 class StopAsked(Told, frozen=True):
     """By the operator or by the end of `up`: stop what runs, say so, and leave."""
 
@@ -279,5 +283,6 @@ Event: TypeAlias = (
     | CapabilitySeen
     | LoadSampled
     | ConditionsSeen
+    | DrainAsked
     | StopAsked
 )

@@ -1,6 +1,7 @@
 """What this agent says of itself to everybody: presence, capability, load, progress; and what it can do, for itself."""
 
 from ffmesh_agent.core.desk import Desk
+from ffmesh_agent.core.willing import manner, why_unwilling
 from ffmesh_protocol import times
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Count, Heartbeat, Load, SlotUse
@@ -24,11 +25,11 @@ class Public:
 
     def status(self, *, online: bool = True, connection: int | None = None) -> AgentStatus:
         desk = self._desk
-        state = AgentState.OFFLINE
-        if online:
-            state = AgentState.DRAINING if desk.draining or desk.leaving else AgentState.ONLINE
         number = desk.connection if connection is None else connection
-        return AgentStatus(state=state, life=desk.life, connection=number)
+        if not online:
+            return AgentStatus(state=AgentState.OFFLINE, life=desk.life, connection=number)
+        state = AgentState.ONLINE if why_unwilling(desk) is None else AgentState.DRAINING
+        return AgentStatus(state=state, life=desk.life, connection=number, manner=manner(desk))
 
     def say_status(self, *, online: bool = True) -> None:
         desk = self._desk
@@ -91,7 +92,8 @@ class Public:
 
     def beat(self, beat: int, load: Load, used: dict[str, Count], running: tuple[str, ...]) -> None:
         desk = self._desk
-        slots = {kind: SlotUse(total=self.slots(kind), used=count) for kind, count in used.items()}
+        totals = {kind: self.slots(kind) for kind in used}
+        slots = {kind: SlotUse(total=total, used=min(used[kind], total)) for kind, total in totals.items()}
         heartbeat = Heartbeat(life=desk.life, beat=beat, load=load, slots=slots, running=running)
         desk.publish(Family.HEARTBEAT, desk.topics.heartbeat(desk.name), heartbeat)
 

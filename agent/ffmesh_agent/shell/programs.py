@@ -1,4 +1,5 @@
-"""Carries out what the core orders of programs: launch, hold until, terminate, kill. The only place that starts one.
+"""Carries out what the core orders of programs: launch, hold until, pause, terminate, kill. The only place that starts
+one.
 
 Each attempt is one task, from the grant to `ProgramEnded`. A program starts in the folder of its grant, or in a private
 one that is removed after its end; with little of our environment; with what its client sends on standard input, or
@@ -123,6 +124,14 @@ class Programs:
             running.signal(signal.SIGTERM)
             running.wake()
 
+    def pause(self, attempt: str) -> None:
+        if running := self._running.get(attempt):
+            running.pause()
+
+    def resume(self, attempt: str) -> None:
+        if running := self._running.get(attempt):
+            running.resume()
+
     def pass_on(self, attempt: str, signals: Iterable[CallerSignal]) -> None:
         """To a program that is still starting, when it has."""
         if running := self._running.get(attempt):
@@ -215,7 +224,6 @@ class Programs:
                     stdout=streams.stdout.writes,
                     stderr=streams.stderr.writes,
                     extra={PROGRESS_DESCRIPTOR: streams.progress.writes} if streams.progress else None,
-                    kill_at=running.kill_at,
                     program_called=media.printable(grant.program),
                     folder_called=media.printable(media.shown((grant.cwd,))) if grant.cwd else "of its own",
                 )
@@ -341,17 +349,20 @@ class _Running:
         self._program: Program | None = None
         self._keys: StandardInput | None = None
         self._to_pass_on: list[CallerSignal] = []
-        self._is_paused = False
+        self._stopped_by_caller = False
+        self._may_run = asyncio.Event()
+        self._may_run.set()
         self._start: asyncio.Timeout | None = None
         self._is_called_off = False
 
-    async def begun(self, start: Callable[[], Awaitable[Program]]) -> Program:
+    async def begun(self, start: Callable[..., Awaitable[Program]]) -> Program:
         if self._is_called_off:
             raise _CalledOff
         try:
             # Not a limit of time: a scope that `signal` can end.
             async with asyncio.timeout(None) as self._start:
-                return await start()
+                await self._may_run.wait()
+                return await start(kill_at=self.kill_at)
         except TimeoutError:
             raise _CalledOff from None
         finally:
@@ -370,13 +381,26 @@ class _Running:
         if self._program is None:
             self._to_pass_on.append(each)
             return
-        self._program.signal(PASSED_ON[each])
         if each in (CallerSignal.STOP, CallerSignal.CONT):
-            self._is_paused = each is CallerSignal.STOP
+            self._stopped_by_caller = each is CallerSignal.STOP
+        if each is not CallerSignal.CONT or self._may_run.is_set():
+            self._program.signal(PASSED_ON[each])
+
+    def pause(self) -> None:
+        """One that has not begun waits to begin."""
+        self._may_run.clear()
+        if self._program is not None:
+            self._program.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """What its caller has stopped is not ours to wake."""
+        self._may_run.set()
+        if self._program is not None and not self._stopped_by_caller:
+            self._program.signal(signal.SIGCONT)
 
     def wake(self) -> None:
         """One that its caller has stopped would hear neither a key nor a signal."""
-        if self._is_paused:
+        if self._stopped_by_caller:
             self.pass_on(CallerSignal.CONT)
 
     def hold_until(self, kill_at: float) -> None:
@@ -394,5 +418,7 @@ class _Running:
         program.kill_at(self.kill_at)  # another one, if it was held longer while it was starting
         if self._is_called_off:
             program.signal(signal.SIGKILL)
+        if not self._may_run.is_set():
+            self.pause()  # ordered while it was starting
         for each in self._to_pass_on:
             self.pass_on(each)

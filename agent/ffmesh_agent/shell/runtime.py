@@ -4,8 +4,8 @@ The consumer gives what has come to the core and carries its effects out: messag
 becomes a task that returns its outcome as an event. The first event is what earlier lives left. Packets are opened by
 the consumer too, in the order in which they came: a client's first credit may follow so closely on the grant that both
 are read at once, and until the core has seen the grant it must take that credit for a stranger's. Nothing else changes
-the core. The first signal asks the core to stop, which ends what runs and says so before it leaves; the second one
-leaves at once, and the warden ends what runs.
+the core. SIGTERM asks the core to drain: it leaves when all is done. SIGINT, or any signal after that, asks it to stop,
+which ends what runs and says so before it leaves; the next one leaves at once, and the warden ends what runs.
 """
 
 import asyncio
@@ -32,9 +32,11 @@ from ffmesh_agent.core.effects import (
     NoteLevel,
     OpenStreams,
     PassOn,
+    Pause,
     Publish,
     Quit,
     ReadTail,
+    Resume,
     SealOutput,
     Tell,
     Terminate,
@@ -42,6 +44,7 @@ from ffmesh_agent.core.effects import (
 )
 from ffmesh_agent.core.events import (
     CreditCame,
+    DrainAsked,
     Event,
     InputCame,
     LoadSampled,
@@ -226,7 +229,9 @@ class Runtime:
         self._tell(ResultKept(attempt=attempt))
 
     async def _heed_signals(self) -> None:
-        await self._signals.get()
+        if await self._signals.get() == signal.SIGTERM:
+            self._tell(DrainAsked())
+            await self._signals.get()
         self._tell(StopAsked())
         raise _Left(128 + await self._signals.get())
 
@@ -329,6 +334,10 @@ class Runtime:
                 self._programs.terminate(attempt)
             case Kill(attempt=attempt):
                 self._programs.kill(attempt)
+            case Pause(attempt=attempt):
+                self._programs.pause(attempt)
+            case Resume(attempt=attempt):
+                self._programs.resume(attempt)
             case PassOn(attempt=attempt, signals=signals, passed=passed):
                 self._programs.pass_on(attempt, signals)
                 self._streaming.signalled(attempt, passed)

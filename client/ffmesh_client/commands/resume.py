@@ -1,11 +1,11 @@
-"""`ffmesh resume`: a drained agent takes work again."""
+"""`ffmesh resume`: an agent takes work again."""
 
 from argparse import ArgumentParser, Namespace
 
 from ffmesh_client import calling
 
 HELP = """\
-Let a drained agent take jobs again.
+Let an agent take jobs again that was drained, paused or stopped. What stands still there goes on.
 
     ffmesh resume pi-1
 """

@@ -8,7 +8,11 @@ from ffmesh_client.render import tables, words
 from ffmesh_client.render.tables import Column
 from ffmesh_client.storages import differing
 from ffmesh_protocol.messages.capability import AgentView, RootState, SlotUse
+from ffmesh_protocol.messages.manners import Manner
+from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.sizes import size_shown
+
+STATE_OF_MANNER: Final[Mapping[Manner, str]] = {Manner.PAUSE: "paused", Manner.STOP: "stopped"}
 
 COLUMNS: Final = (
     Column("name", whole=True),
@@ -28,7 +32,7 @@ def show_agents(agents: Sequence[AgentView]) -> None:
     rows = [
         (
             agent.name,
-            agent.state.value,
+            _state(agent),
             _slots(agent.slots),
             words.number(agent.load.cpu_percent, " %"),
             words.number(agent.load.memory_percent, " %"),
@@ -52,7 +56,7 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
     listed = "" if agent.tried else " (listed, not tried)"
     facts = [
         ("name", agent.name),
-        ("state", agent.state.value),
+        ("state", _state(agent)),
         ("machine", words.text(machine)),
         ("gpu", words.joined(agent.gpus)),
         ("version", words.text(agent.version)),
@@ -64,7 +68,7 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
         ("cpu", words.number(agent.load.cpu_percent, " %")),
         ("memory", words.number(agent.load.memory_percent, " %")),
         ("heat", _heat(agent)),
-        ("running", words.joined(agent.running)),
+        ("running", words.joined(tuple(f"{job} (paused)" if job in agent.paused else job for job in agent.running))),
         ("seen", words.moment(agent.last_seen_at, local=local)),
         ("codecs", words.joined(agent.supported_codecs) + listed),
         ("largest", words.text(agent.max_resolution)),
@@ -79,6 +83,12 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
     for sentence in differing(all_agents):
         if f" {agent.name} " in f"{sentence} ":
             print(f"ffmesh: {sentence}", file=sys.stderr)
+
+
+def _state(agent: AgentView) -> str:
+    """Finer than for programs, where a person has said more than that it is to drain."""
+    is_finer = agent.state is AgentState.DRAINING and agent.manner in STATE_OF_MANNER
+    return STATE_OF_MANNER[agent.manner] if is_finer and agent.manner is not None else agent.state.value
 
 
 def _heat(agent: AgentView) -> str:

@@ -56,8 +56,9 @@ class Drawn:
 
     def job(self, job: JobView) -> None:
         self._draw(job.id, job.progress)
-        style = words.STYLE_OF_STATE.get(job.state.value, "")
-        state = f"[{style}]{job.state.value}[/]" if style else job.state.value
+        state = "paused" if job.paused else job.state.value
+        style = words.STYLE_OF_STATE.get(state, "")
+        state = f"[{style}]{state}[/]" if style else state
         task = self._tasks[job.id]
         self._bars.update(
             task, description=_escaped(words.name_of(job)[:NAME_CHARS]), state=state, agent=words.text(job.agent)

@@ -9,7 +9,7 @@ from ffmesh_client.exits import PROGRAMS_OWN
 from ffmesh_client.render import tables, words
 from ffmesh_client.render.tables import Column
 from ffmesh_protocol.media import Needs
-from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobSummary, JobView
+from ffmesh_protocol.messages.jobs import AttemptView, JobKind, JobState, JobSummary, JobView, Progress
 from ffmesh_protocol.reasons import ReasonCode
 from ffmesh_protocol.sizes import size_shown
 
@@ -93,6 +93,8 @@ def show_job(job: JobView) -> None:
 def _standing(job: JobView) -> str:
     """How far it is, what keeps it waiting, or how it ended, in a word or two: there are many jobs in a table."""
     code = job.reason_code
+    if job.paused:
+        return f"paused, {words.progress(job.progress)}" if job.progress != Progress() else "paused"
     if code is not None and code not in PROGRAMS_OWN and code is not ReasonCode.CANCELLED:
         return code.replace("_", " ")
     return _end(job.exit_code, job.signal) if job.state.is_end else words.progress(job.progress)

@@ -11,12 +11,14 @@ NOTHING: Final = "-"
 
 STYLE_OF_STATE: Final[Mapping[str, str]] = {
     "running": "cyan",
+    "paused": "yellow",
     "cancelling": "yellow",
     "succeeded": "green",
     "failed": "red",
     "cancelled": "yellow",
     "online": "green",
     "draining": "yellow",
+    "stopped": "yellow",
     "offline": "red",
 }
 

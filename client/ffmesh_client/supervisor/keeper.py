@@ -1,6 +1,6 @@
 """Keeps one part running: starts it, notes its pid, and starts it again when it ended.
 
-Cancelled, it ends the part: SIGTERM at once, SIGKILL after a second, or as soon as somebody is in a hurry.
+Cancelled, it ends the part: by its own signal at once, by SIGKILL after a second, or as soon as somebody is in a hurry.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from ffmesh_warden.errors import NotStarted
 from ffmesh_warden.handle import Warden, WardenDied
 
 STOP_SECONDS: Final = 1.0
-"""Between SIGTERM and SIGKILL."""
+"""Between the two."""
 
 
 class GaveUp(FfmeshError):

@@ -138,10 +138,12 @@ class Mesh:
         return self._process(warden, COORDINATOR, python("ffmesh_coordinator", "--config", str(self._home.coordinator)))
 
     def _agent(self, name: str, warden: Warden) -> Part:
-        return self._process(warden, name, python("ffmesh_agent", "--config", str(self._home.agent(name))))
+        argv = python("ffmesh_agent", "--config", str(self._home.agent(name)))
+        return self._process(warden, name, argv, ends_by=signal.SIGINT)  # by SIGTERM it drains
 
-    def _process(self, warden: Warden, name: str, argv: list[str]) -> Part:
-        return ProcessPart(warden, name, argv, cwd=self._home.folder, env=os.environ, log=self._home.log(name))
+    def _process(self, warden: Warden, name: str, argv: list[str], *, ends_by: signal.Signals = signal.SIGTERM) -> Part:
+        log = self._home.log(name)
+        return ProcessPart(warden, name, argv, cwd=self._home.folder, env=os.environ, log=log, ends_by=ends_by)
 
     async def _explain_after_a_while(self) -> None:
         await asyncio.sleep(PATIENCE)

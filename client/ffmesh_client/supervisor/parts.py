@@ -35,7 +35,7 @@ class Running(Protocol):
     async def ended(self) -> End: ...
 
     async def stop(self) -> None:
-        """SIGTERM; returns when it is over."""
+        """SIGTERM, or what this part takes for the word to stop at once; returns when it is over."""
 
     def kill(self) -> None: ...
 
@@ -63,9 +63,19 @@ class ProcessPart:
     """A program that says what it has to say on standard output and error."""
 
     def __init__(
-        self, warden: Warden, name: str, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+        self,
+        warden: Warden,
+        name: str,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        ends_by: signal.Signals = signal.SIGTERM,
     ) -> None:
+        """`ends_by`: what lets it stop at once."""
         self.name = name
+        self._ends_by = ends_by
         self.log = log
         self._warden = warden
         self._argv = argv
@@ -78,15 +88,16 @@ class ProcessPart:
             program = await self._warden.start(
                 self._argv, env=self._env, cwd=self._cwd, stdout=descriptor, stderr=descriptor
             )
-        return _RunningProcess(program)
+        return _RunningProcess(program, self._ends_by)
 
     def last_words(self) -> list[str]:
         return self._says.last_words()
 
 
 class _RunningProcess:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, ends_by: signal.Signals) -> None:
         self._program = program
+        self._ends_by = ends_by
 
     @property
     def pid(self) -> int:
@@ -102,7 +113,7 @@ class _RunningProcess:
         return End(how=f"ended with exit code {end.exit_code}", exit_code=end.exit_code)
 
     async def stop(self) -> None:
-        self._program.signal(signal.SIGTERM)
+        self._program.signal(self._ends_by)
         await self._program.ended()
 
     def kill(self) -> None:

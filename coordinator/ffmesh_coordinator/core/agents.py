@@ -9,6 +9,7 @@ from typing import assert_never
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
 from ffmesh_coordinator.core.events import AdvertSeen, AgentStatusSeen, AgentWord, HeartbeatSeen, ProgramsSeen
+from ffmesh_coordinator.core.features import FEATURES
 from ffmesh_coordinator.core.job import Attempt, Job
 from ffmesh_coordinator.core.jobs import Jobs
 from ffmesh_coordinator.core.lifecycle import Phase
@@ -19,6 +20,7 @@ from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import times
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Manner, wanted
 from ffmesh_protocol.messages.orders import Cancels, Drain, Leased, Resend, Stop, Superseded, Welcome, Withdrawn
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.messages.reports import (
@@ -121,8 +123,9 @@ class Agents:
         match word:
             case Holding():
                 self._compare(agent, word)
-                if word.draining != agent.wanted_draining:
-                    self._desk.tell_agent(name, life, Drain(draining=agent.wanted_draining))
+                self._minds(agent, word.unwilling)
+                if wanted(draining=word.draining, manner=word.manner) is not agent.told:
+                    self._desk.tell_agent(name, life, _drain(agent))
             case Claim(attempts=attempts):
                 for attempt in attempts:
                     self._claimed(agent, attempt)
@@ -162,9 +165,11 @@ class Agents:
             self._withdraw_offers(agent)
         agent.life = life
         agent.boot, agent.spool = hello.boot, hello.spool
+        agent.unwilling = None
         desk.matching.changed(agent)
         self._heard(agent)
-        desk.tell_agent(agent.name, life, Welcome(draining=agent.wanted_draining))
+        welcome = Welcome(draining=agent.told is not None, manner=agent.told, features=tuple(sorted(FEATURES)))
+        desk.tell_agent(agent.name, life, welcome)
         if before != life:
             desk.note(f"agent {agent.name} is here with life {life}")
         self._present(agent)
@@ -193,6 +198,14 @@ class Agents:
                 self._jobs.lose(job, f"agent {agent.name} started anew while it had the job")
         self._renew(agent, said)
 
+    def _minds(self, agent: Agent, why: str | None) -> None:
+        """Its machine, and takes no work by itself; null: it does. The sentence changes with what it has measured."""
+        took_work = agent.takes_work
+        agent.unwilling = why
+        if agent.takes_work != took_work:
+            self._desk.matching.changed(agent)
+            self._public.agent_changed(agent)
+
     def _renew(self, agent: Agent, said: Hello | Holding) -> None:
         assert agent.life is not None
         renewed: list[str] = []
@@ -218,6 +231,7 @@ class Agents:
             self._jobs.tell_stop(job)
         if held.phase is HeldPhase.RUNNING:
             self._jobs.started(job)
+        self._jobs.stands_still(self._desk.ledger.of_attempt(held.attempt) or job, held.paused)
 
     def _permit(self, agent: Agent, job: Job) -> None:
         """A later life may put in place what an earlier one made if it is that life's only heir; else the lease of the
@@ -384,15 +398,16 @@ class Agents:
         agent.gone = True
         self._desk.post.retire(agent_principal(name), agent.life)
 
-    def drain(self, agent: Agent, *, draining: bool) -> None:
+    def behave(self, agent: Agent, told: Manner | None) -> None:
+        """As a person says; null: to take work."""
         desk = self._desk
-        if agent.wanted_draining != draining:
-            agent.wanted_draining = draining
+        if agent.told is not told:
+            agent.told = told
             desk.remember(agent)
             desk.matching.changed(agent)
             self._public.agent_changed(agent)
         if agent.life is not None:
-            desk.tell_agent(agent.name, agent.life, Drain(draining=draining))
+            desk.tell_agent(agent.name, agent.life, _drain(agent))
 
     def _withdraw_offers(self, agent: Agent) -> None:
         for offer in [each for each in self._desk.ledger.offers.values() if each.agent == agent.name]:
@@ -403,6 +418,10 @@ class Agents:
         agent = self._desk.roster.get(name)
         is_replaced = agent is not None and agent.life not in (None, life)
         self._desk.tell_agent(name, life, Superseded() if is_replaced else Retired())
+
+
+def _drain(agent: Agent) -> Drain:
+    return Drain(draining=agent.told is not None, manner=agent.told)
 
 
 def _speaks_for(agent: Agent, job: Job) -> bool:

@@ -1,7 +1,7 @@
 """What the coordinator does with what clients say: submits, cancels, questions, and signs of life."""
 
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import assert_never
 
 from ffmesh_coordinator.core import views
 from ffmesh_coordinator.core.agents import Agents
@@ -10,6 +10,7 @@ from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.desk import Desk
 from ffmesh_coordinator.core.effects import Recall
 from ffmesh_coordinator.core.events import Asker, ClientSpoke, ClientStatusSeen, ClientWord, Recalled
+from ffmesh_coordinator.core.features import FEATURES
 from ffmesh_coordinator.core.job import Job, Owner
 from ffmesh_coordinator.core.jobs import Jobs, assignment, end_of
 from ffmesh_coordinator.core.lifecycle import Phase
@@ -19,11 +20,12 @@ from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import codec, times
 from ffmesh_protocol.errors import RefusalCode
 from ffmesh_protocol.limits import PAGE_BYTES, SUBMIT_BYTES
-from ffmesh_protocol.media import MANY_OUTPUTS, QUOTED_PATHS, QUOTING_NONE, QUOTING_PATTERN, are_many, printable
+from ffmesh_protocol.media import MANY_OUTPUTS, QUOTING_NONE, QUOTING_PATTERN, are_many, printable
 from ffmesh_protocol.media import shown as shown_argument
 from ffmesh_protocol.messages.answers import Accepted, AgentList, Attended, JobList, JobNews
 from ffmesh_protocol.messages.capability import AgentView
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Manner, wanted
 from ffmesh_protocol.messages.presence import ClientState
 from ffmesh_protocol.messages.requests import (
     Attending,
@@ -38,8 +40,6 @@ from ffmesh_protocol.messages.requests import (
 )
 from ffmesh_protocol.names import client as client_principal
 from ffmesh_protocol.reasons import Stopped
-
-FEATURES: Final = frozenset({"direct", "interactive", "staged", MANY_OUTPUTS, QUOTED_PATHS})
 
 
 @dataclass
@@ -291,9 +291,15 @@ class Clients:
 
     def _drain(self, word: DrainAgent, asker: Asker | None) -> None:
         agent = self._known_agent(asker, word.agent)
-        if agent is not None:
-            self._agents.drain(agent, draining=word.draining)
-            self._desk.reply(asker, AgentList(agents=(self._agent_view(agent),)))
+        if agent is None:
+            return
+        told = wanted(draining=word.draining, manner=word.manner)
+        if told in (Manner.PAUSE, Manner.STOP) and agent.online and not agent.can_pause:
+            sentence = f"agent {agent.name} is too old for that; `ffmesh drain {agent.name}` lets it take no more jobs"
+            self._desk.refuse(asker, RefusalCode.UNSUPPORTED, sentence)
+            return
+        self._agents.behave(agent, told)
+        self._desk.reply(asker, AgentList(agents=(self._agent_view(agent),)))
 
     def _known_agent(self, asker: Asker | None, name: str) -> Agent | None:
         agent = self._desk.roster.get(name)

@@ -54,6 +54,7 @@ from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.jobs import JobView
+from ffmesh_protocol.messages.manners import wanted
 from ffmesh_protocol.messages.orders import Grants
 from ffmesh_protocol.messages.presence import CoordinatorState
 from ffmesh_protocol.names import Role
@@ -291,7 +292,7 @@ class Coordinator:
         desk.ledger.ended.update(restored.ended)
         for known in restored.agents:
             agent = desk.roster.met(known.name)
-            agent.wanted_draining = known.draining
+            agent.told = wanted(draining=known.draining, manner=known.manner)
             agent.advert, agent.programs = known.advert, known.programs
             agent.seen_utc = known.last_seen_utc
             desk.matching.changed(agent)

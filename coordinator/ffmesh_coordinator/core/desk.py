@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ffmesh_coordinator.core.deadlines import About
 from ffmesh_coordinator.core.effects import Effect, Note, NoteLevel, Publish, Reply, SaveAgent, Tell
 from ffmesh_coordinator.core.events import Asker
+from ffmesh_coordinator.core.job import Job
 from ffmesh_coordinator.core.keyring import Keyring
 from ffmesh_coordinator.core.ledger import Ledger
 from ffmesh_coordinator.core.matching import Matching
@@ -91,12 +92,15 @@ class Desk:
     def after(self, seconds: float) -> float:
         return self.now.elapsed + seconds
 
-    def book(self, agent: Agent, attempt: str, slot: str) -> None:
+    def book(self, agent: Agent, attempt: str, job: Job) -> None:
         """A slot of it is taken, whatever it says itself."""
-        agent.booked[attempt] = slot
+        agent.booked[attempt] = job.asked.needs.slot
+        if job.is_interactive:
+            agent.attended.add(attempt)
         self.matching.changed(agent)
 
     def unbook(self, agent_name: str, attempt: str) -> None:
         agent = self.roster.get(agent_name)
         if agent is not None and agent.booked.pop(attempt, None) is not None:
+            agent.attended.discard(attempt)
             self.matching.changed(agent)

@@ -6,6 +6,7 @@ from ffmesh_coordinator.core.job import Job
 from ffmesh_coordinator.core.lifecycle import Phase
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Heartbeat
 from ffmesh_protocol.messages.jobs import Progress
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.presence import AgentStatus, ClientStatus, CoordinatorStatus
 from ffmesh_protocol.messages.reports import Claim, Decline, Hello, Holding, MayCommit, Results, Started, Tail
 from ffmesh_protocol.messages.requests import (
@@ -37,6 +38,7 @@ class KnownAgent(Told, frozen=True):
 
     name: str
     draining: bool
+    manner: Manner | None = None
     advert: Advert | None = None
     programs: AdvertPrograms | None = None
     last_seen_utc: float | None = None

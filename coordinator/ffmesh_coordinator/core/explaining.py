@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ffmesh_coordinator.core.placement import because, has, lacks, takes_nothing, why_not
+from ffmesh_coordinator.core.placement import because, has, has_room, lacks, stands, takes_nothing, why_not
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import Needs
@@ -32,7 +32,7 @@ def why_not_placed(wish: Wish, agents: Sequence[Agent], utc: float) -> Waiting |
         failed_on = _listed(sorted(wish.avoiding))
         why = f"it failed on {failed_on}, and no other agent can run it; it is tried there again soon"
         return Waiting(code=ReasonCode.WAITING_TO_RETRY, why=why)
-    if any(agent.free(needs.slot) > 0 for agent in willing):
+    if any(has_room(agent, wish) for agent in willing):
         return None
     return Waiting(code=ReasonCode.WAITING_FOR_SLOT, why=_full(needs, willing))
 
@@ -71,13 +71,13 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
     here = [agent for agent in agents if agent.online]
     if not here:
         return f"no agent is online{_last_seen(agents, utc)}"
-    working = [agent for agent in here if not agent.wanted_draining]
+    working = [agent for agent in here if agent.takes_work]
     if not working:
-        return f"every agent that is online is draining: {_listed([agent.name for agent in here])}"
+        return _nobody_works(here)
     for wanted, meets in _requirements(wish):
         left = [agent for agent in working if meets(agent)]
         if not left:
-            torn = next((agent for agent in here if not agent.wanted_draining and meets(agent)), None)
+            torn = next((agent for agent in here if agent.takes_work and meets(agent)), None)
             if torn is not None:
                 return f"no agent online has all that it needs; {torn.name} has {wanted}, but {lacks(torn, wish)}"
             elsewhere = _else_where(agents, working, meets, utc)
@@ -91,6 +91,18 @@ def _nobody(wish: Wish, agents: Sequence[Agent], utc: float) -> str:
             first = working[0]
             return f"no agent online takes anything new in root {root}; {first.name}: {takes_nothing(first, root)}"
     return "no agent can run it now"
+
+
+def _nobody_works(agents: Sequence[Agent]) -> str:
+    """Though they are here."""
+    first = agents[0]
+    if first.told is not None and all(agent.told is first.told for agent in agents):
+        return f"every agent that is online {stands(first)}: {_listed([agent.name for agent in agents])}"
+    if len(agents) == 1:
+        return f"{first.name} {stands(first)}; no other agent is online"
+    said = "; ".join(f"{agent.name} {stands(agent)}" for agent in agents[:NAMES_SAID])
+    more = len(agents) - NAMES_SAID
+    return f"no agent that is online takes work: {said}" + (f"; and {more} more" if more > 0 else "")
 
 
 def _requirements(wish: Wish) -> Iterator[tuple[str, Callable[[Agent], bool]]]:
@@ -159,9 +171,9 @@ def _else_where(agents: Sequence[Agent], working: Sequence[Agent], meets: Callab
     """Who has it and is away or takes nothing."""
     names = {agent.name for agent in working}
     others = [agent for agent in agents if agent.name not in names and meets(agent)]
-    draining = [agent for agent in others if agent.online]
-    if draining:
-        return f"; {draining[0].name} has, and is draining"
+    for agent in others:
+        if agent.online:
+            return f"; {agent.name} has, and {stands(agent)}"
     return _last_seen(others, utc, on=True)
 
 

@@ -36,12 +36,15 @@ class Attempt(Told, frozen=True, gc=False):
     signal: int | None = None
     reason: str | None = None
     failure: FailureKind | None = None
+    handed_back: bool = False
+    """By its agent, whose machine was wanted for something else: that is no try."""
 
 
 class Job(Told, frozen=True, gc=False):
     """What was asked for never changes; the rest does. `sequence` is the order of acceptance.
 
     `tried_before` counts the attempts before a person last said `retry`; they do not count against `max_attempts`.
+    `paused`: why its agent lets it stand still.
     """
 
     asked: PackedSubmit
@@ -55,6 +58,7 @@ class Job(Told, frozen=True, gc=False):
     tried_before: int = 0
     placement: str | None = None
     progress: Progress = Progress()
+    paused: str | None = None
     exit_code: int | None = None
     signal: int | None = None
     reason: str | None = None
@@ -81,6 +85,10 @@ class Job(Told, frozen=True, gc=False):
         return self.phase in ENDED
 
     @property
+    def stands_still(self) -> bool:
+        return self.paused is not None and self.phase in (Phase.GRANTED, Phase.RUNNING)
+
+    @property
     def attempt(self) -> Attempt | None:
         """The one that holds the grant."""
         return self.attempts[-1] if self.phase in HELD else None
@@ -88,4 +96,4 @@ class Job(Told, frozen=True, gc=False):
     @property
     def tries(self) -> tuple[Attempt, ...]:
         """Those that count against `max_attempts`."""
-        return self.attempts[self.tried_before :]
+        return tuple(each for each in self.attempts[self.tried_before :] if not each.handed_back)

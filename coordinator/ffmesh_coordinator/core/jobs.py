@@ -77,7 +77,7 @@ class Jobs:
             job = msgspec.structs.replace(job, phase=stepped(job.phase, Step.TAKE_BACK))
         self._desk.ledger.put(job)
         if job.attempt is not None:
-            self._desk.book(self._desk.roster.met(job.attempt.agent), job.attempt.id, job.asked.needs.slot)
+            self._desk.book(self._desk.roster.met(job.attempt.agent), job.attempt.id, job)
         leases.begin(self._desk.deadlines, job, self._desk.now)
 
     def restored(self) -> None:
@@ -196,6 +196,11 @@ class Jobs:
         if job.phase in HELD:
             self._books.change(job, progress=progress)
 
+    def stands_still(self, job: Job, why: str | None) -> None:
+        """As its agent says; null: it does not. To hear it twice changes nothing."""
+        if why != job.paused:
+            self._books.publish(self._books.change(job, paused=why))
+
     def renewed(self, job: Job) -> bool:
         """Its agent has it, and may go on. What is to be cancelled gets no more time: its lease shall end."""
         if job.attempt is None or job.cancel is not None:
@@ -238,6 +243,7 @@ class Jobs:
             signal=result.signal,
             reason=verdict.reason,
             failure=verdict.failure,
+            handed_back=verdict.code is ReasonCode.HANDED_BACK,
         )
         self._credit(job, ended, verdict)
         # What stays of the job if it ends with this.
@@ -262,7 +268,7 @@ class Jobs:
 
     def _attempt_ended(self, job: Job, ended: Attempt, verdict: Verdict, *, ran: bool) -> None:
         """With it the job ends, or it is tried again."""
-        job = msgspec.structs.replace(job, attempts=(*job.attempts[:-1], ended))
+        job = msgspec.structs.replace(job, attempts=(*job.attempts[:-1], ended), paused=None)
         self._forget_attempt(ended)
         what = _what_follows(job, ended, verdict, ran=ran)
         if isinstance(what, retries.Again):

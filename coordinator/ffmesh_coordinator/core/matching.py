@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ffmesh_coordinator.core.placement import Preference, is_able, preference
+from ffmesh_coordinator.core.placement import Preference, has_room, is_able, preference
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent, Roster
 
@@ -45,7 +45,7 @@ class Candidates:
             return
         self._looks += 1
         version = self._versions[agent.name] = self._looks
-        if agent.free(self.wish.needs.slot) > 0:
+        if has_room(agent, self.wish):
             heapq.heappush(self._heap, (preference(agent, self.wish), version, agent.name))
         if len(self._heap) > 4 * len(self._versions) + 16:
             self._heap = [each for each in self._heap if self._counts(each)]
@@ -88,14 +88,14 @@ class Matching:
         """The best agent with room, and among how many that can; None: nobody."""
         # Who holds the files comes first, and all others as if nobody did: one list serves the followers of all.
         candidates = self._candidates(replace(wish, near=None) if wish.near is not None else wish)
-        near = self._roster.get(wish.near) if wish.near is not None else None
-        if near is not None:
-            self.looked_at += 1
-            if is_able(near, wish) and near.free(wish.needs.slot) > 0:
-                return near, len(candidates)
         name = candidates.best()
-        agent = self._roster.get(name) if name is not None else None
-        return (agent, len(candidates)) if agent is not None else None
+        best = self._roster.get(name) if name is not None else None
+        near = self._roster.get(wish.near) if wish.near is not None else None
+        if best is not None and near is not None:
+            self.looked_at += 1
+            if is_able(near, wish) and has_room(near, wish):
+                best = min(near, best, key=lambda agent: preference(agent, wish))
+        return (best, len(candidates)) if best is not None else None
 
     def _candidates(self, wish: Wish) -> Candidates:
         known = self._lists.get(wish)

@@ -58,7 +58,7 @@ class Offers:
             why=why,
         )
         desk.ledger.offers[attempt] = pending
-        desk.book(agent, attempt, job.asked.needs.slot)
+        desk.book(agent, attempt, job)
         desk.ledger.queue.served(job)
         self._books.change(job, phase=stepped(job.phase, Step.OFFER))
         offer = Offer(attempt=attempt, job=job.id, kind=job.asked.kind, needs=job.asked.needs)

@@ -2,7 +2,8 @@
 
 Of those that can run it and have a free slot: the one that holds the workflow's files, else the one with the largest
 share of free slots, times the weight that its owner gives it, else the one with the most; of those that are as free as
-each other, the one that was fastest with the job's encoder in its benchmark.
+each other, the one that was fastest with the job's encoder in its benchmark. What a client waits for goes also where
+all slots are used, if nobody has a free one and something there can stand still meanwhile.
 """
 
 from typing import Final, TypeAlias
@@ -10,12 +11,20 @@ from typing import Final, TypeAlias
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.messages.capability import RootState
+from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Manner
 
-Preference: TypeAlias = tuple[bool, float, int, float, str]
+Preference: TypeAlias = tuple[bool, bool, float, int, float, str]
 """Smaller is better; ties go to the first name."""
 
 OFFLINE: Final = "is offline"
-DRAINING: Final = "is draining"
+STANDS: Final = {
+    Manner.SLOW: "is slow",
+    Manner.DRAIN: "is draining",
+    Manner.PAUSE: "is paused",
+    Manner.STOP: "is stopped",
+}
+"""What an agent does that a person has told so, said after its name."""
 
 
 def lacks(agent: Agent, wish: Wish) -> str | None:
@@ -25,8 +34,8 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
         return "is not the one asked for"
     if not agent.online:
         return OFFLINE
-    if agent.wanted_draining:
-        return DRAINING
+    if not agent.takes_work:
+        return stands(agent)
     advert = agent.current_advert
     if advert is None:
         return "has not said yet what it can do"
@@ -49,6 +58,11 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
         return None
     why = why_not(agent, missing[0])
     return f"has no {missing[0].replace('=', ' ', 1)}" + (f": {why}" if why is not None else "")
+
+
+def stands(agent: Agent) -> str:
+    """How one that takes no work does so, said after its name."""
+    return STANDS[agent.told] if agent.told is not None else f"takes no work: {agent.unwilling}"
 
 
 def because(state: RootState) -> str:
@@ -96,11 +110,15 @@ def is_able(agent: Agent, wish: Wish) -> bool:
     return not agent.resting and agent.name not in wish.avoiding and lacks(agent, wish) is None
 
 
+def has_room(agent: Agent, wish: Wish) -> bool:
+    return agent.has_room(wish.needs.slot, attended=wish.kind is JobKind.INTERACTIVE)
+
+
 def preference(agent: Agent, wish: Wish) -> Preference:
     total, free = agent.total(wish.needs.slot), agent.free(wish.needs.slot)
     share = free / total if total else 0.0
     _, fps = speed(agent, wish)
-    return (agent.name != wish.near, -share * weight(agent), -free, -fps, agent.name)
+    return (free <= 0, agent.name != wish.near, -share * weight(agent), -free, -fps, agent.name)
 
 
 def weight(agent: Agent) -> float:
@@ -121,6 +139,8 @@ def speed(agent: Agent, wish: Wish) -> tuple[str, float]:
 
 def why_there(agent: Agent, wish: Wish, able: int) -> str:
     slot = wish.needs.slot
+    if agent.free(slot) <= 0:
+        return f"{agent.name} had no {slot} slot free, and lets another job stand still for it"
     said = f"{agent.name} had {agent.free(slot)} of {agent.total(slot)} {slot} slots free"
     if wish.near == agent.name:
         return f"{said} and holds the files of the jobs before it"

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ffmesh_coordinator.core.events import KnownAgent
-from ffmesh_protocol.limits import SLOTS
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load, SlotUse
+from ffmesh_protocol.messages.manners import PAUSE, Manner
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Held, HeldPhase
 
@@ -24,7 +24,10 @@ class Agent:
     advert: Advert | None = None
     programs: AdvertPrograms | None = None
     load: Load = UNKNOWN_LOAD
-    wanted_draining: bool = False
+    told: Manner | None = None
+    """What a person has it do; null: to take work."""
+    unwilling: str | None = None
+    """Why it takes no work by itself, as it says."""
     boot: str = ""
     spool: str = ""
     silent: bool = True
@@ -40,6 +43,8 @@ class Agent:
     held: dict[str, Held] = field(default_factory=dict[str, Held])
     booked: dict[str, str] = field(default_factory=dict[str, str])
     """Attempts that we have offered or granted it, and of which kind their slots are."""
+    attended: set[str] = field(default_factory=set[str])
+    """Those of them that a client waits for: they never stand still."""
 
     @property
     def online(self) -> bool:
@@ -50,7 +55,11 @@ class Agent:
     def state(self) -> AgentState:
         if not self.online:
             return AgentState.OFFLINE
-        return AgentState.DRAINING if self.wanted_draining else AgentState.ONLINE
+        return AgentState.ONLINE if self.takes_work else AgentState.DRAINING
+
+    @property
+    def takes_work(self) -> bool:
+        return self.told is None and self.unwilling is None
 
     @property
     def current_advert(self) -> Advert | None:
@@ -77,18 +86,34 @@ class Agent:
     def free(self, slot: str) -> int:
         return self.total(slot) - self.used(slot)
 
+    def has_room(self, slot: str, *, attended: bool) -> bool:
+        """For what a client waits for, also where something else can stand still meanwhile."""
+        if self.free(slot) > 0:
+            return True
+        if not attended or not self.can_pause:
+            return False
+        yielding = sum(1 for attempt, kind in self.booked.items() if kind == slot and attempt not in self.attended)
+        return self.used(slot) - yielding < self.total(slot)
+
+    @property
+    def can_pause(self) -> bool:
+        advert = self.current_advert
+        return advert is not None and PAUSE in advert.features
+
     def slots(self) -> dict[str, SlotUse]:
         advert = self.advert
         if advert is None:
             return {}
         return {
-            kind: SlotUse(total=count.total, used=min(self.used(kind), SLOTS)) for kind, count in advert.slots.items()
+            kind: SlotUse(total=count.total, used=min(self.used(kind), count.total))
+            for kind, count in advert.slots.items()
         }
 
     def remembered(self) -> KnownAgent:
         return KnownAgent(
             name=self.name,
-            draining=self.wanted_draining,
+            draining=self.told is not None,
+            manner=self.told,
             advert=self.advert,
             programs=self.programs,
             last_seen_utc=self.seen_utc,

@@ -13,7 +13,7 @@ from ffmesh_protocol.wire import Told
 CANCELLING: Final = frozenset({Stopped.CANCEL, Stopped.CLIENT_GONE, Stopped.SILENCE})
 """A stop for one of these ends the job as cancelled."""
 
-NOBODYS_FAULT: Final = frozenset({Stopped.SHUTDOWN, Stopped.LEASE})
+NOBODYS_FAULT: Final = frozenset({Stopped.SHUTDOWN, Stopped.LEASE, Stopped.HANDED_BACK})
 """A stop for one of these is as if the attempt had been lost, and known to have ended."""
 
 SAID_OF_FAILURE: Final = {
@@ -36,7 +36,7 @@ def verdict_on(job: Job, result: Result) -> Verdict:
     """What the result means for the attempt. What we stopped is not a success, whatever its exit code."""
     stopped = job.cancel or result.stopped
     if stopped is not None:
-        return _stopped(stopped)
+        return _stopped(stopped, result)
     program = job.asked.program
     if not result.started:
         code = result.reason_code or ReasonCode.NOT_STARTED
@@ -54,8 +54,10 @@ def verdict_on(job: Job, result: Result) -> Verdict:
     return _failed(ReasonCode.EXITED, reason, result.failure)
 
 
-def _stopped(why: Stopped) -> Verdict:
+def _stopped(why: Stopped, result: Result) -> Verdict:
     code = REASON_OF_STOP[why]
+    if why is Stopped.HANDED_BACK:
+        return Verdict(state=AttemptState.LOST, code=code, reason=result.reason or SENTENCES[code])
     if why in CANCELLING:
         return Verdict(state=AttemptState.CANCELLED, code=code, reason=SENTENCES[code])
     if why in NOBODYS_FAULT:

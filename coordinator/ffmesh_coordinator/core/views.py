@@ -13,7 +13,7 @@ from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import shown
 from ffmesh_protocol.messages.capability import AgentView, PublicAgent
 from ffmesh_protocol.messages.jobs import AttemptView, JobState, JobSummary, JobView, PublicJob
-from ffmesh_protocol.reasons import SENTENCES
+from ffmesh_protocol.reasons import SENTENCES, ReasonCode
 
 WITHOUT_AGENT = frozenset({Phase.WAITING, Phase.QUEUED, Phase.OFFERED})
 
@@ -40,10 +40,16 @@ def job_view(job: Job) -> JobView:
         outputs=tuple(shown((output,)) for output in asked.outputs) if asked.outputs else None,
         labels=asked.labels,
         owner=job.owner.client,
-        reason=job.reason,
+        reason=_reason(job),
         attempts=tuple(_attempt_view(attempt) for attempt in job.attempts),
         summary=(job.summary or JobSummary()) if job.has_ended else None,
     )
+
+
+def _reason(job: Job) -> str | None:
+    if job.stands_still:
+        return f"paused on {job.attempts[-1].agent}: {job.paused}"
+    return job.reason
 
 
 def waiting_view(view: JobView, waiting: Waiting) -> JobView:
@@ -55,9 +61,13 @@ def public_job(job: Job) -> PublicJob:
     """Without arguments, outputs, labels and owner; the reason is the fixed sentence of its code."""
     return PublicJob(
         **_open_to_all(job),
-        reason=SENTENCES[job.reason_code] if job.reason_code is not None else None,
+        reason=SENTENCES[code] if (code := _reason_code(job)) is not None else None,
         attempts=tuple(msgspec.structs.replace(_attempt_view(attempt), reason=None) for attempt in job.attempts),
     )
+
+
+def _reason_code(job: Job) -> ReasonCode | None:
+    return ReasonCode.PAUSED if job.stands_still else job.reason_code
 
 
 def _open_to_all(job: Job) -> dict[str, Any]:
@@ -78,7 +88,8 @@ def _open_to_all(job: Job) -> dict[str, Any]:
         "needs": asked.needs,
         "exit_code": job.exit_code,
         "signal": job.signal,
-        "reason_code": job.reason_code,
+        "reason_code": _reason_code(job),
+        "paused": job.stands_still,
         "permanent": job.permanent,
         "progress": job.progress,
         "placement": job.placement if job.phase not in WITHOUT_AGENT else None,
@@ -118,6 +129,7 @@ def public_agent(agent: Agent, job_of_attempt: Mapping[str, str]) -> PublicAgent
         fence=advert.fence if advert else None,
         load=agent.load,
         running=tuple(sorted(set(job_of_attempt.values()))),
+        paused=tuple(sorted({each.job for name, each in agent.held.items() if each.paused and name in job_of_attempt})),
         last_seen_at=rfc3339(agent.seen_utc),
         supported_codecs=advert.supported_codecs if advert else (),
         has_gpu=advert.has_gpu if advert else False,
@@ -125,6 +137,7 @@ def public_agent(agent: Agent, job_of_attempt: Mapping[str, str]) -> PublicAgent
         gpus=advert.gpus if advert else (),
         max_resolution=advert.max_resolution if advert else None,
         weight=advert.weight if advert else 1.0,
+        manner=agent.told,
     )
 
 

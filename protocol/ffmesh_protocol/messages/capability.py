@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from ffmesh_protocol.limits import FPS_MAX, HEAVIEST, LIGHTEST, LIST_ITEMS, SENTENCE_CHARS, SLOTS, WORD_CHARS
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.wire import Natural, Told
@@ -130,6 +131,10 @@ class PublicAgent(Told, frozen=True):
     gpus: Words = ()
     max_resolution: Word | None = None
     weight: Weight = 1.0
+    paused: tuple[Ulid, ...] = ()
+    """Of those that run, the jobs that stand still."""
+    manner: Manner | None = None
+    """What a person has told it to do: `drain`, `pause` or `stop`."""
 
 
 class AgentView(PublicAgent, frozen=True, kw_only=True):

@@ -140,9 +140,11 @@ class PublicJob(Told, frozen=True):
     created_at: str
     started_at: str | None
     ended_at: str | None
+    paused: bool = False
+    """It stands still on its agent, and goes on later."""
 
 
-class JobView(PublicJob, frozen=True):
+class JobView(PublicJob, frozen=True, kw_only=True):
     """A job as `ffmesh job ID --json` shows it."""
 
     args: tuple[str, ...]

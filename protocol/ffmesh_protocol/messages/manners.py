@@ -1,12 +1,15 @@
 """How an agent behaves towards the people whose machine it is, and what of their machine it minds."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from ffmesh_protocol.limits import SENTENCE_CHARS, WORD_CHARS
 from ffmesh_protocol.wire import Told
+
+PAUSE: Final = "pause"
+"""The feature of an agent that lets what nobody waits for stand still, and has room for more by that."""
 
 
 class Manner(StrEnum):
@@ -20,6 +23,11 @@ class Manner(StrEnum):
     """What runs is stopped where it stands, keeps its memory, and goes on later."""
     STOP = "stop"
     """What runs is ended and handed back, for others to do."""
+
+
+def wanted(*, draining: bool, manner: Manner | None) -> Manner | None:
+    """What is meant: who says `draining` and no manner knows of no other."""
+    return (manner or Manner.DRAIN) if draining else None
 
 
 class Condition(Told, frozen=True):

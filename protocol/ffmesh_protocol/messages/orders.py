@@ -7,6 +7,7 @@ import msgspec
 from ffmesh_protocol.limits import LIST_ITEMS, NUMBER_MAX
 from ffmesh_protocol.media import Arguments, Environment, Needs, Outputs, Program, RootPath, Timeout, Umask
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.reasons import Stopped
 from ffmesh_protocol.wire import Directed, Natural, Told
@@ -109,15 +110,21 @@ class Resend(Directed, frozen=True):
 
 
 class Welcome(Directed, frozen=True):
-    """Verb `welcome`: the answer to `hello`, and whether the agent is to take new work."""
+    """Verb `welcome`: the answer to `hello`, and whether the agent is to take new work.
+
+    `features`: what this coordinator knows.
+    """
 
     draining: bool
+    manner: Manner | None = None
+    features: tuple[str, ...] = ()
 
 
 class Drain(Directed, frozen=True):
-    """Verb `drain`: take no new work, or take it again. What runs goes on."""
+    """Verb `drain`: take no new work, or take it again. What runs goes on, unless `manner` says otherwise."""
 
     draining: bool
+    manner: Manner | None = None
 
 
 class TailWanted(Directed, frozen=True):

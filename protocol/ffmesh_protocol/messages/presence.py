@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.names import Ulid
 from ffmesh_protocol.wire import Natural, Told
 
@@ -29,6 +30,8 @@ class AgentStatus(Told, frozen=True):
     state: AgentState
     life: Ulid
     connection: Natural
+    manner: Manner | None = None
+    """How it takes no new work, where it takes none."""
 
 
 class ClientState(StrEnum):

@@ -8,6 +8,7 @@ import msgspec
 from ffmesh_protocol.limits import LIST_ITEMS, SENTENCE_CHARS
 from ffmesh_protocol.media import SlotKind
 from ffmesh_protocol.messages.jobs import ExitCode, LastLines, Progress, Signal, WrittenOutputs
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Ulid
 from ffmesh_protocol.reasons import ReasonCode, Stopped
@@ -34,18 +35,24 @@ class Held(Told, frozen=True):
     phase: HeldPhase
     slot: SlotKind = "cpu"
     """Of which kind the slot is that it takes; an ended one takes none."""
+    paused: Sentence | None = None
+    """Why it stands still until further notice; null: it does not."""
 
 
 class Holding(Directed, frozen=True):
     """Verb `holding`: everything this life holds, and the highest number of the coordinator's that it has acted on.
 
-    `beat` counts the `holding`s and `hello`s of this life; `leased` names the one that it answers.
+    `beat` counts the `holding`s and `hello`s of this life; `leased` names the one that it answers. `draining` and
+    `manner` are what it was told last.
     """
 
     beat: Natural
     heard: Natural
     draining: bool
     held: Annotated[tuple[Held, ...], msgspec.Meta(max_length=LIST_ITEMS)]
+    manner: Manner | None = None
+    unwilling: Sentence | None = None
+    """Why it takes no new work by itself; null: it does, unless it was told otherwise."""
 
 
 class Hello(Directed, frozen=True):

@@ -12,6 +12,7 @@ import msgspec
 from ffmesh_protocol.limits import ATTEMPTS, LIST_ITEMS, NAME_CHARS, NUMBER_MAX, PAGE_ITEMS, PARENTS, SIGNALS, STREAMS
 from ffmesh_protocol.media import Arguments, Environment, Needs, Outputs, Program, RootPath, Timeout, Umask
 from ffmesh_protocol.messages.jobs import JobKind, JobState, Label, Labels, Priority
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.orders import Ulids
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.wire import Directed, Natural
@@ -91,10 +92,14 @@ class ShowAgent(Directed, frozen=True):
 
 
 class DrainAgent(Directed, frozen=True):
-    """Verb `drain`, client to coordinator: whether that agent is to take new work."""
+    """Verb `drain`, client to coordinator: whether that agent is to take new work, and what else it is to do.
+
+    `manner` null: nothing else. With `pause` and `stop` goes the feature `pause` in `requires`.
+    """
 
     agent: Name
     draining: bool
+    manner: Manner | None = None
 
 
 class Logs(Directed, frozen=True):

@@ -66,7 +66,7 @@ async def test_a_cancelled_ffmpeg_ends_by_q_with_0_and_is_no_success(
             assert (result.exit_code, result.signal, result.stopped) == (0, None, Stopped.CANCEL)
             if kind is JobKind.STAGED:
                 await until(lambda: not any(root.iterdir()))
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
             assert await exit_code(process) == 0
 
 
@@ -95,7 +95,7 @@ async def test_what_hid_from_an_agent_and_a_warden_that_were_killed_at_once_ends
                 await coordinator.greet()
                 assert not lives(daemon)
                 assert not [each for each in above.iterdir() if each.is_dir()]
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGINT)
                 assert await exit_code(process) == 0
 
 
@@ -115,7 +115,7 @@ async def test_limits_and_owners_that_cannot_be_kept_are_told_at_the_start_and_t
                 await coordinator.grant(granted("sh", "-c", "exit 5"))
                 (result,) = (await coordinator.told(Verb.RESULT, Results)).results
                 assert result.exit_code == 5
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGINT)
                 assert await exit_code(process) == 0
                 assert process.stderr is not None
                 said = process.stderr.read().decode()
@@ -144,7 +144,7 @@ async def test_a_program_behind_a_fence_runs_as_the_owner_of_its_root_too(
             await coordinator.grant(granted("sh", "-c", script, cwd=RootPath(root="R", path="")))
             (result,) = (await coordinator.told(Verb.RESULT, Results)).results
             assert result.exit_code == 0
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
             assert await exit_code(process) == 0
     status = (root / "made").stat()
     assert (root / "made").read_text() == f"{nobody.pw_uid}\n19\n"

@@ -26,9 +26,9 @@ from agent.shell.peers import (
 from agent.shell.stage import fresh_id, granted, until
 from ffmesh_protocol.media import RootPath
 from ffmesh_protocol.messages.jobs import JobKind
-from ffmesh_protocol.messages.orders import Settled, TailWanted, Welcome
+from ffmesh_protocol.messages.orders import Offer, Offers, Settled, TailWanted, Welcome
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
-from ffmesh_protocol.messages.reports import Hello, Holding, Results, StreamLengths, Tail
+from ffmesh_protocol.messages.reports import Decline, Hello, Holding, Results, StreamLengths, Tail
 from ffmesh_protocol.topics import Verb
 from support.broker import PrivateBroker, private_broker
 
@@ -86,7 +86,7 @@ async def test_a_grant_becomes_a_result_that_is_on_disk_until_it_is_settled(
             await coordinator.advertised()
             hello = await coordinator.greet()
             assert (hello.held, len(hello.spool)) == ((), 32)
-            assert hello.features == ("direct", "interactive", "many-outputs", "quoted-paths", "staged")
+            assert hello.features == ("direct", "interactive", "many-outputs", "pause", "quoted-paths", "staged")
             grant = granted("sh", "-c", "echo said >&2; exit 5")
             await coordinator.grant(grant)
             (result,) = (await coordinator.told(Verb.RESULT, Results)).results
@@ -133,7 +133,41 @@ async def test_the_streams_of_an_interactive_program_reach_its_client_over_the_b
             assert (result.exit_code, result.lengths) == (0, StreamLengths(stdout=len(content), stderr=4))
 
 
-async def test_sigterm_ends_what_runs_and_says_so_before_it_leaves(broker: PrivateBroker, tmp_path: Path) -> None:
+async def test_by_sigterm_it_finishes_what_it_has_takes_no_more_and_leaves(
+    broker: PrivateBroker, tmp_path: Path
+) -> None:
+    async with coordinator_at(broker) as coordinator:
+        with started_agent(home := home_in(tmp_path / "home", broker.port)) as process:
+            await coordinator.advertised()
+            await coordinator.greet()
+            grant = granted("sh", "-c", "echo $$ >pid; while [ ! -e go ]; do sleep 0.01; done; exit 5")
+            await coordinator.grant(grant)
+            await _written_pid(place := home / "scratch" / grant.attempt / "pid")
+            process.send_signal(signal.SIGTERM)
+            assert (await coordinator.status(AgentState.DRAINING)).manner == "drain"
+            while (await coordinator.told(Verb.HOLDING, Holding)).unwilling != "it is being shut down":
+                pass
+            refused = granted("true")
+            offer = Offer(attempt=refused.attempt, job=refused.job, kind=refused.kind, needs=refused.needs)
+            await coordinator.say(Verb.OFFER, Offers(offers=(offer,)))
+            (declined,) = (await coordinator.told(Verb.DECLINE, Decline)).declined
+            assert declined.reason == "it is being shut down"
+            place.with_name("go").touch()
+            (result,) = (await coordinator.told(Verb.RESULT, Results)).results
+            assert (result.stopped, result.exit_code) == (None, 5)
+            assert process.poll() is None, "its result is not settled yet"
+            await coordinator.say(Verb.SETTLED, Settled(attempts=(grant.attempt,)))
+            await coordinator.status(AgentState.OFFLINE)
+            assert await exit_code(process) == 0
+            assert process.stderr is not None
+            said = process.stderr.read().decode().splitlines()
+            assert "INFO draining: it takes no more jobs, and leaves when its 1 are done" in "\n".join(said)
+            assert said[-1] == "INFO leaving: all is done"
+
+
+async def test_a_second_sigterm_ends_what_runs_and_says_so_before_it_leaves(
+    broker: PrivateBroker, tmp_path: Path
+) -> None:
     async with coordinator_at(broker) as coordinator:
         with started_agent(home_in(tmp_path / "home", broker.port)) as process:
             await coordinator.advertised()
@@ -141,13 +175,29 @@ async def test_sigterm_ends_what_runs_and_says_so_before_it_leaves(broker: Priva
             await coordinator.grant(granted("sh", "-c", "sleep 1000"))
             await coordinator.told(Verb.STARTED, msgspec.Raw)
             process.send_signal(signal.SIGTERM)
+            await coordinator.status(AgentState.DRAINING)
+            process.send_signal(signal.SIGTERM)
             (result,) = (await coordinator.told(Verb.RESULT, Results)).results
             assert (result.stopped, result.signal) == ("shutdown", signal.SIGTERM)
             await coordinator.status(AgentState.OFFLINE)
             assert await exit_code(process) == 0
 
 
-async def test_the_second_signal_leaves_at_once_and_nothing_is_left_running(
+async def test_sigint_ends_what_runs_and_says_so_before_it_leaves(broker: PrivateBroker, tmp_path: Path) -> None:
+    async with coordinator_at(broker) as coordinator:
+        with started_agent(home_in(tmp_path / "home", broker.port)) as process:
+            await coordinator.advertised()
+            await coordinator.greet()
+            await coordinator.grant(granted("sh", "-c", "sleep 1000"))
+            await coordinator.told(Verb.STARTED, msgspec.Raw)
+            process.send_signal(signal.SIGINT)
+            (result,) = (await coordinator.told(Verb.RESULT, Results)).results
+            assert (result.stopped, result.signal) == ("shutdown", signal.SIGTERM)
+            await coordinator.status(AgentState.OFFLINE)
+            assert await exit_code(process) == 0
+
+
+async def test_the_signal_after_that_leaves_at_once_and_nothing_is_left_running(
     broker: PrivateBroker, tmp_path: Path
 ) -> None:
     async with coordinator_at(broker) as coordinator:
@@ -157,7 +207,7 @@ async def test_the_second_signal_leaves_at_once_and_nothing_is_left_running(
             grant = granted("sh", "-c", "trap '' TERM; echo $$ >pid; while :; do sleep 1; done")
             await coordinator.grant(grant)
             program = await _written_pid(home / "scratch" / grant.attempt / "pid")
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
             await coordinator.status(AgentState.DRAINING)
             process.send_signal(signal.SIGINT)
             assert await exit_code(process) == 128 + signal.SIGINT

@@ -11,6 +11,7 @@ from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.capability import AdvertPrograms, RootState, SlotCount
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.orders import Drain
 from ffmesh_protocol.messages.reports import FailureKind
 from ffmesh_protocol.messages.requests import DrainAgent
@@ -54,7 +55,7 @@ def away(name: str, ago: float, **able: Any) -> Agent:
 
 def draining(name: str, **able: Any) -> Agent:
     known = agent(name, **able)
-    known.wanted_draining = True
+    known.told = Manner.DRAIN
     return known
 
 

@@ -8,12 +8,13 @@ from msgspec import structs
 
 from ffmesh_coordinator.core.events import AdvertSeen
 from ffmesh_coordinator.core.matching import LISTS, LOG, Matching
-from ffmesh_coordinator.core.placement import is_able, preference, speed, why_there
+from ffmesh_coordinator.core.placement import has_room, is_able, preference, speed, why_there
 from ffmesh_coordinator.core.queue import Wish
 from ffmesh_coordinator.core.roster import Agent, Roster
 from ffmesh_protocol.media import Needs
 from ffmesh_protocol.messages.capability import AdvertPrograms, RootState, SlotCount
 from ffmesh_protocol.messages.jobs import JobKind
+from ffmesh_protocol.messages.manners import PAUSE, Manner
 from ffmesh_protocol.messages.reports import HeldPhase
 from ffmesh_protocol.names import agent as agent_principal
 from support.coordinating import PI_LIFE, Story, advert, held, submit
@@ -25,6 +26,8 @@ OTHER_JOB = "0J" + "9" * 24
 WISHES = [
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg")),
     Wish(kind=JobKind.STAGED, needs=Needs(program="ffmpeg")),
+    Wish(kind=JobKind.INTERACTIVE, needs=Needs(program="ffmpeg")),
+    Wish(kind=JobKind.INTERACTIVE, needs=Needs(program="ffmpeg"), near="cedar"),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", slot="gpu")),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", roots=("Movies",))),
     Wish(kind=JobKind.DIRECT, needs=Needs(program="ffmpeg", capabilities=("encoder=h264",))),
@@ -37,14 +40,15 @@ WISHES = [
 
 def naive_best(roster: Roster, wish: Wish) -> tuple[str, int] | None:
     able = [agent for agent in roster if is_able(agent, wish)]
-    free = [agent for agent in able if agent.free(wish.needs.slot) > 0]
+    free = [agent for agent in able if has_room(agent, wish)]
     return (min(free, key=lambda agent: preference(agent, wish)).name, len(able)) if free else None
 
 
 def there(agent: Agent, *, cpu: int = 1, gpu: int = 0) -> Agent:
     """It has come, and can do everything."""
     agent.life, agent.gone, agent.silent = PI_LIFE, False, False
-    agent.advert = advert(PI_LIFE, slots={"cpu": SlotCount(total=cpu), "gpu": SlotCount(total=gpu)})
+    slots = {"cpu": SlotCount(total=cpu), "gpu": SlotCount(total=gpu)}
+    agent.advert = advert(PI_LIFE, slots=slots, features=(*JobKind, PAUSE))
     return agent
 
 
@@ -78,6 +82,7 @@ def change(roster: Roster, matching: Matching, what: str, name: str, number: int
     match what:
         case "booked":
             agent.booked = dict.fromkeys(ATTEMPTS[:number], "cpu")
+            agent.attended = set(ATTEMPTS[:1]) if yes else set()
         case "online":
             agent.gone = yes
         case "slots":
@@ -86,7 +91,7 @@ def change(roster: Roster, matching: Matching, what: str, name: str, number: int
             phase = HeldPhase.RUNNING if yes else HeldPhase.ENDED
             agent.held = {each: held(each, phase) for each in ATTEMPTS[:number]}
         case "draining":
-            agent.wanted_draining = yes
+            agent.told = Manner.DRAIN if yes else None
         case "resting":
             agent.resting = "it rests" if yes else None
         case "features":
