@@ -168,7 +168,7 @@ _CHOICES: Final = {
 }
 """By the last part of a key."""
 
-_LENGTHS: Final = {"idle", "begins_after", "ends_after"}
+_LENGTHS: Final = {"idle", "begins_after", "ends_after", "every"}
 
 
 class _Wrong(Exception):

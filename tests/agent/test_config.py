@@ -83,6 +83,7 @@ def test_the_secret_is_not_shown(tmp_path: Path) -> None:
         ({"manners": {"power": {"ends_after": "1 day"}}}, "manners.power.ends_after: .*write a number and s, min or h"),
         ({"manners": {"temperature": {"above": "80 °C"}}}, "manners.temperature.above: Expected `float`, got `str`"),
         ({"manners": {"temperature": {"file": "temp"}}}, "manners.temperature.file: “temp” is not absolute"),
+        ({"manners": {"power": {"every": "0 s"}}}, "manners.power.every: “0 s” is too often; 0.1 s is the least"),
         ({"manners": {"hours": {}}}, "manners.hours: say which, as in only = "),
         ({"manners": {"hours": {"only": ["Mo-Fi"]}}}, "manners.hours.only: “Fi” is no day; write one of Mo, Tu"),
         ({"manners": {"programs": {}}}, "manners.programs: say which, as in names = "),

@@ -20,8 +20,8 @@ from ffmesh_protocol.limits import SENTENCE_CHARS
 from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_protocol.wire import Told
 
-PATIENCE: Final = 10.0
-"""Seconds that a value counts after it was read last: on a busy machine a sensor may miss its turn."""
+TURNS: Final = 2.5
+"""For so many a value counts after it was read last: on a busy machine a sensor may miss one."""
 
 
 class Standing(Told, frozen=True):
@@ -40,7 +40,7 @@ NOT_READ_YET: Final = Standing()
 
 def step(minds: Minds, reading: Reading, now: float, standing: Standing) -> Standing:
     if not isinstance(reading, Seen):
-        still_counts = standing.seen is not None and now - standing.seen_at < PATIENCE
+        still_counts = standing.seen is not None and now - standing.seen_at < patience(minds)
         return standing if still_counts else structs.replace(standing, seen=None, differs_since=None, why=reading.why)
     found = judged(minds, reading)
     if standing.seen is None:
@@ -53,6 +53,11 @@ def step(minds: Minds, reading: Reading, now: float, standing: Standing) -> Stan
     if now - since >= seconds_of(minds.ends_after if standing.in_force else minds.begins_after):
         return Standing(in_force=not standing.in_force, seen=reading, seen_at=now)
     return structs.replace(standing, differs_since=since, seen=reading, seen_at=now)
+
+
+def patience(minds: Minds) -> float:
+    """Seconds."""
+    return TURNS * seconds_of(minds.every)
 
 
 def conditions(minded: Mapping[str, Minds], standings: Mapping[str, Standing]) -> tuple[Condition, ...]:

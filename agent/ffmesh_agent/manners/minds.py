@@ -33,17 +33,20 @@ A condition that has no table is not sensed. Each table may also say:
     sensor = ["/usr/local/bin/heat", "gpu"] # prints the number that is taken instead
     begins_after = "5 s"                    # it must have been so for this time
     ends_after = "30 s"                     # it must have been over for this time
+    every = "5 s"                           # how often its sensor is read
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
 from ffmesh_agent.manners.hours import NoHours, spans
-from ffmesh_agent.manners.lengths import Length
+from ffmesh_agent.manners.lengths import Length, seconds_of
 from ffmesh_agent.roots import Strict
 from ffmesh_protocol.limits import SLOTS
 from ffmesh_protocol.messages.manners import Manner
+
+LEAST_PAUSE: Final = 0.1
 
 Percent: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Degrees: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=150)]
@@ -59,6 +62,7 @@ class Minded(Strict, frozen=True):
     sensor: Names = ()
     begins_after: Length = "0 s"
     ends_after: Length = "0 s"
+    every: Length = "5 s"
 
 
 class Hours(Minded, frozen=True):
@@ -67,6 +71,8 @@ class Hours(Minded, frozen=True):
 
 class Input(Minded, frozen=True):
     idle: Length = "10 min"
+    every: Length = "2 s"
+    """Who comes back does not wait long for his machine."""
 
 
 class Others(Minded, frozen=True):
@@ -128,6 +134,9 @@ class NoManners(ValueError):
 
 
 def check(manners: Manners) -> None:
+    for name, minds in manners.minded.items():
+        if seconds_of(minds.every) < LEAST_PAUSE:
+            raise NoManners(f"manners.{name}.every: “{minds.every}” is too often; {LEAST_PAUSE:g} s is the least")
     hours, programs, temperature = manners.hours, manners.programs, manners.temperature
     if hours is not None:
         if not hours.only and not hours.sensor:

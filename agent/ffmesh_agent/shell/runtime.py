@@ -69,6 +69,7 @@ from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
+from ffmesh_agent.shell.sensing import Sensing
 from ffmesh_agent.shell.sensors import Sensors
 from ffmesh_agent.shell.spool import Spool
 from ffmesh_agent.shell.streaming import Streaming
@@ -146,6 +147,7 @@ class Runtime:
         self._streaming = Streaming(core.chunk, core.credit)
         self._sensors = Sensors()
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
+        self._sensing = Sensing(config.manners.minded, self._asker, self._tell)
         self._fencing = Fencing(config, force, of_this_machine()["PATH"])
         self._capability = Capability(config, life, home, self._asker, force, limits.unkept)
         speaker = AgentSpeaker(
@@ -212,6 +214,7 @@ class Runtime:
             tasks.create_task(self._fear_for_warden(), name="warden")
             tasks.create_task(self._spool.run(self._kept), name="spool")
             tasks.create_task(self._capability.run(self._tell), name="capability")
+            tasks.create_task(self._sensing.run(), name="sensors")
             tasks.create_task(self._streaming.run(), name="streams")
             tasks.create_task(self._beat(), name="beat")
             tasks.create_task(self._scratch.sweep(left_over), name="sweep")

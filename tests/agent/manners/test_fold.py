@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffmesh_agent.manners.fold import NOT_READ_YET, PATIENCE, Standing, conditions, step
+from ffmesh_agent.manners.fold import NOT_READ_YET, Standing, conditions, patience, step
 from ffmesh_agent.manners.minds import Hours, Input, Manners, Minds, Others, Power, Programs, Temperature
 from ffmesh_agent.manners.readings import Reading, Seen, Unseen
 from ffmesh_protocol.messages.manners import Condition, Manner
@@ -98,7 +98,7 @@ def test_before_anything_was_read_nothing_is_known() -> None:
 
 
 def test_a_sensor_that_misses_its_turn_leaves_its_last_value_for_a_moment() -> None:
-    said = told(HOT, [(0, Seen(value=90)), (2, SILENT), (2 + PATIENCE, SILENT), (20, Seen(value=77))])
+    said = told(HOT, [(0, Seen(value=90)), (2, SILENT), (patience(HOT), SILENT), (20, Seen(value=77))])
     assert [(each.manner, each.in_force) for each in said] == [
         (Manner.PAUSE, True),
         (Manner.PAUSE, True),
@@ -146,7 +146,7 @@ def test_what_is_unknown_is_met_as_configured_and_what_is_known_as_well(
         known_at = now if isinstance(reading, Seen) else known_at
         standing = step(minds, reading, now, standing)
         [said] = conditions({"it": minds}, {"it": standing})
-        if now - known_at < PATIENCE:
+        if now - known_at < patience(minds):
             assert said.manner is then
             assert "not known" not in said.reason
         else:
