@@ -92,7 +92,9 @@ class Public:
     def beat(self, beat: int, load: Load, used: dict[str, Count], running: tuple[str, ...]) -> None:
         desk = self._desk
         slots = {kind: SlotUse(total=self.slots(kind), used=count) for kind, count in used.items()}
-        heartbeat = Heartbeat(life=desk.life, beat=beat, load=load, slots=slots, running=running)
+        heartbeat = Heartbeat(
+            life=desk.life, beat=beat, load=load, slots=slots, running=running, conditions=desk.conditions
+        )
         desk.publish(Family.HEARTBEAT, desk.topics.heartbeat(desk.name), heartbeat)
 
     def slot_kinds(self) -> tuple[str, ...]:

@@ -40,6 +40,12 @@ class LastInput:
         self._session: Bus | None = None
         self._is_in_session = "DBUS_SESSION_BUS_ADDRESS" in environment
 
+    def close(self) -> None:
+        for bus in (self._system, self._session):
+            if bus is not None:
+                bus.close()
+        self._system = self._session = None
+
     async def reading(self) -> Reading | None:
         """None: a witness hangs."""
         witnesses = await self._look.answer(_ANSWER_SECONDS)

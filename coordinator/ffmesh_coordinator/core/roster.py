@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ffmesh_coordinator.core.events import KnownAgent
 from ffmesh_protocol.limits import SLOTS
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load, SlotUse
+from ffmesh_protocol.messages.manners import Condition
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Held, HeldPhase
 
@@ -24,6 +25,8 @@ class Agent:
     advert: Advert | None = None
     programs: AdvertPrograms | None = None
     load: Load = UNKNOWN_LOAD
+    conditions: tuple[Condition, ...] = ()
+    """What it minds of its machine, as it said last."""
     wanted_draining: bool = False
     boot: str = ""
     spool: str = ""

@@ -3,6 +3,7 @@
 import os
 import pty
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,9 @@ async def test_logind_is_asked_about_each_session(
 ) -> None:
     monkeypatch.setattr(module, "_TERMINALS", ())
     now = time.monotonic()
-    with system_bus(tmp_path) as bus, Logind.on(bus) as logind:
+    with ExitStack() as opened, system_bus(tmp_path) as bus, Logind.on(bus) as logind:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
-        last = LastInput(Asker(warden, ENVIRONMENT, tmp_path), {})
+        last = opened.enter_context(closing(LastInput(Asker(warden, ENVIRONMENT, tmp_path), {})))
         logind.sessions = [_graphical(idle=True, since=now - 900), _graphical(idle=True, since=now - 600)]
         reading = await last.reading()
         assert isinstance(reading, Seen)
@@ -66,10 +67,11 @@ async def test_a_display_that_can_be_asked_knows_better_than_its_session(
     xprintidle.write_text('#!/bin/sh\ntest "$DISPLAY" = :7 && echo 42500\n')
     xprintidle.chmod(0o755)
     asker = Asker(warden, {"PATH": f"{tmp_path}:{os.defpath}"}, tmp_path)
-    with system_bus(tmp_path) as bus, Logind.on(bus) as logind:
+    with ExitStack() as opened, system_bus(tmp_path) as bus, Logind.on(bus) as logind:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
         logind.sessions = [_graphical(idle=False, since=1)]
-        assert await LastInput(asker, {"DISPLAY": ":7"}).reading() == Seen(value=42.5)
+        last = opened.enter_context(closing(LastInput(asker, {"DISPLAY": ":7"})))
+        assert await last.reading() == Seen(value=42.5)
 
 
 def test_a_logind_that_has_gone_or_hangs_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

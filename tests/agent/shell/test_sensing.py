@@ -18,42 +18,23 @@ from ffmesh_agent.shell.capture import Asker
 from ffmesh_agent.shell.sensing import Sensing, sensor_of
 from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_warden.handle import Warden
+from support.fake_sensors import FakeSensor
 
 
 class Told:
     def __init__(self) -> None:
-        self._events: asyncio.Queue[ConditionsSeen] = asyncio.Queue()
+        self.events: asyncio.Queue[ConditionsSeen] = asyncio.Queue()
         self.last: dict[str, Condition] = {}
 
     def tell(self, event: ConditionsSeen) -> None:
-        self._events.put_nowait(event)
+        self.events.put_nowait(event)
 
     async def until(self, is_so: Callable[[dict[str, Condition]], bool]) -> dict[str, Condition]:
         async with asyncio.timeout(60):
-            while True:
-                event = await self._events.get()
+            while not self.last or not is_so(self.last):
+                event = await self.events.get()
                 self.last = {each.name: each for each in event.conditions}
-                if is_so(self.last):
-                    return self.last
-
-
-class FakeSensor:
-    """A program that prints what a file says."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._file = folder / f"{name}.value"
-
-    @property
-    def argv(self) -> tuple[str, ...]:
-        return ("/bin/sh", "-c", f"cat {shlex.quote(str(self._file))}")
-
-    def says(self, value: object) -> None:
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{value}\n")
-        new.replace(self._file)
-
-    def dies(self) -> None:
-        self._file.unlink()
+            return self.last
 
 
 @asynccontextmanager
@@ -195,4 +176,4 @@ async def test_a_sensor_that_fails_in_a_way_that_nobody_expected_is_not_known(
 async def test_what_nobody_minds_is_not_told(asker: Asker) -> None:
     told = Told()
     await Sensing({}, asker, told.tell).run()
-    assert told._events.empty()
+    assert told.events.empty()
