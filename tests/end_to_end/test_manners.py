@@ -1,12 +1,17 @@
 """What an agent minds of its machine is seen by everybody; and one slot is one job at a time."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import tomli_w
 
-from end_to_end.outside import Mesh, mesh, until
+from end_to_end.outside import Mesh, ending, mesh, programs_with, until
 from support.fake_sensors import FakeSensor
+
+ALL: Final = frozenset(os.sched_getaffinity(0))
 
 AT_ONCE: Final = {"begins_after": "0 s", "ends_after": "0 s", "every": "0.2 s"}
 
@@ -84,6 +89,38 @@ def test_each_condition_begins_ends_and_is_unknown_when_its_sensor_dies_and_all_
         reasons = _until_conditions(running, unknown)
         assert reasons["temperature"] == "not known, because its sensor sh ended with exit code 1"
         assert reasons["power"] == "not known, because its sensor sh ended with exit code 1; ignored"
+
+
+@pytest.mark.skipif(len(ALL) < 2, reason="of one processor none can be spared")
+def test_a_slow_agent_leaves_processors_to_others_and_gives_them_back(tmp_path: Path) -> None:
+    films, others = tmp_path / "films", FakeSensor(tmp_path, "others")
+    films.mkdir()
+    others.says(10)
+    _configured(tmp_path / "home", {"slow_cpus": 1, "others": {"sensor": others.argv, "then": "slow", **AT_ONCE}})
+    line = ["ffmpeg", "-nostdin", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180", "-c:v", "libx264"]
+
+    def on(word: str) -> frozenset[int]:
+        """The processors that are left to all threads of the ffmpeg with this word; none, while it is not there."""
+        tasks = [task for pid in programs_with("ffmpeg", word) for task in Path(f"/proc/{pid}/task").iterdir()]
+        with suppress(OSError):
+            each = {frozenset(os.sched_getaffinity(int(task.name))) for task in tasks}
+            return each.pop() if len(each) == 1 else frozenset()
+        return frozenset()
+
+    with mesh(tmp_path / "home", "--slots", "2", "--root", f"Films={films}") as running:
+        job = running.submit("--", *line, films / "before.mkv")
+        until(lambda: on("before.mkv") == ALL, "it has all processors")
+        others.says(90)
+        until(lambda: len(on("before.mkv")) == 1, "it has one processor")
+        with ending(running.begin("run", "--", *line, films / "meanwhile.mkv")):
+            until(
+                lambda: len(on("meanwhile.mkv")) == 1,
+                "what starts has one too, also an interactive one",
+            )
+            assert on("meanwhile.mkv") == on("before.mkv")
+            others.says(10)
+            until(lambda: on("before.mkv") == on("meanwhile.mkv") == ALL, "both have all processors")
+        running.say("cancel", job)
 
 
 def test_one_slot_under_ten_submissions_runs_one_job_at_a_time_and_shows_what_it_does(tmp_path: Path) -> None:

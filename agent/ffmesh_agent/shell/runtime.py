@@ -41,6 +41,7 @@ from ffmesh_agent.core.effects import (
     WakeAt,
 )
 from ffmesh_agent.core.events import (
+    ConditionsSeen,
     CreditCame,
     Event,
     InputCame,
@@ -71,6 +72,7 @@ from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.sensing import Sensing
 from ffmesh_agent.shell.sensors import Sensors
+from ffmesh_agent.shell.slowing import Slowing
 from ffmesh_agent.shell.spool import Spool
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.summary import Summary
@@ -147,6 +149,7 @@ class Runtime:
         self._streaming = Streaming(core.chunk, core.credit)
         self._sensors = Sensors()
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
+        self._slowing = Slowing(config.manners.slow_cpus, limits.nice)
         self._sensing = Sensing(config.manners.minded, self._asker, self._tell)
         self._fencing = Fencing(config, force, of_this_machine()["PATH"])
         self._capability = Capability(config, life, home, self._asker, force, limits.unkept)
@@ -208,6 +211,7 @@ class Runtime:
                 fencing=self._fencing,
                 limits=self._limits,
                 places=self._config.root_places,
+                slowing=self._slowing,
             )
             tasks.create_task(self._consume(), name="inbox")
             tasks.create_task(self._heed_signals(), name="signals")
@@ -279,6 +283,8 @@ class Runtime:
                 self._streaming.credit(credit)
             case InputCame(chunk=chunk):
                 self._streaming.take(chunk)
+            case ConditionsSeen(conditions=conditions):
+                self._slowing.heed(conditions)
             case _:
                 pass
         now = boottime()
