@@ -10,6 +10,7 @@ import tomli_w
 
 from end_to_end.outside import Mesh, ending, mesh, programs_with, until
 from support.fake_sensors import FakeSensor
+from support.logind import Logind, system_bus
 
 ALL: Final = frozenset(os.sched_getaffinity(0))
 
@@ -121,6 +122,26 @@ def test_a_slow_agent_leaves_processors_to_others_and_gives_them_back(tmp_path: 
             others.says(10)
             until(lambda: on("before.mkv") == on("meanwhile.mkv") == ALL, "both have all processors")
         running.say("cancel", job)
+
+
+def test_a_machine_with_a_job_stays_awake_and_before_it_sleeps_that_is_a_condition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asleep() -> list[tuple[str, bool]]:
+        return [(each["manner"], each["in_force"]) for each in running.agent()["conditions"] if each["name"] == "sleep"]
+
+    with system_bus(tmp_path) as bus, Logind.on(bus) as logind:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
+        with mesh(tmp_path / "home", "--program", "sleep") as running:
+            job = running.submit("--", "sleep", "600")
+            assert logind.inhibitor("block").what == "sleep"
+            logind.prepare_for_sleep(begins=True)
+            until(lambda: asleep() == [("stop", True)], "it is about to sleep")
+            logind.inhibitor("delay").wait_until_released()
+            logind.prepare_for_sleep(begins=False)
+            until(lambda: asleep() == [], "it is awake")
+            running.ffmesh("cancel", job)
+            logind.inhibitor("block").wait_until_released()
 
 
 def test_one_slot_under_ten_submissions_runs_one_job_at_a_time_and_shows_what_it_does(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ The only file that knows jeepney, which is loaded when somebody is to be asked, 
 checked by whoever asked for it.
 """
 
+import contextlib
 import importlib
 import os
+import socket
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -63,7 +65,9 @@ class Bus:
     def descriptor(self, whom: Whom, method: str, signature: str, *body: object) -> int:
         """One that comes with the answer, for the caller to close."""
         [found] = self.call(whom, method, signature, *body)
-        return int(found.to_raw_fd())
+        descriptor = int(found.to_raw_fd())
+        os.set_inheritable(descriptor, False)
+        return descriptor
 
     def properties(self, whom: Whom) -> dict[str, object]:
         of_it = Whom(whom.service, whom.path, "org.freedesktop.DBus.Properties")
@@ -80,16 +84,23 @@ class Bus:
         self._wanted = (whom.interface, signal)
 
     def heard(self) -> tuple[Any, ...]:
-        """Waits for the next signal that is listened to, for ever."""
+        """Waits for the next signal that is listened to, for ever; or until `end`, or the end of the bus, after which
+        this is closed."""
         fields = self._jeepney.HeaderFields
         while True:
             try:
                 message = self._connection.receive()
             except (OSError, RuntimeError, ValueError) as error:
+                self.close()
                 raise NoBus(f"the message bus has gone ({_shown(error)})") from None
             said = message.header.fields
             if (said.get(fields.interface), said.get(fields.member)) == self._wanted:
                 return tuple(message.body)
+
+    def end(self) -> None:
+        """For another thread than the one that waits in `heard`."""
+        with contextlib.suppress(OSError):
+            self._connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._connection.close()

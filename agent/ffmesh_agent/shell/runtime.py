@@ -72,6 +72,7 @@ from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
 from ffmesh_agent.shell.sensing import Sensing
 from ffmesh_agent.shell.sensors import Sensors
+from ffmesh_agent.shell.sleeping import Sleeping
 from ffmesh_agent.shell.slowing import Slowing
 from ffmesh_agent.shell.spool import Spool
 from ffmesh_agent.shell.streaming import Streaming
@@ -151,6 +152,7 @@ class Runtime:
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
         self._slowing = Slowing(config.manners.slow_cpus, limits.nice)
         self._sensing = Sensing(config.manners.minded, self._asker, self._tell)
+        self._sleeping = Sleeping(config.name, self._sensing.also, inhibits=config.manners.inhibit_sleep)
         self._fencing = Fencing(config, force, of_this_machine()["PATH"])
         self._capability = Capability(config, life, home, self._asker, force, limits.unkept)
         speaker = AgentSpeaker(
@@ -219,6 +221,7 @@ class Runtime:
             tasks.create_task(self._spool.run(self._kept), name="spool")
             tasks.create_task(self._capability.run(self._tell), name="capability")
             tasks.create_task(self._sensing.run(), name="sensors")
+            tasks.create_task(self._sleeping.run(), name="sleep")
             tasks.create_task(self._streaming.run(), name="streams")
             tasks.create_task(self._beat(), name="beat")
             tasks.create_task(self._scratch.sweep(left_over), name="sweep")
@@ -327,6 +330,7 @@ class Runtime:
             case Launch(grant=grant, kill_at=kill_at):
                 self._blame.launched(grant)
                 self._capability.trying.job_began(grant)
+                self._sleeping.job_began(grant.attempt)
                 self._programs.launch(grant, kill_at)
             case HoldUntil(attempt=attempt, kill_at=kill_at):
                 self._programs.hold_until(attempt, kill_at)
@@ -344,8 +348,10 @@ class Runtime:
             case KeepResult(result=result):
                 self._blame.over(result.attempt)
                 self._capability.trying.job_over(result)
+                self._sleeping.job_over(result.attempt)
                 self._spool.keep(result)
             case DropResult(attempt=attempt):
+                self._sleeping.job_settled(attempt)
                 self._spool.drop(attempt)
             case ReadTail():
                 self._tasks.create_task(self._read_tail(effect), name=f"tail of {effect.attempt}")

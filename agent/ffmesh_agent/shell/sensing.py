@@ -45,6 +45,7 @@ class Sensing:
         self._tell = tell
         self._sensors = {name: sensor_of(minds, asker) for name, minds in minded.items()}
         self._standings = dict.fromkeys(minded, NOT_READ_YET)
+        self._besides: Condition | None = None
         self._told: tuple[Condition, ...] = ()
         self._logged: dict[str, tuple[bool, Manner]] = {}
 
@@ -71,12 +72,20 @@ class Sensing:
                 log.exception("the sensor of %s cannot be read", name)
             return Unseen(why="its sensor failed; the agent's log says how")
 
+    def also(self, condition: Condition | None) -> None:
+        """One that no sensor tells of, as long as it is in force."""
+        if condition is not None and condition != self._besides:
+            log.info("%s: %s: %s", condition.name, condition.manner, condition.reason)
+        self._besides = condition
+        self._say()
+
     def _say(self) -> None:
-        now = conditions(self._minded, self._standings)
+        sensed = conditions(self._minded, self._standings)
+        now = sensed if self._besides is None else (*sensed, self._besides)
         if now != self._told:
             self._told = now
             self._tell(ConditionsSeen(conditions=now))
-        for each in now:
+        for each in sensed:
             self._log(each)
 
     def _log(self, condition: Condition) -> None:
