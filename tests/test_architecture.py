@@ -41,7 +41,8 @@ def _reached(tree: ast.Module) -> set[str]:
 
 IMPORTS = {module: _reached(tree) for module, tree in TREES.items()}
 ARROWS = sorted((module, name) for module, names in IMPORTS.items() for name in names)
-CORES = {module for module in TREES if module.split(".")[1:2] == ["core"]}
+#: The agent's manners decide too, by folds of their own.
+CORES = {module for module in TREES if module.split(".")[1:2] in (["core"], ["manners"])}
 
 
 def _package(name: str) -> str:

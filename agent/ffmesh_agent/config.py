@@ -40,6 +40,10 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
     [trials]
     run = true                      # try what ffmpeg lists, in the background; false: believe the list
 
+    [manners]                       # towards the people of this machine; see manners/minds.py beside this file
+    slow_cpus = 2
+    inhibit_sleep = true
+
 `FFMESH_TRIALS=on` and `=off` in the environment go before `run`.
 """
 
@@ -52,10 +56,13 @@ from typing import Annotated, Final, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import structs
 
+from ffmesh_agent.manners import minds
+from ffmesh_agent.manners.minds import Manners, Minded, NoManners
 from ffmesh_agent.roots import RootPlace, Size, Strict
 from ffmesh_protocol.errors import BadConfig, BadName
 from ffmesh_protocol.keys import SECRET_BYTES
 from ffmesh_protocol.limits import HEAVIEST, LIGHTEST, NUMBER_MAX, SLOTS, WORD_CHARS
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.names import Principal, Role, checked_name, checked_principal
 
 TRIALS: Final = "FFMESH_TRIALS"
@@ -106,6 +113,7 @@ class AgentConfig(Strict, frozen=True):
     scratch: str | None = None
     limits: Limits = Limits()
     trials: Trials = Trials()
+    manners: Manners = Manners()
 
     @property
     def root_places(self) -> dict[str, RootPlace]:
@@ -139,7 +147,7 @@ def loaded(file: Path, environment: Mapping[str, str] = os.environ) -> AgentConf
         raise BadConfig(f"{file} is no TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise BadConfig(f"{file}: {_with_key(str(error))}") from error
-    except (BadName, _Wrong) as error:
+    except (BadName, NoManners, _Wrong) as error:
         raise BadConfig(f"{file}: {error}") from error
     return _with_environment(config, environment)
 
@@ -155,7 +163,14 @@ def _with_environment(config: AgentConfig, environment: Mapping[str, str]) -> Ag
             raise BadConfig(f"{TRIALS}={other[:80]} in the environment says nothing; say on or off, or leave it out")
 
 
-_CHOICES: Final = {key: ", ".join(get_args(get_type_hints(AgentConfig)[key])) for key in ("fence", "reads")}
+_CHOICES: Final = {
+    **{key: ", ".join(get_args(get_type_hints(AgentConfig)[key])) for key in ("fence", "reads")},
+    "then": ", ".join(Manner),
+    "unknown": ", ".join(get_args(get_type_hints(Minded)["unknown"])),
+}
+"""By the last part of a key."""
+
+_LENGTHS: Final = {"idle", "begins_after", "ends_after", "every"}
 
 
 class _Wrong(Exception):
@@ -167,8 +182,11 @@ def _with_key(message: str) -> str:
     what, _, place = message.partition(" - at `$")
     key = place.rstrip("`").lstrip(".")
     what = what.replace("Object", "the file") if not key else what.replace("Object", "this table")
-    if key in _CHOICES:
-        what = f"{what}; say one of {_CHOICES[key]}"
+    last = key.rpartition(".")[2]
+    if last in _CHOICES:
+        what = f"{what}; say one of {_CHOICES[last]}"
+    elif last in _LENGTHS:
+        what = f"{what}; write a number and s, min or h, as in 10 min"
     return f"{key}: {what}" if key else what
 
 
@@ -182,6 +200,7 @@ def _check(config: AgentConfig) -> None:
     for name, root in config.root_places.items():
         _check_root(name, root, config)
     _check_chain_of_needs(config)
+    minds.check(config.manners)
     for name, place in config.programs.items():
         if not name or "/" in name or "\0" in name or len(name) > WORD_CHARS:
             raise _Wrong(

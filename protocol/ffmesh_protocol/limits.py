@@ -38,6 +38,9 @@ ENVIRONMENT: Final = 64
 OUTPUTS: Final = 256
 """Files and folders of a staged job."""
 
+CONDITIONS: Final = 64
+"""That an agent tells of its machine."""
+
 LAST_LINES: Final = 20
 """Of a failed program's standard error, in the summary of its job."""
 

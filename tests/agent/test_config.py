@@ -5,8 +5,11 @@ import pytest
 import tomli_w
 
 from ffmesh_agent.config import loaded
+from ffmesh_agent.manners.minds import Manners, Power, Temperature
 from ffmesh_protocol.errors import BadConfig
+from ffmesh_protocol.messages.manners import Manner
 
+SLOW = Manner.SLOW
 SECRET = base64.b64encode(bytes(range(32))).decode()
 
 
@@ -31,6 +34,15 @@ def test_everything_said_is_taken(tmp_path: Path) -> None:
     )
     assert (config.kid, config.roots, config.programs) == (2, {"Movies": "/m ü"}, {"true": "/bin/true"})
     assert config.slots == {"cpu": 4, "gpu": 1}
+
+
+def test_manners_are_taken_and_what_each_leaves_out_is_sensible(tmp_path: Path) -> None:
+    said = {"slow_cpus": 1, "power": {}, "temperature": {"above": 75.5, "then": "slow", "unknown": "ignore"}}
+    manners = loaded(_file(tmp_path, manners=said)).manners
+    assert manners == Manners(
+        slow_cpus=1, power=Power(), temperature=Temperature(above=75.5, then=SLOW, unknown="ignore")
+    )
+    assert (manners.inhibit_sleep, manners.minded["power"].then) == (True, Manner.PAUSE)
 
 
 def test_the_secret_is_not_shown(tmp_path: Path) -> None:
@@ -63,6 +75,19 @@ def test_the_secret_is_not_shown(tmp_path: Path) -> None:
         ({"programs": {"sh": "bin/sh"}}, "programs.sh: “bin/sh” is not absolute"),
         ({"slots": {"cpu": -1}}, "slots"),
         ({"fence": "sometimes"}, "fence: .*say one of on, required, landlock, bubblewrap, off"),
+        ({"manners": {"heat": {}}}, "manners: .*unknown field `heat`"),
+        ({"manners": {"slow_cpus": 0}}, "manners.slow_cpus: "),
+        ({"manners": {"power": {"then": "halt"}}}, "manners.power.then: .*say one of slow, drain, pause, stop"),
+        ({"manners": {"power": {"unknown": "x"}}}, "manners.power.unknown: .*say one of ignore, slow, drain, pause"),
+        ({"manners": {"input": {"idle": 10}}}, "manners.input.idle: .*write a number and s, min or h, as in 10 min"),
+        ({"manners": {"power": {"ends_after": "1 day"}}}, "manners.power.ends_after: .*write a number and s, min or h"),
+        ({"manners": {"temperature": {"above": "80 °C"}}}, "manners.temperature.above: Expected `float`, got `str`"),
+        ({"manners": {"temperature": {"file": "temp"}}}, "manners.temperature.file: “temp” is not absolute"),
+        ({"manners": {"power": {"every": "0 s"}}}, "manners.power.every: “0 s” is too often; 0.1 s is the least"),
+        ({"manners": {"hours": {}}}, "manners.hours: say which, as in only = "),
+        ({"manners": {"hours": {"only": ["Mo-Fi"]}}}, "manners.hours.only: “Fi” is no day; write one of Mo, Tu"),
+        ({"manners": {"programs": {}}}, "manners.programs: say which, as in names = "),
+        ({"manners": {"programs": {"names": ["/usr/bin/obs"]}}}, "manners.programs.names: “/usr/bin/obs” is a path"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_the_file_and_the_key(

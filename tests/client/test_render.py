@@ -14,7 +14,7 @@ from ffmesh_client.render.agents import show_agent, show_agents
 from ffmesh_client.render.bars import watcher
 from ffmesh_client.render.jobs import show_job, show_jobs
 from ffmesh_protocol.media import Needs
-from ffmesh_protocol.messages.capability import AgentView, Host, Load, RootState, SlotUse
+from ffmesh_protocol.messages.capability import Activity, AgentView, Host, Load, RootState, SlotUse
 from ffmesh_protocol.messages.jobs import (
     AttemptState,
     AttemptView,
@@ -25,7 +25,7 @@ from ffmesh_protocol.messages.jobs import (
     Progress,
     Written,
 )
-from ffmesh_protocol.messages.manners import Manner
+from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.reasons import ReasonCode
 
@@ -95,6 +95,7 @@ AGENT = AgentView(
     load=Load(cpu_percent=12.3, memory_percent=45.6, temperature_c=51.0),
     running=("01J0000000000000000000000J",),
     last_seen_at="2026-01-02T03:04:05.000Z",
+    activity=Activity.BUSY,
     encoders=("aac", "h264_v4l2m2m"),
     decoders=("aac",),
     filters=("scale",),
@@ -333,9 +334,26 @@ def test_on_a_terminal_a_bar_says_why_a_job_waits_and_begins_anew_with_its_next_
 def test_agents_in_a_pipe_are_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
     show_agents([AGENT])
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["NAME", "STATE", "SLOTS", "CPU", "MEMORY", "HEAT", "ROOTS", "PROGRAMS", "SEEN"]
+    assert head.split() == ["NAME", "STATE", "NOW", "SLOTS", "CPU", "MEMORY", "HEAT", "ROOTS", "PROGRAMS", "SEEN"]
     roots, programs, seen = "Movies, Series (not mounted)", "ffmpeg, true", "2026-01-02T03:04:05.000Z"
-    assert row == f"pi-1  online  cpu 1/2  12 %    46 %  51 °C  {roots}  {programs}  {seen}"
+    assert row == f"pi-1  online  busy  cpu 1/2  12 %    46 %  51 °C  {roots}  {programs}  {seen}"
+
+
+def test_an_agent_shows_what_it_minds_and_a_table_in_a_word_what_that_makes_it_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    conditions = (
+        Condition(name="temperature", manner=Manner.SLOW, in_force=True, reason="81.5 °C, above 80 °C"),
+        Condition(name="others", manner=Manner.SLOW, in_force=True, reason="others use 60 % of the processors"),
+        Condition(name="input", manner=Manner.PAUSE, in_force=False, reason="last input 2 h ago"),
+    )
+    show_agents([msgspec.structs.replace(AGENT, conditions=conditions)])
+    assert "busy, slow (temperature, others)" in capsys.readouterr().out
+    show_agent(msgspec.structs.replace(AGENT, conditions=conditions, activity=Activity.IDLE))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "now idle, slow (temperature, others)" in lines
+    assert "mind temperature slow: 81.5 °C, above 80 °C" in lines
+    assert "mind input not in force: last input 2 h ago" in lines
 
 
 def test_an_agent_says_that_its_lists_were_not_tried_and_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

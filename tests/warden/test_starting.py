@@ -305,3 +305,19 @@ async def test_orders_that_the_socket_cannot_hold_arrive_whole_and_in_order(ward
         await asyncio.sleep(0)
         os.kill(warden.pid, signal.SIGCONT)
     assert [task.result() for task in counts] == [200_000] * 20
+
+
+async def test_a_program_may_be_given_some_processors_only(warden: Warden, tmp_path: Path) -> None:
+    some = max(os.sched_getaffinity(0))
+    with (tmp_path / "out").open("w+") as out:
+        program = await warden.start(
+            ["grep", "Cpus_allowed_list", "/proc/self/status"], env=PATH, cwd="/", cpus=[some], stdout=out.fileno()
+        )
+        await program.ended()
+        out.seek(0)
+        assert out.read().split() == ["Cpus_allowed_list:", str(some)]
+
+
+async def test_processors_that_are_not_there_keep_no_program_from_its_start(warden: Warden) -> None:
+    program = await warden.start(["true"], env=PATH, cwd="/", cpus=[4000])
+    assert (await program.ended()).exit_code == 0

@@ -35,6 +35,7 @@ class Order:
         "argv",
         "called",
         "cgroup",
+        "cpus",
         "cwd",
         "descriptors",
         "env",
@@ -58,6 +59,7 @@ class Order:
         self.umask: int | None = message["umask"]
         self.nice: int | None = message["nice"]
         self.ionice: str | None = message["ionice"]
+        self.cpus: list[int] | None = message["cpus"]
         self.cgroup = as_bytes(message["cgroup"]) if message["cgroup"] is not None else None
         self.is_in_cgroup = False
         self.user: str | int | None = message["user"]
@@ -168,6 +170,10 @@ def _limit(order: Order) -> None:
         with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write(str(order.nice))
 
+    if order.cpus is not None:
+        # Before there are threads, which inherit it. One that was switched off meanwhile is no reason not to start.
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setaffinity(0, order.cpus)
     if order.ionice is not None:
         kind, _, level = order.ionice.partition(":")
         kernel.set_io_priority(kind, int(level or kernel.IO_LEVEL))

@@ -136,6 +136,7 @@ class Warden:
         umask: int | None = None,
         nice: int | None = None,
         ionice: str | None = None,
+        cpus: Sequence[int] | None = None,
         cgroup: Name | None = None,
         user: str | int | None = None,
         group: str | int | None = None,
@@ -149,7 +150,8 @@ class Warden:
         A program without a slash is looked up in the PATH of `env`, a relative one in `cwd`. `env` is the whole
         environment; only FFMESH_PROGRAM is added. Descriptors stay the caller's, who may close them when this
         returns; `None` is /dev/null, `extra` maps numbers in the program to descriptors. `umask` None is ours.
-        `ionice` is `idle`, or `best-effort:0` to `best-effort:7`. `cgroup` is the folder of a cgroup of version 2 that
+        `ionice` is `idle`, or `best-effort:0` to `best-effort:7`. `cpus` are the processors that it may
+        use, where the system has such a thing. `cgroup` is the folder of a cgroup of version 2 that
         is this program's alone: the program runs in it, all that is in it ends with it, and then it is removed.
         `user` is for root; its groups are the user's own. `kill_at` is a deadline as for `Program.kill_at`, in force
         from the first moment. `fence` is what the program and all it starts may touch; where it cannot be put up,
@@ -170,6 +172,7 @@ class Warden:
             "umask": umask,
             "nice": nice,
             "ionice": ionice,
+            "cpus": list(cpus) if cpus is not None else None,
             "cgroup": _text(cgroup) if cgroup is not None else None,
             "user": user,
             "group": group,

@@ -94,7 +94,9 @@ class Public:
         desk = self._desk
         totals = {kind: self.slots(kind) for kind in used}
         slots = {kind: SlotUse(total=total, used=min(used[kind], total)) for kind, total in totals.items()}
-        heartbeat = Heartbeat(life=desk.life, beat=beat, load=load, slots=slots, running=running)
+        heartbeat = Heartbeat(
+            life=desk.life, beat=beat, load=load, slots=slots, running=running, conditions=desk.conditions
+        )
         desk.publish(Family.HEARTBEAT, desk.topics.heartbeat(desk.name), heartbeat)
 
     def slot_kinds(self) -> tuple[str, ...]:

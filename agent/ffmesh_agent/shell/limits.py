@@ -61,7 +61,7 @@ NO_LIMITS: Final = KeptLimits()
 async def kept(limits: Limits, groups: Groups | None, warden: Warden, unkept_before: Sequence[str] = ()) -> KeptLimits:
     """`unkept_before`: what was said already of those that need a cgroup."""
     nice, said = limits.nice, list(unkept_before)
-    if nice is not None and not _may_be(nice):
+    if nice is not None and not may_be(nice):
         said.append(f"[limits] nice = {nice}: not in force, because only root may go ahead of others")
         nice = None
     if groups is not None:
@@ -74,7 +74,8 @@ async def kept(limits: Limits, groups: Groups | None, warden: Warden, unkept_bef
     return KeptLimits(nice=nice, ionice=limits.ionice, groups=groups, unkept=tuple(said))
 
 
-def _may_be(nice: int) -> bool:
+def may_be(nice: int) -> bool:
+    """Whether this process may give that value to one of its programs, whatever that one has now."""
     if os.geteuid() == 0 or nice >= os.getpriority(os.PRIO_PROCESS, 0):
         return True
     limit: int | None = getattr(resource, "RLIMIT_NICE", None)

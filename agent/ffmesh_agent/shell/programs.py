@@ -43,6 +43,7 @@ from ffmesh_agent.shell.owners import NewFiles, given, new_files
 from ffmesh_agent.shell.pipes import StandardInput
 from ffmesh_agent.shell.reading import Reading, Streams
 from ffmesh_agent.shell.scratch import Scratch
+from ffmesh_agent.shell.slowing import Slowing
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.summary import Summary
 from ffmesh_agent.shell.tails import Tails
@@ -88,6 +89,7 @@ class Programs:
         fencing: Fencing | None = None,
         limits: KeptLimits = NO_LIMITS,
         places: Mapping[str, RootPlace] | None = None,
+        slowing: Slowing | None = None,
     ) -> None:
         """`fencing` None: no fence around any of them."""
         self._warden = warden
@@ -103,6 +105,7 @@ class Programs:
         self._tell = tell
         self._limits = limits
         self._places = places or {}
+        self._slowing = slowing or Slowing(nice=limits.nice)
         self._environment = of_this_machine()
         self._running: dict[str, _Running] = {}
 
@@ -154,6 +157,7 @@ class Programs:
             self._not_started(grant, ReasonCode.NOT_STARTED, unexpected.told(grant.attempt, error), FailureKind.NODE)
         finally:
             self._beforehand.over(grant.attempt)  # also if its warden died
+            self._slowing.over(grant.attempt)
             del self._running[grant.attempt]
 
     async def _attempt(self, grant: Grant, running: "_Running") -> None:
@@ -208,6 +212,7 @@ class Programs:
                 feed = self._streaming.feed(grant.attempt)
                 streams = Streams.made(pipes, progress=wanted.reports_progress, stdin=keys or feed is not None)
                 fence = await self._fence(private, grant, wanted)
+                was_slow = self._slowing.is_slow
                 start = partial(
                     self._warden.start,
                     wanted.argv,
@@ -217,8 +222,9 @@ class Programs:
                     umask=new.umask(grant.umask),
                     user=new.user,
                     group=new.group,
-                    nice=self._limits.nice,
+                    nice=self._slowing.nice,
                     ionice=self._limits.ionice,
+                    cpus=self._slowing.cpus,
                     cgroup=self._limits.cgroup(grant.attempt),
                     stdin=streams.stdin.reads if streams.stdin else None,
                     stdout=streams.stdout.writes,
@@ -249,6 +255,7 @@ class Programs:
                 try:
                     streams.close_the_programs()
                     running.has_started(program, streams.stdin if keys else None)
+                    self._slowing.began(grant.attempt, program.pid, was_slow=was_slow)
                     self._tell(ProgramStarted(attempt=grant.attempt, reads_keys=keys))
                     if feed is not None and streams.stdin is not None:
                         pipes.callback(feed.over)

@@ -43,6 +43,7 @@ from ffmesh_agent.core.effects import (
     WakeAt,
 )
 from ffmesh_agent.core.events import (
+    ConditionsSeen,
     CreditCame,
     DrainAsked,
     Event,
@@ -72,7 +73,10 @@ from ffmesh_agent.shell.limits import NO_LIMITS, KeptLimits
 from ffmesh_agent.shell.outputs import Outputs
 from ffmesh_agent.shell.programs import Programs
 from ffmesh_agent.shell.scratch import Scratch
+from ffmesh_agent.shell.sensing import Sensing
 from ffmesh_agent.shell.sensors import Sensors
+from ffmesh_agent.shell.sleeping import Sleeping
+from ffmesh_agent.shell.slowing import Slowing
 from ffmesh_agent.shell.spool import Spool
 from ffmesh_agent.shell.streaming import Streaming
 from ffmesh_agent.shell.summary import Summary
@@ -149,6 +153,9 @@ class Runtime:
         self._streaming = Streaming(core.chunk, core.credit)
         self._sensors = Sensors()
         self._asker = Asker(warden, environment(of_this_machine(), {}, home), home)
+        self._slowing = Slowing(config.manners.slow_cpus, limits.nice)
+        self._sensing = Sensing(config.manners.minded, self._asker, self._tell)
+        self._sleeping = Sleeping(config.name, self._sensing.also, inhibits=config.manners.inhibit_sleep)
         self._fencing = Fencing(config, force, of_this_machine()["PATH"])
         self._capability = Capability(config, life, home, self._asker, self._fencing, limits.unkept)
         speaker = AgentSpeaker(
@@ -209,12 +216,15 @@ class Runtime:
                 fencing=self._fencing,
                 limits=self._limits,
                 places=self._config.root_places,
+                slowing=self._slowing,
             )
             tasks.create_task(self._consume(), name="inbox")
             tasks.create_task(self._heed_signals(), name="signals")
             tasks.create_task(self._fear_for_warden(), name="warden")
             tasks.create_task(self._spool.run(self._kept), name="spool")
             tasks.create_task(self._capability.run(self._tell), name="capability")
+            tasks.create_task(self._sensing.run(), name="sensors")
+            tasks.create_task(self._sleeping.run(), name="sleep")
             tasks.create_task(self._streaming.run(), name="streams")
             tasks.create_task(self._beat(), name="beat")
             tasks.create_task(self._scratch.sweep(left_over), name="sweep")
@@ -281,6 +291,8 @@ class Runtime:
                 self._streaming.credit(credit)
             case InputCame(chunk=chunk):
                 self._streaming.take(chunk)
+            case ConditionsSeen(conditions=conditions):
+                self._slowing.heed(conditions)
             case _:
                 pass
         now = boottime()
@@ -323,6 +335,7 @@ class Runtime:
             case Launch(grant=grant, kill_at=kill_at):
                 self._blame.launched(grant)
                 self._capability.trying.job_began(grant)
+                self._sleeping.job_began(grant.attempt)
                 self._programs.launch(grant, kill_at)
             case HoldUntil(attempt=attempt, kill_at=kill_at):
                 self._programs.hold_until(attempt, kill_at)
@@ -344,8 +357,10 @@ class Runtime:
             case KeepResult(result=result):
                 self._blame.over(result.attempt)
                 self._capability.trying.job_over(result)
+                self._sleeping.job_over(result.attempt)
                 self._spool.keep(result)
             case DropResult(attempt=attempt):
+                self._sleeping.job_settled(attempt)
                 self._spool.drop(attempt)
             case ReadTail():
                 self._tasks.create_task(self._read_tail(effect), name=f"tail of {effect.attempt}")

@@ -1,6 +1,7 @@
 """How busy and how warm this machine is. Cheap: it is asked every beat."""
 
 import sys
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -12,6 +13,9 @@ _OF_THE_PROCESSOR: Final = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "c
 
 _TEMPERATURE_EVERY: Final = 5
 """Beats. Reading sensors may take milliseconds, and none changes in ten seconds as a load does."""
+
+
+_THOUSANDTHS: Final = 1000
 
 
 class Sensors:
@@ -29,6 +33,12 @@ class Sensors:
             memory_percent=psutil.virtual_memory().percent,
             temperature_c=self._temperature,
         )
+
+
+def temperature_in(file: str) -> float:
+    """As the kernel writes it, in thousandths of a degree, or in degrees."""
+    found = float(Path(file).read_bytes())
+    return found / 1000 if abs(found) >= _THOUSANDTHS else found
 
 
 def temperature() -> float | None:

@@ -8,7 +8,7 @@ from ffmesh_client.render import tables, words
 from ffmesh_client.render.tables import Column
 from ffmesh_client.storages import differing
 from ffmesh_protocol.messages.capability import AgentView, RootState, SlotUse
-from ffmesh_protocol.messages.manners import Manner
+from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.sizes import size_shown
 
@@ -17,6 +17,7 @@ STATE_OF_MANNER: Final[Mapping[Manner, str]] = {Manner.PAUSE: "paused", Manner.S
 COLUMNS: Final = (
     Column("name", whole=True),
     Column("state", whole=True),
+    Column("now"),
     Column("slots"),
     Column("cpu", right=True),
     Column("memory", right=True),
@@ -33,6 +34,7 @@ def show_agents(agents: Sequence[AgentView]) -> None:
         (
             agent.name,
             _state(agent),
+            _now(agent),
             _slots(agent.slots),
             words.number(agent.load.cpu_percent, " %"),
             words.number(agent.load.memory_percent, " %"),
@@ -68,7 +70,9 @@ def show_agent(agent: AgentView, all_agents: Sequence[AgentView] = ()) -> None:
         ("cpu", words.number(agent.load.cpu_percent, " %")),
         ("memory", words.number(agent.load.memory_percent, " %")),
         ("heat", _heat(agent)),
+        ("now", _now(agent)),
         ("running", words.joined(tuple(f"{job} (paused)" if job in agent.paused else job for job in agent.running))),
+        *((f"mind {each.name}", _minded(each)) for each in agent.conditions),
         ("seen", words.moment(agent.last_seen_at, local=local)),
         ("codecs", words.joined(agent.supported_codecs) + listed),
         ("largest", words.text(agent.max_resolution)),
@@ -89,6 +93,22 @@ def _state(agent: AgentView) -> str:
     """Finer than for programs, where a person has said more than that it is to drain."""
     is_finer = agent.state is AgentState.DRAINING and agent.manner in STATE_OF_MANNER
     return STATE_OF_MANNER[agent.manner] if is_finer and agent.manner is not None else agent.state.value
+
+
+def _now(agent: AgentView) -> str:
+    """Idle or busy, and what its machine has it do: `busy, slow (input)`."""
+    in_force = {each.manner: each for each in agent.conditions if each.in_force}
+    said = [f"{manner} ({', '.join(_names(agent, manner))})" for manner in Manner if manner in in_force]
+    return ", ".join([words.text(agent.activity), *said])
+
+
+def _names(agent: AgentView, manner: Manner) -> list[str]:
+    return [each.name for each in agent.conditions if each.in_force and each.manner is manner]
+
+
+def _minded(condition: Condition) -> str:
+    stands = f"{condition.manner}: " if condition.in_force else "not in force: "
+    return f"{stands}{condition.reason}"
 
 
 def _heat(agent: AgentView) -> str:

@@ -20,7 +20,7 @@ from ffmesh_coordinator.core.tails import Tails
 from ffmesh_protocol import times
 from ffmesh_protocol.messages.answers import Retired
 from ffmesh_protocol.messages.jobs import JobKind
-from ffmesh_protocol.messages.manners import Manner, wanted
+from ffmesh_protocol.messages.manners import Condition, Manner, wanted
 from ffmesh_protocol.messages.orders import Cancels, Drain, Leased, Resend, Stop, Superseded, Welcome, Withdrawn
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.messages.reports import (
@@ -104,7 +104,11 @@ class Agents:
         agent = self._desk.roster.get(seen.agent)
         if agent is not None and seen.heartbeat.life == agent.life:
             agent.load = seen.heartbeat.load
-            self._public.agent_beat(agent)
+            before, agent.conditions = agent.conditions, seen.heartbeat.conditions
+            if _in_force(before) != _in_force(agent.conditions):
+                self._public.agent_changed(agent)
+            else:
+                self._public.agent_beat(agent)
 
     def _is_member(self, name: str) -> bool:
         """Whoever was removed may still be heard for a moment, and must not be met again by that."""
@@ -439,3 +443,7 @@ def _is_heir(agent: Agent, attempt: Attempt) -> bool:
     """Whether this life says that its sweep has ended all that the attempt's life ran: on the same machine, not started
     anew since, with the same folder. Of any other machine we know nothing."""
     return bool(attempt.boot and attempt.spool) and (attempt.boot, attempt.spool) == (agent.boot, agent.spool)
+
+
+def _in_force(conditions: tuple[Condition, ...]) -> list[tuple[str, Manner]]:
+    return [(each.name, each.manner) for each in conditions if each.in_force]

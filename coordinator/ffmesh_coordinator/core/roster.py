@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ffmesh_coordinator.core.events import KnownAgent
 from ffmesh_protocol.messages.capability import Advert, AdvertPrograms, Load, SlotUse
-from ffmesh_protocol.messages.manners import PAUSE, Manner
+from ffmesh_protocol.messages.manners import PAUSE, Condition, Manner
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Held, HeldPhase
 
@@ -28,6 +28,8 @@ class Agent:
     """What a person has it do; null: to take work."""
     unwilling: str | None = None
     """Why it takes no work by itself, as it says."""
+    conditions: tuple[Condition, ...] = ()
+    """What it minds of its machine, as it said last."""
     boot: str = ""
     spool: str = ""
     silent: bool = True

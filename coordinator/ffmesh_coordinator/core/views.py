@@ -11,7 +11,7 @@ from ffmesh_coordinator.core.job import Attempt, Job
 from ffmesh_coordinator.core.lifecycle import ENDED, Phase
 from ffmesh_coordinator.core.roster import Agent
 from ffmesh_protocol.media import shown
-from ffmesh_protocol.messages.capability import AgentView, PublicAgent
+from ffmesh_protocol.messages.capability import Activity, AgentView, PublicAgent
 from ffmesh_protocol.messages.jobs import AttemptView, JobState, JobSummary, JobView, PublicJob
 from ffmesh_protocol.reasons import SENTENCES, ReasonCode
 
@@ -138,7 +138,15 @@ def public_agent(agent: Agent, job_of_attempt: Mapping[str, str]) -> PublicAgent
         max_resolution=advert.max_resolution if advert else None,
         weight=advert.weight if advert else 1.0,
         manner=agent.told,
+        activity=_activity(agent, job_of_attempt),
+        conditions=agent.conditions if agent.online else (),
     )
+
+
+def _activity(agent: Agent, job_of_attempt: Mapping[str, str]) -> Activity | None:
+    if not agent.online:
+        return None
+    return Activity.BUSY if job_of_attempt else Activity.IDLE
 
 
 def agent_view(agent: Agent, job_of_attempt: Mapping[str, str]) -> AgentView:

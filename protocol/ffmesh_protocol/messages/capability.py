@@ -1,11 +1,21 @@
 """What an agent can do and how it is doing, as it says itself and as the coordinator shows it."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
-from ffmesh_protocol.limits import FPS_MAX, HEAVIEST, LIGHTEST, LIST_ITEMS, SENTENCE_CHARS, SLOTS, WORD_CHARS
-from ffmesh_protocol.messages.manners import Manner
+from ffmesh_protocol.limits import (
+    CONDITIONS,
+    FPS_MAX,
+    HEAVIEST,
+    LIGHTEST,
+    LIST_ITEMS,
+    SENTENCE_CHARS,
+    SLOTS,
+    WORD_CHARS,
+)
+from ffmesh_protocol.messages.manners import Condition, Manner
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_protocol.names import Name, Ulid
 from ffmesh_protocol.wire import Natural, Told
@@ -15,6 +25,7 @@ Weight = Annotated[float, msgspec.Meta(ge=LIGHTEST, le=HEAVIEST)]
 Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=LIST_ITEMS)]
 FramesPerSecond = Annotated[float, msgspec.Meta(ge=0, le=FPS_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=SLOTS)]
+Conditions = Annotated[tuple[Condition, ...], msgspec.Meta(max_length=CONDITIONS)]
 
 
 class Host(Told, frozen=True):
@@ -105,6 +116,16 @@ class Heartbeat(Told, frozen=True):
     load: Load
     slots: dict[Word, SlotUse]
     running: tuple[Ulid, ...]
+    conditions: Conditions = ()
+    """What its configuration minds of its machine, in force or not."""
+
+
+class Activity(StrEnum):
+    """Of an agent that is there."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    """It holds a job, at least one."""
 
 
 class PublicAgent(Told, frozen=True):
@@ -135,6 +156,9 @@ class PublicAgent(Told, frozen=True):
     """Of those that run, the jobs that stand still."""
     manner: Manner | None = None
     """What a person has told it to do: `drain`, `pause` or `stop`."""
+    activity: Activity | None = None
+    """Null: it is offline."""
+    conditions: Conditions = ()
 
 
 class AgentView(PublicAgent, frozen=True, kw_only=True):
