@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
@@ -60,6 +61,7 @@ from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Rot
 from ffmesh_coordinator.shell.errors import StoreDamaged, StoreFailed
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.library import Library
+from ffmesh_coordinator.shell.own_broker import OwnBroker
 from ffmesh_coordinator.shell.store import PRUNED_AT_ONCE, Store
 from ffmesh_coordinator.shell.timer import Timer
 from ffmesh_protocol import VERSION
@@ -164,14 +166,18 @@ async def _serve_in(home: Home, config: Config) -> None:
     async with Store.opened(home.database, may_make=not home.master_key.exists()) as store:
         keyring = Keyring(config.cluster, lambda: os.urandom(NONCE_BYTES))
         inbox: asyncio.Queue[Arrival] = asyncio.Queue()
-        enrolment = await Enrolment.opened(home, config, store, _Keys(keyring, inbox))
+        broker = OwnBroker(home, config) if config.broker.run else None
+        enrolment = await Enrolment.opened(
+            home, config, store, _Keys(keyring, inbox), broker.told if broker is not None else None
+        )
         warning = await enrolment.come_into_force()
         if warning is not None:
             log.warning("%s", warning)
         runtime = Runtime(
             home=home, config=config, store=store, keyring=keyring, enrolment=enrolment, inbox=inbox, life=str(ULID())
         )
-        await runtime.run()
+        async with broker.kept() if broker is not None else nullcontext():
+            await runtime.run()
 
 
 class Runtime:
