@@ -1,5 +1,7 @@
 """`ffmesh-agent --config FILE`: one agent, in the foreground, until it is told to stop.
 
+`--check` says what it would advertise and what is wrong, and `--roots` how its roots look; neither starts it.
+
 Exit codes: 0 stopped, 1 its warden died (to be started again), 2 wrong usage or configuration, 77 the broker refuses
 its login (it was removed, got another secret, or has yet to be added; to be started again after a pause, if at all),
 78 superseded by an agent of the same name (not to be started again), 128+N left at once by the second signal N.
@@ -17,6 +19,7 @@ import msgspec
 from ffmesh_agent.config import AgentConfig, loaded
 from ffmesh_agent.core.agent import Agent
 from ffmesh_agent.shell.cgroups import Groups, prepared
+from ffmesh_agent.shell.checking import checked
 from ffmesh_agent.shell.disk import Disk
 from ffmesh_agent.shell.host import boot
 from ffmesh_agent.shell.in_force import in_force
@@ -30,6 +33,7 @@ from ffmesh_agent.shell.spool import Spool, owned
 from ffmesh_agent.shell.wardens import Wardens
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.errors import BadConfig
+from ffmesh_protocol.finding import lines
 from ffmesh_protocol.messages.reports import Result
 from ffmesh_warden.handle import Warden
 
@@ -50,7 +54,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         arguments = _arguments()
-        sys.exit(_show_roots(arguments.config) if arguments.roots else _run(arguments.config))
+        sys.exit(_done(arguments))
     except BadConfig as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         sys.exit(WRONG_USAGE)
@@ -64,11 +68,34 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="agent.toml; its folder is the agent's home")
     parser.add_argument("--roots", action="store_true", help="say how its roots look now, as JSON, and end")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="say what it would advertise and what is wrong, and end: 0 if nothing is, else 1, or 2 for the file",
+    )
+    parser.add_argument("--json", action="store_true", help="with --check: one JSON document and nothing else")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
     arguments = parser.parse_args()
+    if arguments.json and not arguments.check:
+        parser.error("--json goes with --check")
     if arguments.config is None:
         parser.error("--config FILE is missing; `ffmesh join TOKEN` writes that file")
     return arguments
+
+
+def _done(arguments: argparse.Namespace) -> int:
+    if arguments.check:
+        return _check(arguments.config, as_json=arguments.json)
+    return _show_roots(arguments.config) if arguments.roots else _run(arguments.config)
+
+
+def _check(file: Path, *, as_json: bool) -> int:
+    logging.getLogger().setLevel(logging.CRITICAL)  # what is wrong is said below, and once
+    found = asyncio.run(checked(file))
+    said = [msgspec.json.encode(found).decode()] if as_json else lines(found.findings)
+    sys.stdout.write("".join(f"{line}\n" for line in said))
+    sys.stdout.flush()
+    return (0 if found.ok else 1) if found.usable else WRONG_USAGE
 
 
 def _show_roots(file: Path) -> int:

@@ -2,7 +2,7 @@
 
 `ffmesh-coordinator init` makes its home, with a broker that it runs itself. `ffmesh-coordinator principal …` says who
 may take part, whether the coordinator runs or not; `ffmesh principal …` is the same. `backup FILE` copies the database,
-also while the coordinator writes; `restore FILE` brings a copy back.
+also while the coordinator writes; `restore FILE` brings a copy back. `--check` says what is wrong, and starts nothing.
 
 Exit codes: 0 stopped or done; 1 it failed, or the name is unknown or taken; 2 wrong usage or configuration, or another
 process has this home; 69 the coordinator does not answer; 78 another coordinator of the cluster is at work.
@@ -25,6 +25,7 @@ from ffmesh_broker.private import mosquitto_program
 from ffmesh_coordinator import config
 from ffmesh_coordinator.shell import backup, commands
 from ffmesh_coordinator.shell.backup import BackedUp, Returned
+from ffmesh_coordinator.shell.checking import checked
 from ffmesh_coordinator.shell.commands import RefusedByCoordinator
 from ffmesh_coordinator.shell.errands import Added, Listed, Membership, Rotated
 from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, AnotherIsAlive, HomeError
@@ -33,6 +34,7 @@ from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.runtime import serve
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.errors import BadConfig, BadName, FfmeshError
+from ffmesh_protocol.finding import lines
 from ffmesh_protocol.names import SPOKEN_ROLES
 
 PROGRAM: Final = "ffmesh-coordinator"
@@ -72,6 +74,8 @@ class _Parser(argparse.ArgumentParser):
 def main() -> None:
     parser = _parser()
     arguments = parser.parse_args()
+    if arguments.command is None and arguments.json and not arguments.check:
+        parser.error("--json goes with --check")
     if arguments.command is None and arguments.config is None:
         parser.error("--config FILE is missing")
     try:
@@ -123,8 +127,14 @@ def _run(arguments: argparse.Namespace) -> int:
             back = asyncio.run(backup.returned(Home(arguments.home), arguments.file))
             _say(msgspec.json.encode(back).decode() if arguments.json else _about_restore(back))
         case _:
-            return _serve(arguments.config)
+            return _check(arguments) if arguments.check else _serve(arguments.config)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    found = checked(arguments.config)
+    _say(msgspec.json.encode(found).decode() if arguments.json else "\n".join(lines(found.findings)))
+    return (0 if found.ok else RAN_AND_FAILED) if found.usable else WRONG_USAGE
 
 
 def _serve(file: Path) -> int:
@@ -248,6 +258,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="coordinator.toml; its folder is the home")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="say what is wrong, and end: 0 if nothing is, else 1, or 2 for the file",
+    )
+    parser.add_argument("--json", action="store_true", help="with --check: one JSON document and nothing else")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
     # For `ffmesh principal`, which becomes this program: its errors begin as all of its own do.
     parser.add_argument("--called", default=PROGRAM, help=argparse.SUPPRESS)
