@@ -36,6 +36,7 @@ from ffmesh_protocol.errors import BadConfig
 from ffmesh_protocol.finding import lines
 from ffmesh_protocol.messages.reports import Result
 from ffmesh_warden.handle import Warden
+from ffmesh_warden.readiness import Readiness, readiness
 
 PROGRAM: Final = "ffmesh-agent"
 WRONG_USAGE: Final = 2
@@ -107,6 +108,7 @@ def _show_roots(file: Path) -> int:
 
 
 def _run(file: Path) -> int:
+    told = readiness()  # before anything is started that it is none of
     config = loaded(file)
     home = file.absolute().parent
     with owned(home):
@@ -115,7 +117,7 @@ def _run(file: Path) -> int:
         wardens = Wardens(home / "wardens.json", spool_id, boot())
         wardens.end_all()
         groups, unkept = prepared(home, spool_id, config.limits)
-        return asyncio.run(_work(config, home, spool, spool_id, restored, wardens, groups, unkept))
+        return asyncio.run(_work(config, home, spool, spool_id, restored, wardens, groups, unkept, told))
 
 
 def _warn(sentences: list[str]) -> None:
@@ -132,6 +134,7 @@ async def _work(
     wardens: Wardens,
     groups: Groups | None,
     unkept: list[str],
+    told: Readiness,
 ) -> int:
     force = in_force(config)
     if force.kind is None:
@@ -167,6 +170,7 @@ async def _work(
             force=force,
             limits=limits,
             spool_id=spool_id,
+            readiness=told,
         ).run()
 
 

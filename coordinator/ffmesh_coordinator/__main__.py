@@ -36,6 +36,7 @@ from ffmesh_protocol import VERSION
 from ffmesh_protocol.errors import BadConfig, BadName, FfmeshError
 from ffmesh_protocol.finding import lines
 from ffmesh_protocol.names import SPOKEN_ROLES
+from ffmesh_warden.readiness import readiness
 
 PROGRAM: Final = "ffmesh-coordinator"
 INTERRUPTED: Final = 130
@@ -139,8 +140,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _serve(file: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    told = readiness()  # before anything is started that it is none of
     try:
-        asyncio.run(serve(file.absolute().parent, config.load(file)))
+        asyncio.run(serve(file.absolute().parent, config.load(file), told))
     except ExceptionGroup as group:
         raise _reason(group) from group
     return 0
