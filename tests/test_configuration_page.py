@@ -40,7 +40,8 @@ def test_keys_of_tables_within_tables_are_found(configuration: ModuleType) -> No
 
 def test_every_variable_of_the_environment_that_is_looked_at_is_on_the_page(configuration: ModuleType) -> None:
     sources = [path for path in ROOT.glob("*/ffmesh_*/**/*") if path.suffix in (".py", ".sh")]
-    names = {name for path in sources for name in re.findall(r"\b(?:FFMESH|NOTIFY|WATCHDOG|XDG)_[A-Z_]*[A-Z]\b", path.read_text())}
+    variable = re.compile(r"\b(?:FFMESH|NOTIFY|WATCHDOG|XDG)_[A-Z_]*[A-Z]\b")
+    names = {name for path in sources for name in variable.findall(path.read_text())}
     assert names - INTERNAL == configuration.meanings()["environment"].keys()
 
 

@@ -73,6 +73,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main() -> None:
+    if sys.platform == "win32":
+        _complain(PROGRAM, "it does not run on Windows yet; install it in WSL 2")
+        sys.exit(WRONG_USAGE)
     parser = _parser()
     arguments = parser.parse_args()
     if arguments.command is None and arguments.json and not arguments.check:

@@ -3,10 +3,10 @@
 Nothing is changed or started, and a coordinator that runs is not disturbed.
 """
 
-import fcntl
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +24,9 @@ from ffmesh_protocol.errors import BadConfig
 from ffmesh_protocol.finding import Finding, fine, note, wrong
 from ffmesh_protocol.sizes import size_shown
 from ffmesh_protocol.wire import Told
+
+if sys.platform != "win32":
+    import fcntl
 
 ROOM_BYTES: Final = 100_000_000
 """For the database, which grows by some kilobytes a job, and forgets what ended long ago."""

@@ -13,8 +13,8 @@ The lock is the kernel's (flock): it ends with its process, however that ends. T
 
 import asyncio
 import errno
-import fcntl
 import os
+import sys
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from ffmesh_coordinator.shell.errors import HomeInUse, HomeUnusable
+
+if sys.platform != "win32":
+    import fcntl
 
 SERVICE: Final = "ffmesh-coordinator"
 """What the lock says of a coordinator; a command says what it is called instead."""
