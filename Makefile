@@ -2,7 +2,7 @@
 # with spaces, which make's own lists cannot carry. Programs of the environment run as modules for the same reason.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check format clean
+.PHONY: help demo test simulate check format pages clean
 .NOTPARALLEL: # two targets at once would both fill .venv
 
 PYTHON_RUN := .venv/bin/python -m
@@ -32,6 +32,10 @@ format: ## put everything into the project's format, and mend what lint can mend
 	@sh scripts/bootstrap dev
 	@$(PYTHON_RUN) ruff check --fix-only .
 	@$(PYTHON_RUN) ruff format .
+
+pages: ## write the pages of docs/ that come from the code
+	@sh scripts/bootstrap test
+	@.venv/bin/python scripts/configuration.py
 
 clean: ## remove all that was made here, .venv too; packages from apt stay
 	rm -rf .venv .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -73,6 +73,9 @@ every command:
 Both are accepted anywhere before --. `ffmesh COMMAND --help` says more about a command.
 """
 
+ON_WINDOWS: Final = frozenset({"explain"})
+"""Which commands run there. The others speak of signals, terminals or processes in ways that only POSIX has."""
+
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
 INTERRUPTED: Final = 130
@@ -126,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     name, rest, line = _split(words)
     row = COMMANDS[name]
+    if sys.platform == "win32" and name not in ON_WINDOWS:
+        return _complain(f"`ffmesh {name}` does not run on Windows yet; use it in WSL 2", WRONG_USAGE)
     missing = row.extra is not None and find_spec(row.extra) is None
     if missing:
         return _complain(f"`ffmesh {name}` needs the extra `client`: pip install 'ffmesh[client]'", WRONG_USAGE)

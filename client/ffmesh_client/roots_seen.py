@@ -46,8 +46,8 @@ def as_this_machine_sees_them(roots: Mapping[str, str], file: str) -> Seen:
 
 async def as_the_agent_sees_them(file: str) -> Seen:
     try:
-        roots = msgspec.json.decode(await _asked_of_agent(file), type=dict[str, _Root])
-    except _Silent as silence:
+        roots = msgspec.json.decode(await asked_of_agent(file, "--roots"), type=dict[str, _Root])
+    except Silent as silence:
         return Seen(f"not looked at: {silence}", f"see what `ffmesh-agent --config '{file}' --roots` says")
     except msgspec.MsgspecError as error:
         return Seen(f"not looked at: the agent here says what is not understood: {error}", "make both the same version")
@@ -82,12 +82,13 @@ def _mend(root: _Root, file: str) -> str:
     return f"let the agent write there, or say read_only = true of the root in {file}"
 
 
-class _Silent(Exception):
+class Silent(Exception):
     """Why there is no answer."""
 
 
-async def _asked_of_agent(file: str) -> bytes:
-    words = python("ffmesh_agent", "--config", file, "--roots")
+async def asked_of_agent(file: str, *question: str) -> bytes:
+    """A line that a process of the agent prints; `Silent`."""
+    words = python("ffmesh_agent", "--config", file, *question)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=pipe, limit=ANSWER_BYTES)
     assert process.stdout is not None
@@ -98,9 +99,9 @@ async def _asked_of_agent(file: str) -> bytes:
             if line:
                 return line
             said = (await process.stderr.read()).decode(errors="replace").splitlines()
-            raise _Silent(said[-1].removeprefix("ffmesh-agent: ") if said else "the agent here says nothing")
+            raise Silent(said[-1].removeprefix("ffmesh-agent: ") if said else "the agent here says nothing")
     except TimeoutError:
-        raise _Silent("the agent here does not answer") from None
+        raise Silent("the agent here does not answer") from None
     finally:
         # One that hangs in a dead mount may not end even then; it is not waited for long.
         with contextlib.suppress(ProcessLookupError):

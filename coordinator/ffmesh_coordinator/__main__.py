@@ -1,7 +1,8 @@
 """`ffmesh-coordinator --config FILE`: the coordinator, in the foreground, until it is told to stop.
 
-`ffmesh-coordinator principal …` says who may take part, whether the coordinator runs or not; `ffmesh principal …` is
-the same. `backup FILE` copies the database, also while the coordinator writes; `restore FILE` brings a copy back.
+`ffmesh-coordinator init` makes its home, with a broker that it runs itself. `ffmesh-coordinator principal …` says who
+may take part, whether the coordinator runs or not; `ffmesh principal …` is the same. `backup FILE` copies the database,
+also while the coordinator writes; `restore FILE` brings a copy back. `--check` says what is wrong, and starts nothing.
 
 Exit codes: 0 stopped or done; 1 it failed, or the name is unknown or taken; 2 wrong usage or configuration, or another
 process has this home; 69 the coordinator does not answer; 78 another coordinator of the cluster is at work.
@@ -11,6 +12,7 @@ import argparse
 import asyncio
 import logging
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Final, NoReturn, cast
@@ -18,24 +20,33 @@ from typing import Final, NoReturn, cast
 import msgspec
 import tomli_w
 
+from ffmesh_broker.errors import MosquittoMissing
+from ffmesh_broker.private import mosquitto_program
 from ffmesh_coordinator import config
 from ffmesh_coordinator.shell import backup, commands
 from ffmesh_coordinator.shell.backup import BackedUp, Returned
+from ffmesh_coordinator.shell.checking import checked
 from ffmesh_coordinator.shell.commands import RefusedByCoordinator
 from ffmesh_coordinator.shell.errands import Added, Listed, Membership, Rotated
 from ffmesh_coordinator.shell.errors import RAN_AND_FAILED, WRONG_USAGE, AnotherIsAlive, HomeError
+from ffmesh_coordinator.shell.founding import Founded, Wishes, founded
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.runtime import serve
 from ffmesh_protocol import VERSION
 from ffmesh_protocol.errors import BadConfig, BadName, FfmeshError
+from ffmesh_protocol.finding import lines
 from ffmesh_protocol.names import SPOKEN_ROLES
+from ffmesh_warden.readiness import readiness
 
 PROGRAM: Final = "ffmesh-coordinator"
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
+WHAT_RUNS: Final = {"agent": "ffmesh-agent --config FILE", "client": "ffmesh agents"}
+"""On the machine of who has joined."""
+
 EPILOG: Final = """\
-The folder of FILE is the coordinator's home; its database, keys and lock lie there.
+The folder of FILE is the coordinator's home; its database, keys and lock lie there. `init` makes one.
 coordinator.toml may say (all of it has defaults):
 
   cluster = "home"
@@ -49,6 +60,7 @@ coordinator.toml may say (all of it has defaults):
   host = "127.0.0.1"
   port = 1883
   passwords = "broker/passwords"
+  run = false
   pid_file = "run/broker.pid"
 """
 
@@ -61,8 +73,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main() -> None:
+    if sys.platform == "win32":
+        _complain(PROGRAM, "it does not run on Windows yet; install it in WSL 2")
+        sys.exit(WRONG_USAGE)
     parser = _parser()
     arguments = parser.parse_args()
+    if arguments.command is None and arguments.json and not arguments.check:
+        parser.error("--json goes with --check")
     if arguments.command is None and arguments.config is None:
         parser.error("--config FILE is missing")
     try:
@@ -89,10 +106,12 @@ def _exit_code(error: FfmeshError) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
+        case "init":
+            _say_founded(founded(arguments.home, _wishes(arguments)), arguments)
         case "add":
             added = asyncio.run(commands.added(arguments.home, arguments.name, arguments.role))
             _complain(arguments.called, added.warning)
-            _say(_as_json(added) if arguments.json else _as_lines(added.principal))
+            _say_membership(added, arguments)
         case "list":
             listed = asyncio.run(commands.listed(arguments.home))
             _say(msgspec.json.encode(listed.principals).decode() if arguments.json else _as_table(listed))
@@ -104,7 +123,7 @@ def _run(arguments: argparse.Namespace) -> int:
         case "rotate":
             rotated = asyncio.run(commands.rotated(arguments.home, arguments.name))
             _complain(arguments.called, rotated.warning)
-            _say(_as_json(rotated) if arguments.json else _as_lines(rotated.principal))
+            _say_membership(rotated, arguments)
         case "backup":
             kept = backup.backed_up(Home(arguments.home), arguments.file, force=arguments.force)
             _say(msgspec.json.encode(kept).decode() if arguments.json else _about_backup(kept))
@@ -112,14 +131,21 @@ def _run(arguments: argparse.Namespace) -> int:
             back = asyncio.run(backup.returned(Home(arguments.home), arguments.file))
             _say(msgspec.json.encode(back).decode() if arguments.json else _about_restore(back))
         case _:
-            return _serve(arguments.config)
+            return _check(arguments) if arguments.check else _serve(arguments.config)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    found = checked(arguments.config)
+    _say(msgspec.json.encode(found).decode() if arguments.json else "\n".join(lines(found.findings)))
+    return (0 if found.ok else RAN_AND_FAILED) if found.usable else WRONG_USAGE
 
 
 def _serve(file: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    told = readiness()  # before anything is started that it is none of
     try:
-        asyncio.run(serve(file.absolute().parent, config.load(file)))
+        asyncio.run(serve(file.absolute().parent, config.load(file), told))
     except ExceptionGroup as group:
         raise _reason(group) from group
     return 0
@@ -146,6 +172,43 @@ def _complain(program: str, sentence: str | None) -> None:
     """In one line, also where it quotes a log."""
     if sentence is not None:
         sys.stderr.write(f"{program}: {' '.join(sentence.splitlines())}\n")
+
+
+def _say_membership(change: Added | Rotated, arguments: argparse.Namespace) -> None:
+    """The token alone on standard output, for whoever pipes it; beside it, for a person, what to do with it."""
+    member = change.principal
+    _say(_as_json(change) if arguments.json else _as_lines(member))
+    if not arguments.json and member.token is not None and sys.stderr.isatty():
+        then = f", then `{WHAT_RUNS[member.role]}`" if member.role in WHAT_RUNS else ""
+        _complain(arguments.called, f"on the machine of {member.name}: `ffmesh join TOKEN --root NAME=PATH`{then}")
+
+
+def _say_founded(found: Founded, arguments: argparse.Namespace) -> None:
+    try:
+        mosquitto_program()
+    except MosquittoMissing as error:
+        _complain(arguments.called, f"{error}")
+    _say(msgspec.json.encode(found).decode() if arguments.json else _about_home(found))
+
+
+def _about_home(found: Founded) -> str:
+    file, home = Path(found.config), shlex.quote(str(Path(found.config).parent))
+    if found.listen in ("127.0.0.1", "::1", "localhost"):
+        reach = "for this machine alone: `listen` in that file lets others in"
+    else:
+        reach = f"where others find it as {found.address}"
+    return (
+        f"{'made' if found.created else 'nothing to do:'} {file}, for the mesh {found.cluster}\n"
+        f"its broker listens on {found.listen}, port {found.port}, {reach}\n"
+        f"start it:     {PROGRAM} --config {shlex.quote(str(file))}\n"
+        f"let a machine take part:  ffmesh principal add NAME --role agent --home {home}"
+    )
+
+
+def _wishes(arguments: argparse.Namespace) -> Wishes:
+    return Wishes(
+        cluster=arguments.cluster, listen=arguments.listen, port=arguments.port, advertise=arguments.advertise
+    )
 
 
 def _as_json(added: Added | Rotated) -> str:
@@ -200,11 +263,28 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="coordinator.toml; its folder is the home")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="say what is wrong, and end: 0 if nothing is, else 1, or 2 for the file",
+    )
+    parser.add_argument("--json", action="store_true", help="with --check: one JSON document and nothing else")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
     # For `ffmesh principal`, which becomes this program: its errors begin as all of its own do.
     parser.add_argument("--called", default=PROGRAM, help=argparse.SUPPRESS)
     parser.set_defaults(command=None, json=False, home=config.default_home(os.environ, os.geteuid()))
     things = parser.add_subparsers(metavar="COMMAND", title="commands")
+    _add_init(
+        things.add_parser(
+            "init",
+            help="make a coordinator's home, for a server without `ffmesh up`",
+            description="Makes a coordinator's folder, with the files of a Mosquitto that the coordinator starts and "
+            "keeps running. What is there already is never overwritten: the same options again change nothing, others "
+            "are refused.",
+            parents=[_common()],
+            allow_abbrev=False,
+        )
+    )
     principal = things.add_parser(
         "principal",
         help="who may take part",
@@ -235,6 +315,28 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("file", metavar="FILE", type=Path, help="what `backup` has made; it stays as it is")
     back.set_defaults(command="restore")
     return parser
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    init.add_argument(
+        "--listen",
+        metavar="ADDRESS",
+        help="where the broker listens (127.0.0.1: this machine only; 0.0.0.0: everywhere)",
+    )
+    init.add_argument("--port", metavar="N", type=_port, help="of the broker (1883, or the next one that is free)")
+    init.add_argument(
+        "--advertise",
+        metavar="HOST",
+        help="the name or address that join tokens tell other machines (what follows from --listen)",
+    )
+    init.add_argument("--cluster", metavar="NAME", help="the name of the mesh (home)")
+    init.set_defaults(command="init")
+
+
+def _port(word: str) -> int:
+    if not word.isdecimal() or not 1 <= int(word) <= 65535:
+        raise argparse.ArgumentTypeError(f"{word} is no port: a number from 1 to 65535 is")
+    return int(word)
 
 
 def _add_actions(principal: argparse.ArgumentParser) -> None:

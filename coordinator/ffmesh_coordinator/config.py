@@ -1,4 +1,5 @@
 """`coordinator.toml`: what the coordinator is told by the people who run it. Its folder is the coordinator's home.
+`ffmesh-coordinator init` and `ffmesh up` write one.
 
     cluster = "home"                # the name of the mesh; lower case
     public_details = false          # true: arguments, outputs, labels and owners of jobs are on public topics too
@@ -11,7 +12,8 @@
     host = "127.0.0.1"              # where the coordinator itself finds the broker
     port = 1883
     passwords = "broker/passwords"  # Mosquitto's password file; relative to the home
-    pid_file = "run/broker.pid"     # whose Mosquitto is told when the password file has changed
+    run = false                     # true: the coordinator starts this Mosquitto, and keeps it running
+    pid_file = "run/broker.pid"     # else: whose Mosquitto is told when the password file has changed
 
 Every key may be left out. A key that nobody knows is an error: it is a typing mistake more often than not.
 """
@@ -45,6 +47,7 @@ class BrokerConfig(Told, frozen=True, forbid_unknown_fields=True):
     host: Host = "127.0.0.1"
     port: Port = 1883
     passwords: PathText = "broker/passwords"
+    run: bool = False
     pid_file: PathText = "run/broker.pid"
 
 
@@ -64,7 +67,8 @@ def load(file: Path) -> Config:
         table = tomllib.loads(file.read_bytes().decode())
     except FileNotFoundError:
         raise BadConfig(
-            f"{file} does not exist; `ffmesh up` makes one, and --home or --config say where it is"
+            f"{file} does not exist; `ffmesh-coordinator init` or `ffmesh up` makes one, and --home or --config say "
+            "where it is"
         ) from None
     except OSError as error:
         raise BadConfig(f"{file} cannot be read: {error.strerror or error}") from error
@@ -80,6 +84,8 @@ def load(file: Path) -> Config:
         checked_name("cluster", config.cluster, lower_case=True)
     except BadName as error:
         raise BadConfig(f"{file}: cluster: {error}") from error
+    if config.broker.run and config.broker.passwords != BrokerConfig().passwords:
+        raise BadConfig(f"{file}: broker.passwords is for a broker that others run; leave it out, or say run = false")
     return config
 
 

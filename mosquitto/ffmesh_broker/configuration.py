@@ -7,8 +7,8 @@ mosquitto.log     what Mosquitto says
 """
 
 import os
-import pwd
 import stat
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -19,6 +19,9 @@ from ffmesh_broker.errors import BrokerFailed
 from ffmesh_broker.files import PRIVATE_FOLDER, replace_file
 from ffmesh_broker.listening import one_word
 from ffmesh_protocol.names import checked_name
+
+if sys.platform != "win32":
+    import pwd
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ otherwise a free one is found by trying, since a port that was free a moment ago
 
 import asyncio
 import os
-import pwd
 import random
 import shutil
 import signal
+import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -24,6 +24,9 @@ from ffmesh_broker.log import Log
 from ffmesh_warden.errors import NotStarted
 from ffmesh_warden.handle import Warden
 from ffmesh_warden.program import Ended, Program
+
+if sys.platform != "win32":
+    import pwd
 
 LOOPBACK: Final = ("127.0.0.1",)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,19 +13,21 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from ffmesh_client import checkup
+from ffmesh_client import agents_told
 from ffmesh_client.fence_seen import fence_seen, fences_told
 from ffmesh_protocol.messages.capability import AgentView, Load
 from ffmesh_protocol.messages.presence import AgentState
 from ffmesh_warden import fences
 from ffmesh_warden.fence import Kind
-from support.mesh import RunningMesh, mesh_up
+from support.mesh import RunningMesh, mesh_up, wait_until
 from support.mounts import silent_mount
 
 OF_BOTH = ["configuration", "permissions", "broker", "login", "access", "coordinator"]
-OF_A_CLIENT = [*OF_BOTH, "keys", "agents", "fences", "programs", "roots"]
-OF_AN_AGENT = [*OF_BOTH, "programs", "roots", "fence", "user"]
-MAY_BE_BETTER = {"fences", "limits", "user"}
+OF_AGENTS = ["agents", "fences", "versions", "clock", "encoders", "mounts", "room"]
+HERE = ["mosquitto", "programs", "roots"]
+OF_A_CLIENT = [*OF_BOTH, "keys", *OF_AGENTS, *HERE]
+OF_AN_AGENT = [*OF_BOTH, "agents", "versions", "clock", *HERE, "fence", "user", "encoders", "slots", "room"]
+MAY_BE_BETTER = {"fences", "limits", "user", "agents"}
 
 WITH_AGENT_ALONE = """
 import sys
@@ -126,9 +129,9 @@ def test_a_client_is_told_which_fence_each_agent_has(mesh: RunningMesh) -> None:
 def test_limits_that_an_agent_cannot_keep_are_a_note() -> None:
     unkept = "memory: not in force, because its cgroup has no controller for memory"
     agents = [seen_agent("pi", "landlock"), seen_agent("nas", "landlock", {"limits": unkept})]
-    (finding,) = checkup.limits_told(agents)
+    (finding,) = agents_told.limits(agents)
     assert (finding.check, finding.ok, finding.message) == ("limits", True, f"nas: {unkept}")
-    assert checkup.limits_told(agents[:1]) == []
+    assert agents_told.limits(agents[:1]) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has an agent that runs as root, and may give it away")
@@ -186,6 +189,11 @@ def test_a_broker_that_is_not_there_is_said_soon_with_what_to_do(mesh: RunningMe
     done = mesh.ffmesh("doctor", "--json", "--config", file, seconds=15)
     assert done.returncode == 1
     assert wrong(done) == ["broker", "login", "access", "coordinator", "keys", "agents"]
+    agents = mesh.home / "agents" / "agent-1" / "agent.toml"
+    agent = tmp_path / "agent.toml"
+    agent.write_text(re.sub("port = .*", "port = 1", agents.read_text(encoding="utf-8")), encoding="utf-8")
+    agent.chmod(0o600)
+    assert wrong(mesh.ffmesh("doctor", "--json", "--config", agent)) == [*wrong(done)[:4], "agents"]
     assert "ffmesh up" in findings(done)["broker"]["mend"]
 
 
@@ -194,6 +202,58 @@ def test_a_login_that_was_removed_is_told_from_a_broker_that_is_away(mesh: Runni
     done = mesh.ffmesh("doctor", "--json", "--config", file)
     assert wrong(done)[0] == "login"
     assert "principal add somebody-else --role client" in findings(done)["login"]["mend"]
+
+
+def test_an_agent_that_does_not_run_is_told_so_by_what_the_coordinator_sees(mesh: RunningMesh, tmp_path: Path) -> None:
+    token = mesh.ffmesh("principal", "add", "pi-9", "--role", "agent", "--home", mesh.home).stdout.strip()
+    mesh.ffmesh("join", token, "--home", tmp_path / "pi-9")
+    done = mesh.ffmesh("doctor", "--json", "--home", tmp_path / "pi-9")
+    finding = findings(done)["agents"]
+    assert (done.returncode, finding["ok"]) == (0, True)
+    assert "ffmesh-agent --config" in finding["mend"]
+
+
+def test_what_an_agent_would_refuse_at_its_start_is_told_by_the_doctor(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    agent = (mesh.home / "agents" / "agent-1" / "agent.toml").read_text(encoding="utf-8")
+    file.write_text(f'fences = "on"\n{agent}', encoding="utf-8")
+    file.chmod(0o600)
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert [each["check"] for each in json.loads(done.stdout)].count("configuration") == 1
+    assert (done.returncode, wrong(done)) == (1, ["configuration", "roots"])
+    assert "fences" in findings(done)["configuration"]["message"]
+    assert "--roots" in findings(done)["roots"]["mend"]
+
+
+def test_a_root_that_no_agent_has_is_wrong(mesh: RunningMesh, tmp_path: Path) -> None:
+    file = changed(mesh, tmp_path / "client.toml", "Films =", f'Series = "{tmp_path}"')
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert wrong(done) == ["mounts"]
+    assert "Series" in findings(done)["mounts"]["message"]
+
+
+def test_a_root_that_is_other_storage_here_than_on_an_agent_is_wrong(tmp_path: Path) -> None:
+    films, others = tmp_path / "films", tmp_path / "others"
+    films.mkdir()
+    others.mkdir()
+    (others / ".ffmesh-storage").write_text("another\n")
+    with mesh_up(tmp_path / "home", "--root", f"Films={films}") as mesh:
+        toml = mesh.home / "agents" / "agent-1" / "agent.toml"
+        plain = f'Films = "{films}"'
+        toml.write_text(toml.read_text().replace(plain, f'Films = {{ path = "{films}", storage = true }}'))
+        agent = mesh.pid("agent-1")
+        os.kill(agent, signal.SIGKILL)
+        mesh.wait_until_back("agent-1", other_than=agent)
+        wait_until(lambda: (films / ".ffmesh-storage").exists(), "no nonce was made", 30.0)
+        wait_until(lambda: _storage(mesh) is not None, "it is not told", 30.0)
+        assert wrong(mesh.ffmesh("doctor", "--json")) == []
+        file = changed(mesh, tmp_path / "client.toml", "Films =", f'Films = "{others}"')
+        assert wrong(mesh.ffmesh("doctor", "--json", "--config", file)) == ["storage"]
+
+
+def _storage(mesh: RunningMesh) -> str | None:
+    roots: dict[str, dict[str, str | None]] = json.loads(mesh.ffmesh("agent", "agent-1", "--json").stdout)["roots"]
+    return roots["Films"]["storage"]
 
 
 def test_a_file_that_others_may_read_is_wrong(mesh: RunningMesh, tmp_path: Path) -> None:
@@ -226,7 +286,6 @@ def an_agents_file(mesh: RunningMesh, file: Path, films: str) -> Path:
         ("mount_point = true", "nothing is mounted there", "mount them"),
         ('sentinel = ".mounted"', "the file .mounted is missing in it", "mount them"),
         ('keep_free = "99999 TB"', "free", "make room"),
-        ('needs = ["Pool"]', "there is no root Pool", "--roots"),
     ],
 )
 def test_an_agents_roots_are_seen_as_the_agent_sees_them(

@@ -9,6 +9,8 @@ from ffmesh_client.errors import WrongUsage
 from ffmesh_client.places import RootSaid, missing, program, root, roots
 from ffmesh_client.supervisor import absent
 from ffmesh_client.supervisor.absent import absent_roots
+from ffmesh_client.supervisor.files import Files
+from ffmesh_client.supervisor.home import MeshHome
 from ffmesh_client.supervisor.options import Options, Said, keep, kept, merged
 from ffmesh_protocol.errors import BadConfig, BadName
 
@@ -172,3 +174,9 @@ def test_a_root_that_never_answers_holds_nobody_up(monkeypatch: pytest.MonkeyPat
     (sentence,) = absent_roots(Options(roots={"Hangs": "/mnt"}))
     answer.set()
     assert sentence.startswith("root Hangs: /mnt does not answer; ")
+
+
+def test_the_home_of_a_coordinator_that_runs_its_own_broker_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "coordinator.toml").write_text("[broker]\nrun = true\n")
+    with pytest.raises(BadConfig, match="ffmesh-coordinator --config"):
+        Files(MeshHome(tmp_path), Options())

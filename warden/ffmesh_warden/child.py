@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import resource
 import signal
+import sys
 
 from ffmesh_warden import cgroup, kernel
 from ffmesh_warden.strays import MARK
 from ffmesh_warden.wire import as_bytes
+
+if sys.platform != "win32":
+    import fcntl
+    import resource
 
 TYPE_CHECKING = False  # see wire.py
 if TYPE_CHECKING:

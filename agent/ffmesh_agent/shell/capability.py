@@ -17,7 +17,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -133,6 +133,16 @@ class Capability:
                 await asyncio.wait(asked)
             if self.trying.is_wanted:
                 tasks.create_task(self._try_what_is_listed(tell), name="trials")
+
+    async def foreseen(self, roots: Mapping[str, RootState]) -> CapabilitySeen:
+        """What `run` would tell at first, with these roots: tries nothing, and watches nothing."""
+        unasked = self._looked_at()
+        async with asyncio.TaskGroup() as tasks:
+            for name, binary in unasked.items():
+                tasks.create_task(self._ask(name, binary, lambda _seen: None), name=f"ask {name}")
+        self._begin_trials()
+        self._seen_roots = dict(roots)
+        return self._seen()
 
     def _looked_at(self) -> dict[str, Binary]:
         """Notes what needs no question; gives back which programs are to be asked."""

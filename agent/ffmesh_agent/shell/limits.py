@@ -6,7 +6,7 @@ than one that takes none.
 
 import logging
 import os
-import resource
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from ffmesh_agent.config import Limits
 from ffmesh_agent.shell.cgroups import MEMORY_LIMIT, Groups, NoCgroup, tried, unkept
 from ffmesh_protocol.sizes import size_shown
 from ffmesh_warden.handle import Warden
+
+if sys.platform != "win32":
+    import resource
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,10 @@ roots will have other files than they ask for.
 
 import contextlib
 import errno
-import grp
 import logging
 import os
-import pwd
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -24,6 +23,10 @@ from ffmesh_protocol.media import RootPath
 from ffmesh_protocol.messages.jobs import JobKind
 from ffmesh_protocol.messages.orders import Grant
 from ffmesh_protocol.wire import Told
+
+if sys.platform != "win32":
+    import grp
+    import pwd
 
 log = logging.getLogger(__name__)
 

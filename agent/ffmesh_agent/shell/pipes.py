@@ -3,11 +3,14 @@ and the one that we write."""
 
 import asyncio
 import contextlib
-import fcntl
 import os
+import sys
 from typing import Final
 
 from ffmesh_protocol.limits import CHUNK_BYTES
+
+if sys.platform != "win32":
+    import fcntl
 
 BLOCK_BYTES: Final = CHUNK_BYTES
 """Read at most at once: as much as one message carries."""

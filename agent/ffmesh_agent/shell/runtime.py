@@ -44,7 +44,9 @@ from ffmesh_agent.core.effects import (
 )
 from ffmesh_agent.core.events import (
     ConditionsSeen,
+    Connected,
     CreditCame,
+    Disconnected,
     DrainAsked,
     Event,
     InputCame,
@@ -90,6 +92,7 @@ from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF, HOLDING
 from ffmesh_protocol.topics import Verb
 from ffmesh_warden.handle import Warden
+from ffmesh_warden.readiness import SILENT, Readiness
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 WARDEN_DIED: Final = 1
@@ -122,6 +125,10 @@ class _Left(Exception):
         self.exit_code = exit_code
 
 
+class _Sign:
+    """Of life: goes through the inbox, so that it is seen only while the consumer does its work."""
+
+
 class Runtime:
     def __init__(
         self,
@@ -138,12 +145,14 @@ class Runtime:
         force: InForce = UNFENCED,
         limits: KeptLimits = NO_LIMITS,
         spool_id: str | None = None,
+        readiness: Readiness = SILENT,
     ) -> None:
         self._config = config
         self._core = core
         self._warden = warden
         self._spool = spool
-        self._inbox: asyncio.Queue[Event | Packet] = asyncio.Queue()
+        self._readiness = readiness
+        self._inbox: asyncio.Queue[Event | Packet | _Sign] = asyncio.Queue()
         self._restored = restored
         self._journal = journal
         self._limits = limits
@@ -227,6 +236,8 @@ class Runtime:
             tasks.create_task(self._sleeping.run(), name="sleep")
             tasks.create_task(self._streaming.run(), name="streams")
             tasks.create_task(self._beat(), name="beat")
+            if self._readiness.every is not None:
+                tasks.create_task(self._show_life(self._readiness.every), name="signs of life")
             tasks.create_task(self._scratch.sweep(left_over), name="sweep")
             tasks.create_task(self._stay_connected(), name="connection")
 
@@ -257,6 +268,11 @@ class Runtime:
             await self._tails.beat()
             await asyncio.sleep(HOLDING)
 
+    async def _show_life(self, every: float) -> None:
+        while True:
+            self._inbox.put_nowait(_Sign())
+            await asyncio.sleep(every)
+
     async def _stay_connected(self) -> None:
         await self._line.run()
         raise _Left(self._exit_code)
@@ -282,7 +298,10 @@ class Runtime:
                 self._leave(self._goodbye)
                 return
 
-    def _handled(self, came: Event | Packet) -> list[Effect]:
+    def _handled(self, came: Event | Packet | _Sign) -> list[Effect]:
+        if isinstance(came, _Sign):
+            self._readiness.lives()
+            return []
         event = self._core.opened(came) if isinstance(came, Packet) else came
         if event is None:
             return []
@@ -293,6 +312,12 @@ class Runtime:
                 self._streaming.take(chunk)
             case ConditionsSeen(conditions=conditions):
                 self._slowing.heed(conditions)
+            case Connected():
+                self._readiness.ready("connected to the broker")
+            case Disconnected():
+                self._readiness.status("the broker is away; trying again")
+            case DrainAsked() | StopAsked():
+                self._readiness.stopping()
             case _:
                 pass
         now = boottime()
@@ -384,6 +409,7 @@ class Runtime:
     def _leave(self, goodbye: Leave) -> None:
         log.log(logging.ERROR if goodbye.exit_code else logging.INFO, "leaving: %s", goodbye.sentence)
         self._exit_code = goodbye.exit_code
+        self._readiness.stopping(goodbye.sentence)
         if not self._line.leave():
             raise _Left(goodbye.exit_code)
 

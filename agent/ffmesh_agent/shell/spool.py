@@ -11,10 +11,10 @@ an id of its own.
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +26,9 @@ from ffmesh_protocol import codec
 from ffmesh_protocol.errors import BadConfig, MalformedMessage
 from ffmesh_protocol.messages.reports import Result
 from ffmesh_protocol.wire import Told
+
+if sys.platform != "win32":
+    import fcntl
 
 log = logging.getLogger(__name__)
 

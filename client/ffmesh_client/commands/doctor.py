@@ -3,7 +3,6 @@
 import asyncio
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,13 +12,13 @@ from ffmesh_client.supervisor.home import default_home
 from ffmesh_protocol.errors import BadConfig
 
 if TYPE_CHECKING:
-    from ffmesh_client.checkup import Finding
+    from ffmesh_protocol.finding import Finding
 
 HELP: Final = """\
 Checks what this machine needs to take part: its configuration, who may read it, the broker, the login, the access list,
-the coordinator, keys, agents and their fences, programs, roots, and the shims that were installed here; and says how to
-mend what is wrong. The file is client.toml, or agent.toml where --config names one or there is no client.toml.
-Exit code 1 if something is wrong.
+the coordinator, keys, clocks and versions, agents with their fences, encoders and roots, and on this machine Mosquitto,
+programs, roots, room on the disk and the shims that were installed; and says how to mend what is wrong. The file is
+client.toml, or agent.toml where --config names one or there is no client.toml. Exit code 1 if something is wrong.
 """
 
 AGENT_FILE: Final = "agent.toml"
@@ -33,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     from ffmesh_client.checkup import examined
     from ffmesh_client.shim.ailing import shims
+    from ffmesh_protocol.finding import lines
 
     try:
         file = _file(arguments)
@@ -44,7 +44,7 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         calling.print_json(findings)
     else:
-        _print(findings)
+        print("\n".join(lines(findings)))
     return 0 if all(finding.ok for finding in findings) else 1
 
 
@@ -70,21 +70,7 @@ def _in_folder(folder: Path) -> Path:
 
 
 def _no_configuration(error: BadConfig) -> "Finding":
-    from ffmesh_client.checkup import Finding
+    from ffmesh_protocol.finding import wrong
 
     mend = "`ffmesh up` makes a mesh on this machine, `ffmesh join TOKEN` lets it take part in another's"
-    return Finding(check="configuration", ok=False, message=f"{error}".partition(":")[0], mend=mend)
-
-
-def _print(findings: "Sequence[Finding]") -> None:
-    from ffmesh_client.checkup import FIRST_THE_OTHERS
-
-    width = max(len(finding.check) for finding in findings)
-    for finding in findings:
-        was_made = finding.mend != FIRST_THE_OTHERS
-        well = "ok" if finding.mend is None else "note"
-        mark = well if finding.ok else "WRONG" if was_made else "-"
-        print(f"{mark:5}  {finding.check:{width}}  {finding.message}")
-        if finding.mend is not None and was_made:
-            what = "better" if finding.ok else "to mend it"
-            print(f"{'':{width + 9}}{what}: {finding.mend}")
+    return wrong("configuration", f"{error}".partition(":")[0], mend)

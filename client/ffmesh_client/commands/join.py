@@ -133,7 +133,7 @@ def _warn(table: Table) -> None:
     if table["broker"]["host"] in ITSELF:
         print(
             "ffmesh: this token is good on the broker's own machine only, where the broker listens to nobody else; for "
-            "another machine start `ffmesh up` with --listen and make a new token",
+            "another machine start `ffmesh up` (or `ffmesh-coordinator init`) with --listen and make a new token",
             file=sys.stderr,
         )
 

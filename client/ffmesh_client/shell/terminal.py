@@ -6,9 +6,12 @@ all the same is stopped by the kernel, as any program is.
 
 import contextlib
 import os
-import termios
+import sys
 import threading
 from typing import Final
+
+if sys.platform != "win32":
+    import termios
 
 _CONTROL: Final = 6
 """Where `tcgetattr` has the control characters; before them are input, output, control and local modes."""

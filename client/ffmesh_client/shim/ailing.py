@@ -1,9 +1,9 @@
 """What `doctor` finds out about the shims that were installed here."""
 
-from ffmesh_client.checkup import Finding
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.shim.installed import folders
 from ffmesh_client.shim.installing import ails
+from ffmesh_protocol.finding import Finding
 
 
 def shims() -> list[Finding]:

@@ -12,9 +12,7 @@ finds ffmesh changed under it, or gets SIGTERM, takes no more calls, and ends wi
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import resource
 import signal
 import socket
 import struct
@@ -29,6 +27,10 @@ from ffmesh_client.shim.answering import Line
 from ffmesh_client.shim.desk import Desk
 from ffmesh_client.shim.wording import Word
 from ffmesh_protocol.errors import MalformedMessage
+
+if sys.platform != "win32":
+    import fcntl
+    import resource
 
 READY: Final = 3
 """The descriptor on which whoever started us waits for a sign."""

@@ -6,15 +6,18 @@ believed: no link is followed, and no process is signalled that its user could n
 """
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+if sys.platform != "win32":
+    import fcntl
 
 FOLDERS: Final = (("/run/user", "[0-9]*"), ("/tmp", "ffmesh-[0-9]*"))  # noqa: S108 - front.py says which it takes
 CREDENTIALS: Final = struct.Struct("3i")

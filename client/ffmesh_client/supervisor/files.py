@@ -52,6 +52,11 @@ class Files:
             self._broker = msgspec.convert(self._coordinator.get("broker", {}), Table)
         except msgspec.ValidationError as error:
             raise BadConfig(f"{home.coordinator}: broker: {error}; mend it, or leave it out") from error
+        if self._broker.get("run"):
+            raise BadConfig(
+                f"{home.folder} is of a coordinator that runs its own broker (`ffmesh-coordinator init`): start it "
+                f"with `ffmesh-coordinator --config {home.coordinator}`, or choose another --home"
+            )
 
     def write_coordinator(self, port: int) -> None:
         broker = self._broker | {

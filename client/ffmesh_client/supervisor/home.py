@@ -13,7 +13,6 @@
 The lock is the kernel's (flock): it ends with its process, however that ends. The file itself is never removed.
 """
 
-import fcntl
 import os
 import select
 import sys
@@ -26,6 +25,9 @@ from ffmesh_broker.configuration import one_line
 from ffmesh_client.errors import WrongUsage
 from ffmesh_client.writing import PRIVATE_FILE, PRIVATE_FOLDER, give, made_folder, write
 from ffmesh_protocol.errors import BadConfig
+
+if sys.platform != "win32":
+    import fcntl
 
 ROOTS_HOME: Final = Path("/var/lib/ffmesh")
 

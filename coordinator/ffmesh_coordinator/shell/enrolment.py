@@ -7,10 +7,10 @@ command does the same without a coordinator; it holds the lock of the home meanw
 import asyncio
 import logging
 import os
-import socket
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol, assert_never
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Protocol, TypeAlias, assert_never
 
 import msgspec
 
@@ -18,6 +18,7 @@ from ffmesh_broker import passwords
 from ffmesh_broker.errors import BrokerFailed
 from ffmesh_coordinator.config import Config
 from ffmesh_coordinator.core.views import rfc3339
+from ffmesh_coordinator.shell.addresses import own_address
 from ffmesh_coordinator.shell.broker_process import BrokerNotTold, told_to_read_its_logins
 from ffmesh_coordinator.shell.errands import (
     Add,
@@ -50,7 +51,9 @@ JOINING_ROLES: Final = frozenset({Role.AGENTS, Role.CLIENTS})
 
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - told apart here, not bound to
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_DOCUMENTATION: Final = "192.0.2.1"
+
+TellBroker: TypeAlias = Callable[[], Awaitable[object]]
+"""Makes the broker read its logins again; `BrokerFailed` or `BrokerNotTold` if it runs and does not."""
 
 log = logging.getLogger(__name__)
 
@@ -67,25 +70,35 @@ class Keys(Protocol):
 class Enrolment:
     """Made by `opened` only."""
 
-    def __init__(self, home: Home, config: Config, store: Store, vault: Vault, keys: Keys) -> None:
+    def __init__(
+        self, home: Home, config: Config, store: Store, vault: Vault, keys: Keys, tell_broker: TellBroker
+    ) -> None:
         self._home = home
         self._config = config
         self._store = store
         self._vault = vault
         self._keys = keys
+        self._broker_told = tell_broker
         self._members: dict[str, Enrolled] = {}
         self._changing = asyncio.Lock()
         self._rotation = asyncio.Event()
         """Set when somebody has got another secret; then there is a new one."""
 
     @classmethod
-    async def opened(cls, home: Home, config: Config, store: Store, keys: Keys) -> "Enrolment":
-        """With everyone who was enrolled before. The master key is made where nobody was."""
+    async def opened(
+        cls, home: Home, config: Config, store: Store, keys: Keys, tell_broker: TellBroker | None = None
+    ) -> "Enrolment":
+        """With everyone who was enrolled before. The master key is made where nobody was.
+
+        Unless `tell_broker` knows better, the broker is the one whose pid stands in the file that the configuration
+        names.
+        """
         known = await store.principals()
         key = (
             read_master_key(home.master_key) if known or home.master_key.exists() else made_master_key(home.master_key)
         )
-        enrolment = cls(home, config, store, Vault(key), keys)
+        by_pid = partial(told_to_read_its_logins, home.path(config.broker.pid_file))
+        enrolment = cls(home, config, store, Vault(key), keys, tell_broker or by_pid)
         for each in known:
             enrolment._take(each, enrolment._secret(each))
         return enrolment
@@ -219,7 +232,7 @@ class Enrolment:
         try:
             changed = await asyncio.to_thread(self._write_passwords, wanted)
             if changed or even_if_unchanged:
-                await told_to_read_its_logins(self._home.path(self._config.broker.pid_file))
+                await self._broker_told()
         except (BrokerFailed, BrokerNotTold) as error:
             return str(error)
         except OSError as error:
@@ -276,17 +289,7 @@ def address_for_others(config: Config) -> str:
         return config.public_host
     if config.broker.host not in _LOOPBACK:
         return config.broker.host
-    return config.listen if config.listen not in _EVERYWHERE else _own_address()
-
-
-def _own_address() -> str:
-    """Of this machine in its network: the one from which it would speak to the world. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect((_DOCUMENTATION, 9))
-        except OSError:
-            return socket.gethostname()
-        return str(sock.getsockname()[0])
+    return config.listen if config.listen not in _EVERYWHERE else own_address()
 
 
 def _wanted_principal(name: str, role: str) -> Principal:

@@ -2,6 +2,7 @@
 
 FfmeshError
 ├── AnotherIsAlive          another coordinator of this cluster is at work
+├── BrokerCannotBe          its own broker cannot be started, or be kept
 └── HomeError
     ├── HomeInUse           another process has it; names that process
     ├── HomeUnusable        a folder or file in it that cannot be used as it is
@@ -10,6 +11,7 @@ FfmeshError
     │   └── KeyUnusable     the master key: gone, damaged, or open to others
     ├── StoreFailed         the database could not be read or written now: the disk is full, or fails
     │   └── RecordUnreadable    one record in it is not what was written
+    ├── InitRefused         the home is there, and is another than was asked for
     ├── BackupRefused       the file is there already, or is the database itself
     └── EnrolmentRefused    no such principal, or the name is taken
 """
@@ -36,6 +38,10 @@ class AnotherIsAlive(FfmeshError):
             f"another coordinator of this cluster is at work (life {life}); "
             "stop that one first, or give this one a cluster of its own"
         )
+
+
+class BrokerCannotBe(FfmeshError):
+    """Its own broker cannot be started, or be kept. Whoever keeps us running may try again."""
 
 
 class HomeError(FfmeshError):
@@ -90,6 +96,10 @@ class StoreFailed(HomeError):
 
 class RecordUnreadable(StoreFailed):
     """One record in it is not what was written; the others may be."""
+
+
+class InitRefused(HomeError):
+    """The home is there, and is another than was asked for."""
 
 
 class BackupRefused(HomeError):

@@ -5,15 +5,16 @@
     coordinator.db.…    what was set aside: …before-restore-TIME, …damaged-TIME
     coordinator.lock    held by who has the home; it says who that is
     master.key          under which secrets in the database are sealed
-    run/                coordinator.sock, and what others keep there of the processes that run
+    broker/             Mosquitto's files, where the coordinator runs it
+    run/                coordinator.sock, and the pids of processes that run
 
 The lock is the kernel's (flock): it ends with its process, however that ends. The file itself is never removed.
 """
 
 import asyncio
 import errno
-import fcntl
 import os
+import sys
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -21,6 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from ffmesh_coordinator.shell.errors import HomeInUse, HomeUnusable
+
+if sys.platform != "win32":
+    import fcntl
 
 SERVICE: Final = "ffmesh-coordinator"
 """What the lock says of a coordinator; a command says what it is called instead."""
@@ -51,6 +55,14 @@ class Home:
     @property
     def run(self) -> Path:
         return self.folder / "run"
+
+    @property
+    def broker(self) -> Path:
+        return self.folder / "broker"
+
+    @property
+    def broker_pid(self) -> Path:
+        return self.run / "broker.pid"
 
     def path(self, configured: str) -> Path:
         """A path as the configuration says it: relative to the home, unless it is absolute."""

@@ -15,7 +15,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
@@ -39,6 +40,8 @@ from ffmesh_coordinator.core.effects import (
     said_beforehand,
 )
 from ffmesh_coordinator.core.events import (
+    Connected,
+    Disconnected,
     DiskCleared,
     DiskFilled,
     Event,
@@ -60,6 +63,7 @@ from ffmesh_coordinator.shell.errands import Answer, Errand, IsReady, Ready, Rot
 from ffmesh_coordinator.shell.errors import StoreDamaged, StoreFailed
 from ffmesh_coordinator.shell.home import Home
 from ffmesh_coordinator.shell.library import Library
+from ffmesh_coordinator.shell.own_broker import OwnBroker
 from ffmesh_coordinator.shell.store import PRUNED_AT_ONCE, Store
 from ffmesh_coordinator.shell.timer import Timer
 from ffmesh_protocol import VERSION
@@ -72,6 +76,7 @@ from ffmesh_protocol.names import COORDINATOR, Principal, agent, client
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.times import DEAF
 from ffmesh_protocol.topics import Topics
+from ffmesh_warden.readiness import SILENT, Readiness
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -104,6 +109,10 @@ class _TryAgain:
     """The disk may have room by now."""
 
 
+class _Sign:
+    """Of life: goes through the inbox, so that it is seen only while the consumer does its work."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class _NewKey:
     """Of a principal that has had another until now."""
@@ -113,7 +122,7 @@ class _NewKey:
     secret: bytes
 
 
-Arrival: TypeAlias = Event | Packet | _StopAsked | _PruneDue | _TryAgain | _NewKey
+Arrival: TypeAlias = Event | Packet | _StopAsked | _PruneDue | _TryAgain | _Sign | _NewKey
 Question: TypeAlias = Asked | Recall
 
 
@@ -149,29 +158,40 @@ class _Keys:
         self._inbox.put_nowait(PrincipalRemoved(principal=principal))
 
 
-async def serve(folder: Path, config: Config) -> None:
+async def serve(folder: Path, config: Config, readiness: Readiness = SILENT) -> None:
     """Runs until SIGTERM or SIGINT."""
     home = Home(folder)
     async with home.locked_by_service(patience=COMMANDS_PATIENCE):
         try:
-            await _serve_in(home, config)
+            await _serve_in(home, config, readiness)
         except StoreDamaged as error:  # at the start; later it ends a group of tasks, and the next start finds it
             aside = home.set_aside_database("damaged")
             raise StoreDamaged(home.database, error.how, set_aside=aside) from error
 
 
-async def _serve_in(home: Home, config: Config) -> None:
+async def _serve_in(home: Home, config: Config, readiness: Readiness) -> None:
     async with Store.opened(home.database, may_make=not home.master_key.exists()) as store:
         keyring = Keyring(config.cluster, lambda: os.urandom(NONCE_BYTES))
         inbox: asyncio.Queue[Arrival] = asyncio.Queue()
-        enrolment = await Enrolment.opened(home, config, store, _Keys(keyring, inbox))
+        broker = OwnBroker(home, config) if config.broker.run else None
+        enrolment = await Enrolment.opened(
+            home, config, store, _Keys(keyring, inbox), broker.told if broker is not None else None
+        )
         warning = await enrolment.come_into_force()
         if warning is not None:
             log.warning("%s", warning)
         runtime = Runtime(
-            home=home, config=config, store=store, keyring=keyring, enrolment=enrolment, inbox=inbox, life=str(ULID())
+            home=home,
+            config=config,
+            store=store,
+            keyring=keyring,
+            enrolment=enrolment,
+            inbox=inbox,
+            life=str(ULID()),
+            readiness=readiness,
         )
-        await runtime.run()
+        async with broker.kept() if broker is not None else nullcontext():
+            await runtime.run()
 
 
 class Runtime:
@@ -185,8 +205,10 @@ class Runtime:
         enrolment: Enrolment,
         inbox: asyncio.Queue[Arrival],
         life: str,
+        readiness: Readiness = SILENT,
     ) -> None:
         self._home = home
+        self._readiness = readiness
         self._config = config
         self._life = life
         self._store = store
@@ -244,6 +266,7 @@ class Runtime:
                 tasks.create_task(self._answer_questions(), name="questions"),
                 tasks.create_task(self._ring(), name="timer"),
                 tasks.create_task(self._tidy(), name="pruning"),
+                *self._signs_of_life(tasks),
                 tasks.create_task(door.receive_visitors(sock, self._errand_done), name="door"),
             ]
             line = tasks.create_task(self._stay_connected(), name="line")
@@ -265,6 +288,16 @@ class Runtime:
         while True:
             await self._timer.rings()
             self._inbox.put_nowait(Woken())
+
+    def _signs_of_life(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Of somebody who waits for them."""
+        every = self._readiness.every
+        return [tasks.create_task(self._show_life(every), name="signs of life")] if every is not None else []
+
+    async def _show_life(self, every: float) -> None:
+        while True:
+            self._inbox.put_nowait(_Sign())
+            await asyncio.sleep(every)
 
     async def _tidy(self) -> None:
         while True:
@@ -333,6 +366,7 @@ class Runtime:
                 arrivals.append(self._inbox.get_nowait())
             await self._carry_out([effect for arrival in arrivals for effect in self._handled(arrival)])
             kinds = {type(arrival) for arrival in arrivals}
+            self._tell_who_keeps_us(kinds)
             if _PruneDue in kinds:
                 await self._prune()
             if self._backlog is not None and not kinds.isdisjoint({_TryAgain, _StopAsked}):
@@ -341,8 +375,18 @@ class Runtime:
             if _StopAsked in kinds:
                 return
 
+    def _tell_who_keeps_us(self, came: Collection[type]) -> None:
+        if Connected in came:
+            self._readiness.ready("connected to the broker")
+        elif Disconnected in came:
+            self._readiness.status("the broker is away; trying again")
+        if _Sign in came:
+            self._readiness.lives()
+        if _StopAsked in came:
+            self._readiness.stopping()
+
     def _handled(self, arrival: Arrival) -> Sequence[Effect]:
-        if isinstance(arrival, _StopAsked | _PruneDue | _TryAgain):
+        if isinstance(arrival, _StopAsked | _PruneDue | _TryAgain | _Sign):
             return ()
         event = self._event(arrival)
         if event is None:

@@ -1,6 +1,8 @@
 """`ffmesh-coordinator principal …` without a coordinator, as a person types it. With one: test_runtime.py."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 import tomllib
@@ -61,6 +63,20 @@ def test_add_prints_a_token_and_nothing_else(home: Path) -> None:
         "mesh.example",
         1883,
     )
+
+
+def test_add_tells_a_person_what_to_run_there(home: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = ["principal", "add", "pi-1", "--role", "agent", "--home", str(home)]
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        done = subprocess.run(
+            [sys.executable, "-m", "ffmesh_coordinator", *words], stdout=subprocess.PIPE, stderr=theirs, check=True
+        )
+        os.close(theirs)
+        said = terminal.read(4096).decode()
+    assert understood(done.stdout.decode()).name == "pi-1"
+    assert said.startswith("ffmesh-coordinator: on the machine of pi-1: `ffmesh join TOKEN")
+    assert "`ffmesh-agent --config" in said
 
 
 def test_add_of_a_watcher_prints_its_login_as_in_watcher_toml(home: Path) -> None:
@@ -180,13 +196,14 @@ def test_a_coordinator_that_has_the_home_but_no_door_is_waited_for_and_then_said
     [
         (
             ["--help"],
-            ["--config FILE", "principal", "backup", "restore", "[broker]", "passwords", "keep_finished_days"],
+            ["--config FILE", "init", "principal", "backup", "restore", "[broker]", "passwords", "keep_finished_days"],
         ),
         (["backup", "--help"], ["FILE", "--force", "--home DIR", "--json", "master.key"]),
         (["restore", "--help"], ["FILE", "--home DIR", "--json", "nothing runs twice"]),
         (["principal", "--help"], ["add", "list", "remove", "rotate"]),
         (["principal", "rotate", "--help"], ["NAME", "--home DIR", "--json", "new secret"]),
         (["principal", "add", "--help"], ["NAME", "--role", "--home DIR", "--json", "join token"]),
+        (["init", "--help"], ["--home DIR", "--listen ADDRESS", "--port N", "--advertise HOST", "--json"]),
         (["--version"], ["ffmesh-coordinator 0"]),
     ],
 )
