@@ -154,25 +154,42 @@ def meanings() -> dict[str, dict[str, str]]:
     return msgspec.toml.decode(MEANINGS.read_bytes(), type=dict[str, dict[str, str]])
 
 
+def entry(path: str, said: Mapping[str, str]) -> str | None:
+    """Where its meaning stands: under its own name, or under one for the same key of several tables (`manners.*.then`).
+    None: nowhere."""
+    if path in said:
+        return path
+    above, _, key = path.rpartition(".")
+    of_several = f"{above.rpartition('.')[0]}.*.{key}"
+    return of_several if of_several in said else None
+
+
 def missing() -> list[str]:
     """What has to be said in configuration.toml, or stands there and is no key any more."""
-    said: list[str] = []
+    gaps: list[str] = []
     for file, struct in STRUCTS.items():
-        there, meant = {key.path for key in keys(struct)}, meanings()[file].keys() - {ABOUT}
-        said += [f"{file}: {path} has no meaning; say it in {MEANINGS.name}" for path in sorted(there - meant)]
-        said += [f"{file}: {path} is no key; take it out of {MEANINGS.name}" for path in sorted(meant - there)]
-    return said
+        said = meanings()[file]
+        entries = {key.path: entry(key.path, said) for key in keys(struct)}
+        unsaid = sorted(path for path, where in entries.items() if where is None)
+        gaps += [f"{file}: {path} has no meaning; say it in {MEANINGS.name}" for path in unsaid]
+        of_no_use = sorted(said.keys() - {ABOUT} - set(entries.values()))
+        gaps += [f"{file}: {path} is no key; take it out of {MEANINGS.name}" for path in of_no_use]
+    return gaps
 
 
 def page() -> str:
     said = meanings()
     parts = [INTRODUCTION]
     for file, struct in STRUCTS.items():
-        rows = [f"| `{key.path}` | {key.type} | {key.default} | {said[file][key.path]} |" for key in keys(struct)]
+        rows = [f"| `{key.path}` | {key.type} | {key.default} | {_meaning(key, said[file])} |" for key in keys(struct)]
         parts.append(f"## {file}\n\n{said[file][ABOUT]}\n\n{_table('key | type | unless said | what it means', rows)}")
     rows = [f"| `{name}` | {meaning} |" for name, meaning in said[ENVIRONMENT].items()]
     parts.append(f"## Environment\n\n{_table('variable | who looks at it, and for what', rows)}")
     return "\n".join(parts)
+
+
+def _meaning(key: Key, said: Mapping[str, str]) -> str:
+    return said[entry(key.path, said) or key.path]
 
 
 def _table(heading: str, rows: list[str]) -> str:
