@@ -12,6 +12,7 @@ import pytest
 
 from ffmesh_warden.errors import NotStarted
 from ffmesh_warden.handle import Warden
+from ffmesh_warden.program import Starting
 from warden.living import PATH, children, until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the user")
@@ -283,6 +284,31 @@ async def test_a_cancelled_start_leaves_no_program(warden: Warden) -> None:
     program = await warden.start(["true"], env=PATH, cwd="/")  # orders are obeyed in order
     await program.ended()
     await until(lambda: children(warden.pid) == [])
+
+
+async def test_what_is_ordered_while_a_program_starts_reaches_it_before_the_next_one_begins(warden: Warden) -> None:
+    given: list[Starting] = []
+    os.kill(warden.pid, signal.SIGSTOP)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(warden.start(["true"], env=PATH, cwd="/", ordered=given.append))
+        await until(lambda: bool(given))
+        given[0].signal(signal.SIGSTOP)
+        second = group.create_task(warden.start(["true"], env=PATH, cwd="/"))
+        os.kill(warden.pid, signal.SIGCONT)
+        await (await second).ended()
+        (stopped,) = children(warden.pid)
+        assert Path(f"/proc/{stopped}/stat").read_text().rpartition(") ")[2][0] == "T"
+        given[0].signal(signal.SIGCONT)
+    assert (await first.result().ended()).exit_code == 0
+
+
+async def test_orders_to_what_did_not_start_do_nothing(warden: Warden) -> None:
+    given: list[Starting] = []
+    with pytest.raises(NotStarted):
+        await warden.start(["/no/such"], env=PATH, cwd="/", ordered=given.append)
+    given[0].signal(signal.SIGCONT)
+    given[0].kill_at(0.0)
+    assert (await (await warden.start(["true"], env=PATH, cwd="/")).ended()).exit_code == 0
 
 
 async def test_orders_that_the_socket_cannot_hold_arrive_whole_and_in_order(warden: Warden, tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ from ffmesh_warden import cgroup as cgroups
 from ffmesh_warden import strays
 from ffmesh_warden.errors import NotStarted, WardenDied
 from ffmesh_warden.link import Link
-from ffmesh_warden.program import Ended, Program, Record, checked
+from ffmesh_warden.program import Ended, Program, Record, Starting, checked
 from ffmesh_warden.wire import DESCRIPTORS_AT_ONCE, as_text, boottime
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from ffmesh_warden.fence import Fence
     from ffmesh_warden.wire import Message
@@ -144,6 +144,7 @@ class Warden:
         fence: Fence | None = None,
         program_called: str | None = None,
         folder_called: str | None = None,
+        ordered: Callable[[Starting], None] | None = None,
     ) -> Program:
         """Returns when the program runs; raises `NotStarted` with a sentence, or `WardenDied`.
 
@@ -156,7 +157,8 @@ class Warden:
         `user` is for root; its groups are the user's own. `kill_at` is a deadline as for `Program.kill_at`, in force
         from the first moment. `fence` is what the program and all it starts may touch; where it cannot be put up,
         nothing is started. What the program and its folder are called stands in the sentence of `NotStarted` where
-        their paths would stand otherwise: for owners who pass it on to others than their own people.
+        their paths would stand otherwise: for owners who pass it on to others than their own people. `ordered` is told
+        as soon as the order is on its way: what is to stand still at once need not run before it is known to.
         """
         wanted = {0: stdin, 1: stdout, 2: stderr} | dict(extra or {})
         places = {place: descriptor for place, descriptor in wanted.items() if descriptor is not None}
@@ -182,9 +184,11 @@ class Warden:
         }
         if cgroup is not None:
             self._cgroups[name] = os.fsencode(cgroup)
-        return await self._started(name, message, list(places.values()))
+        return await self._started(name, message, list(places.values()), ordered)
 
-    async def _started(self, name: str, message: Message, descriptors: list[int]) -> Program:
+    async def _started(
+        self, name: str, message: Message, descriptors: list[int], ordered: Callable[[Starting], None] | None
+    ) -> Program:
         if self._leaving or self._gone.is_set():
             raise WardenDied
         try:
@@ -196,6 +200,8 @@ class Warden:
             ) from None
         answer: asyncio.Future[Program] = asyncio.get_running_loop().create_future()
         self._starting[name] = answer
+        if ordered is not None:
+            ordered(Starting(self._link, name))
         try:
             return await answer
         except asyncio.CancelledError:

@@ -57,12 +57,30 @@ class Record:
             os.killpg(self.pid, signal.SIGKILL)
 
 
-class Program:
+class Starting:
+    """One that the warden was told to start. Its orders reach it in their order, also before it is known to run, and do
+    nothing when it never does, or has ended."""
+
+    def __init__(self, link: Link, name: str) -> None:
+        self._link = link
+        self._name = name
+
+    def signal(self, number: int) -> None:
+        """To the whole process group."""
+        if number not in signal.valid_signals():
+            raise ValueError(f"no signal has the number {number}")
+        self._link.post({"verb": "signal", "id": self._name, "number": int(number)})
+
+    def kill_at(self, boottime: float | None) -> None:
+        """Moves or lifts the deadline (CLOCK_BOOTTIME) at which the warden kills it without asking anybody."""
+        self._link.post({"verb": "deadline", "id": self._name, "at": checked(boottime)})
+
+
+class Program(Starting):
     """Its orders are sent at once, and do nothing when it has ended."""
 
     def __init__(self, link: Link, name: str, record: Record) -> None:
-        self._link = link
-        self._name = name
+        super().__init__(link, name)
         self._record = record
 
     @property
@@ -75,16 +93,12 @@ class Program:
         return self._record.end
 
     def signal(self, number: int) -> None:
-        """To the whole process group."""
-        if number not in signal.valid_signals():
-            raise ValueError(f"no signal has the number {number}")
         if self.end is None:
-            self._link.post({"verb": "signal", "id": self._name, "number": int(number)})
+            super().signal(number)
 
     def kill_at(self, boottime: float | None) -> None:
-        """Moves or lifts the deadline (CLOCK_BOOTTIME) at which the warden kills it without asking anybody."""
         if self.end is None:
-            self._link.post({"verb": "deadline", "id": self._name, "at": checked(boottime)})
+            super().kill_at(boottime)
 
     async def ended(self) -> Ended:
         await self._record.over.wait()

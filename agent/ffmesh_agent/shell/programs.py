@@ -59,7 +59,7 @@ from ffmesh_protocol.topics import Verb
 from ffmesh_warden.errors import NotStarted, WardenDied
 from ffmesh_warden.fence import Fence
 from ffmesh_warden.handle import Warden
-from ffmesh_warden.program import Program
+from ffmesh_warden.program import Program, Starting
 
 log = logging.getLogger(__name__)
 
@@ -354,6 +354,8 @@ class _Running:
         self.kill_at = kill_at
         self.reading: Reading | None = None
         self._program: Program | None = None
+        self._ordered: Starting | None = None
+        """The same from when the warden was told to start it; whether it runs by now is not known."""
         self._keys: StandardInput | None = None
         self._to_pass_on: list[CallerSignal] = []
         self._stopped_by_caller = False
@@ -369,11 +371,14 @@ class _Running:
             # Not a limit of time: a scope that `signal` can end.
             async with asyncio.timeout(None) as self._start:
                 await self._may_run.wait()
-                return await start(kill_at=self.kill_at)
+                return await start(kill_at=self.kill_at, ordered=self._was_ordered)
         except TimeoutError:
             raise _CalledOff from None
         finally:
             self._start = None
+
+    def _was_ordered(self, starting: Starting) -> None:
+        self._ordered = starting
 
     def signal(self, number: int) -> None:
         if self._program is not None:
@@ -394,16 +399,16 @@ class _Running:
             self._program.signal(PASSED_ON[each])
 
     def pause(self) -> None:
-        """One that has not begun waits to begin."""
+        """One that has not begun waits to begin; one that is beginning stops before what is ordered next."""
         self._may_run.clear()
-        if self._program is not None:
-            self._program.signal(signal.SIGSTOP)
+        if self._ordered is not None:
+            self._ordered.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """What its caller has stopped is not ours to wake."""
         self._may_run.set()
-        if self._program is not None and not self._stopped_by_caller:
-            self._program.signal(signal.SIGCONT)
+        if self._ordered is not None and not self._stopped_by_caller:
+            self._ordered.signal(signal.SIGCONT)
 
     def wake(self) -> None:
         """One that its caller has stopped would hear neither a key nor a signal."""
@@ -412,20 +417,17 @@ class _Running:
 
     def hold_until(self, kill_at: float) -> None:
         self.kill_at = kill_at
-        if self._program is not None:
-            self._program.kill_at(kill_at)
+        if self._ordered is not None:
+            self._ordered.kill_at(kill_at)
 
     def press(self, key: bytes) -> None:
         if self._keys is not None:
             self._keys.press(key)
 
     def has_started(self, program: Program, keys: StandardInput | None) -> None:
-        self._program = program
+        self._program = self._ordered = program
         self._keys = keys
-        program.kill_at(self.kill_at)  # another one, if it was held longer while it was starting
         if self._is_called_off:
             program.signal(signal.SIGKILL)
-        if not self._may_run.is_set():
-            self.pause()  # ordered while it was starting
         for each in self._to_pass_on:
             self.pass_on(each)

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from ffmesh_client import calling
+from ffmesh_protocol.messages.presence import AgentState
 
 HELP = """\
 Let an agent take jobs again that was drained, paused or stopped. What stands still there goes on.
@@ -21,5 +22,12 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         calling.print_json(agent)
     else:
-        print(f"{name} takes jobs again; it is {agent.state.value}.")
+        print(said(name, agent.state))
     return 0
+
+
+def said(name: str, state: AgentState) -> str:
+    """Nobody but itself keeps it from working any more."""
+    if state is AgentState.DRAINING:
+        return f"{name} may take jobs again, and does not by itself: `ffmesh agent {name}` says what it minds."
+    return f"{name} takes jobs again; it is {state.value}."

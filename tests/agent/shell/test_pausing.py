@@ -97,7 +97,7 @@ async def test_one_that_waits_to_begin_can_be_called_off(order: str, warden: War
         assert (await here.heard(ProgramNotStarted)).attempt == grant.attempt
 
 
-async def test_one_that_is_beginning_stands_still_when_it_has(
+async def test_one_that_is_beginning_stands_still_before_what_is_ordered_next_begins(
     warden: Warden, tmp_path: Path, door: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with stage(warden, tmp_path / "home", {"R": str(tmp_path)}) as here:
@@ -106,13 +106,18 @@ async def test_one_that_is_beginning_stands_still_when_it_has(
         os.kill(warden.pid, signal.SIGSTOP)
         try:
             ordered = _start_ordered(monkeypatch)
-            here.launch(grant)
+            here.launch(grant, seconds=-1.0)
             await ordered.wait()
             here.programs.pause(grant.attempt)
+            here.programs.hold_until(grant.attempt, float("inf"))
+            looks = granted("sh", "-c", "cat /proc/$PPID/task/$PPID/children >children", cwd=HERE)
+            here.launch(looks)
         finally:
             os.kill(warden.pid, signal.SIGCONT)
-        await here.heard(ProgramStarted)
-        await until(lambda: any(state_of(pid) == "T" for pid in _children(warden.pid)))
+        while (await here.heard(ProgramEnded)).attempt != looks.attempt:
+            pass
+        states = [state_of(int(pid)) for pid in (tmp_path / "children").read_text(encoding="ascii").split()]
+        assert states.count("T") == 1
         door()
         here.programs.resume(grant.attempt)
         assert (await here.heard(ProgramEnded)).exit_code == 5
@@ -129,10 +134,6 @@ def _start_ordered(patch: pytest.MonkeyPatch) -> asyncio.Event:
 
     patch.setattr(Link, "post", posted)
     return ordered
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()]
 
 
 @pytest.mark.parametrize("how", ["kill", "lease"])
@@ -167,6 +168,7 @@ async def test_what_its_caller_has_stopped_is_not_woken_by_us_nor_by_him_what_we
         grant, pid = await runs(here, tmp_path)
         here.programs.pass_on(grant.attempt, [CallerSignal.STOP])
         here.programs.pause(grant.attempt)
+        await until(lambda: state_of(pid) == "T")
         door()
         here.programs.resume(grant.attempt)
         assert (await here.ended(granted("true"))).exit_code == 0
