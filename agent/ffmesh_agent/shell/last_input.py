@@ -113,6 +113,8 @@ def sessions(bus: Bus) -> tuple[Session, ...]:
             said = bus.properties(Whom(LOGIND.service, str(path), _SESSION))
         except NoBus:
             continue
+        if said.get("State") == "closing":
+            continue  # somebody has logged out, and left something running
         found.append(
             Session(
                 kind=str(said.get("Type")),

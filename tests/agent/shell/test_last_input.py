@@ -93,7 +93,8 @@ def test_a_logind_that_has_gone_or_hangs_is_told_as_such(tmp_path: Path, monkeyp
 def test_a_session_is_read_as_logind_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with system_bus(tmp_path) as address, Logind.on(address) as logind:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-        logind.sessions = [{"Type": ("s", "tty"), "Class": ("s", "user")}, _graphical(idle=True, since=5)]
+        logged_out = {**_graphical(idle=False, since=7), "State": ("s", "closing")}
+        logind.sessions = [{"Type": ("s", "tty"), "Class": ("s", "user")}, logged_out, _graphical(idle=True, since=5)]
         bus = Bus.opened("SYSTEM")
         assert sessions(bus) == (
             Session(kind="tty", owner="user", is_idle=False, since=0),

@@ -98,11 +98,12 @@ async def test_what_starts_meanwhile_sees_fewer_processors_and_goes_behind_other
 @needs_two
 async def test_a_program_that_was_starting_when_it_changed_is_moved_too(warden: Warden) -> None:
     slowing = Slowing(1)
-    program = await _started(warden)
+    first, program = await _started(warden), await _started(warden)
+    slowing.began("first", first.pid, was_slow=False)
     slowing.heed(SLOW)
+    await _until_on(first, LAST)
     slowing.began("a", program.pid, was_slow=False)
     await _until_on(program, LAST)
-    slowing.over("a")
 
 
 async def test_only_what_is_in_force_and_slow_makes_slow() -> None:
