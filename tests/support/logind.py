@@ -14,6 +14,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +74,8 @@ class Logind:
     connection: Any
     sessions: list[dict[str, tuple[str, object]]] = field(default_factory=list[dict[str, tuple[str, object]]])
     refuses_block: bool = False
+    refused: threading.Semaphore = field(default_factory=partial(threading.Semaphore, 0))
+    """Once for each lock."""
     hangs: bool = False
     inhibitors: list[Inhibitor] = field(default_factory=list[Inhibitor])
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -137,6 +140,7 @@ class Logind:
         if mode == "block" and self.refuses_block:
             name = "org.freedesktop.DBus.Error.AccessDenied"
             self.connection.send(jeepney.new_error(message, name, "s", ("Permission denied",)))
+            self.refused.release()
             return
         reads, writes = os.pipe()
         self.connection.send(jeepney.new_method_return(message, "h", (writes,)))

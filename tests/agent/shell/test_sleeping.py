@@ -85,10 +85,10 @@ async def test_who_may_not_keep_it_awake_says_so_once_and_still_hands_back(
 ) -> None:
     logind.refuses_block = True
     async with _heeded() as (heeding, told):
-        for attempt in ("a", "b"):
-            heeding.job_began(attempt)
-            await asyncio.to_thread(logind.inhibitor, "delay")
-            heeding.job_over(attempt)
+        heeding.job_began("a")
+        assert await asyncio.to_thread(logind.refused.acquire, timeout=20)
+        heeding.job_over("a")
+        heeding.job_began("b")
         logind.prepare_for_sleep(begins=True)
         assert await told.get() == ABOUT_TO_SLEEP
     sentence = "the machine may fall asleep while a job runs: org.freedesktop.login1: Permission denied"
