@@ -36,6 +36,7 @@ from ffmesh_protocol.errors import (
 )
 from ffmesh_protocol.finding import Finding, fine, not_made, note, wrong
 from ffmesh_protocol.messages.capability import AgentView, PublicAgent
+from ffmesh_protocol.messages.manners import Manner
 from ffmesh_protocol.messages.presence import AgentState, CoordinatorState, CoordinatorStatus
 from ffmesh_protocol.packet import Packet
 from ffmesh_protocol.topics import Topics
@@ -228,11 +229,23 @@ def _agents(agents: Sequence[AgentView]) -> Finding:
             "start `ffmesh-agent` on their machines; a new one is made with `ffmesh principal add NAME --role agent`",
         )
     if not taking:
-        names = ", ".join(agent.name for agent in there)
-        return wrong("agents", f"nobody takes a job: {names} are drained", f"`ffmesh resume {there[0].name}`")
+        told = next((agent for agent in there if agent.manner is not None), None)
+        mend = (
+            f"`ffmesh resume {told.name}`"
+            if told is not None
+            else f"`ffmesh agent {there[0].name}` says what it minds; [manners] in its agent.toml says so"
+        )
+        return wrong("agents", f"nobody takes a job: {', '.join(map(_unwilling, there))}", mend)
     if not any("ffmpeg" in agent.programs for agent in taking):
         return wrong("agents", "none of those that are online has ffmpeg", f"on their machines: {HOW_TO_INSTALL}")
     return fine("agents", f"{len(taking)} of {len(agents)} take jobs: {', '.join(agent.name for agent in taking)}")
+
+
+def _unwilling(agent: AgentView) -> str:
+    minded = [each for each in agent.conditions if each.in_force and each.manner is not Manner.SLOW]
+    if agent.manner is not None or not minded:
+        return f"{agent.name} was told not to"
+    return f"{agent.name} minds its {minded[0].name} ({minded[0].reason})"
 
 
 def _fences(agents: Sequence[AgentView]) -> Finding:

@@ -62,6 +62,9 @@ from ffmesh_protocol.reasons import REASON_OF_STOP, SENTENCES, ReasonCode, Stopp
 WAITS_FOR_WORD: Final = frozenset({HeldPhase.STAGED, HeldPhase.COMMITTING})
 """No program runs; a leaving agent keeps what they have for its next life."""
 
+IN_HASTE: Final = frozenset({Stopped.SHUTDOWN, Stopped.HANDED_BACK})
+"""No `q` and little patience: nobody keeps what such a program could still finish, and the machine may fall asleep."""
+
 OF_AN_OPEN_ATTEMPT: Final = (
     *(About.RESERVATION, About.FIRST_CREDIT, About.TIMEOUT, About.TERMINATE, About.KILL, About.LEASE),
 )
@@ -560,7 +563,7 @@ class Bench:
             if attempt.result is not None:
                 return  # its program has ended; its output is being sealed, and will be dropped
             self._pausing.release(attempt)  # stopped, it would hear nothing
-            if attempt.reads_keys and why is not Stopped.SHUTDOWN:
+            if attempt.reads_keys and why not in IN_HASTE:
                 self._desk.order(Quit(attempt=attempt_id))
                 self._desk.deadlines.set(About.TERMINATE, attempt_id, self._desk.after(times.STOP_Q))
             else:
@@ -581,7 +584,7 @@ class Bench:
         attempt = self._attempts.get(attempt_id)
         self._desk.deadlines.lift(About.TERMINATE, attempt_id)
         if attempt is not None and attempt.has_program:
-            patience = LEAVING_KILL if attempt.stopping is Stopped.SHUTDOWN else times.STOP_TERM
+            patience = LEAVING_KILL if attempt.stopping in IN_HASTE else times.STOP_TERM
             self._desk.order(Terminate(attempt=attempt_id))
             self._desk.deadlines.set(About.KILL, attempt_id, self._desk.after(patience))
 

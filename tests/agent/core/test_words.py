@@ -3,6 +3,7 @@
 import pytest
 
 from agent.core.story import ATTEMPT, BOSS, OTHER, Story, credit, grant, offer
+from ffmesh_agent.core.bench import LEAVING_KILL
 from ffmesh_agent.core.effects import KeepResult, Kill, Launch, Pause, Publish, Quit, Resume, Terminate
 from ffmesh_agent.core.events import CoordinatorSpoke, ProgramStarted
 from ffmesh_protocol.messages.jobs import JobKind
@@ -11,7 +12,7 @@ from ffmesh_protocol.messages.orders import Drain, Grants, Offers, Welcome
 from ffmesh_protocol.messages.presence import AgentState, AgentStatus
 from ffmesh_protocol.messages.reports import Claim, Decline, HeldPhase, Holding
 from ffmesh_protocol.reasons import ReasonCode, Stopped
-from ffmesh_protocol.times import STOP_Q, STOP_TERM
+from ffmesh_protocol.times import STOP_TERM
 from ffmesh_protocol.topics import Family
 
 INTERACTIVE, DIRECT, STAGED = JobKind.INTERACTIVE, JobKind.DIRECT, JobKind.STAGED
@@ -106,10 +107,11 @@ def test_what_runs_is_ended_and_handed_back(kind: JobKind) -> None:
     assert (kept.stopped, kept.reason_code, kept.reason) == (Stopped.HANDED_BACK, ReasonCode.HANDED_BACK, STOPPED)
 
 
-def test_one_that_reads_keys_is_asked_first() -> None:
+def test_one_that_reads_keys_is_not_asked_and_killed_soon_as_the_machine_may_be_about_to_sleep() -> None:
     story = told(begun().runs(reads_keys=True), Manner.STOP)
-    assert story.one(Quit)
-    assert story.passes(STOP_Q).one(Terminate)
+    story.none(Quit)
+    assert story.one(Terminate)
+    assert story.passes(LEAVING_KILL).one(Kill)
     assert story.ends().one(KeepResult).result.stopped is Stopped.HANDED_BACK
 
 
