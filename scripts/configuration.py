@@ -72,11 +72,16 @@ def _of_field(path: str, kind: inspect.Type, default: str) -> Iterator[Key]:
             yield from _of_field(f"{path}.NAME", value, default)
         case _:
             structs = list(_structs_in(kind))
-            if not isinstance(kind, inspect.ListType | inspect.VarTupleType) or not structs:
+            is_list = isinstance(kind, inspect.ListType | inspect.VarTupleType)
+            if not structs or not (is_list or _is_a_table_or_nothing(kind)):
                 yield Key(path, _spoken(kind), default)
             for struct in structs:
-                inside = "[]" if isinstance(kind, inspect.ListType | inspect.VarTupleType) else ""
-                yield from _of_struct(struct, f"{path}{inside}.")
+                yield from _of_struct(struct, f"{path}[]." if is_list else f"{path}.")
+
+
+def _is_a_table_or_nothing(kind: inspect.Type) -> bool:
+    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    return all(isinstance(each, inspect.StructType | inspect.NoneType) for each in kinds)
 
 
 def _structs_in(kind: inspect.Type) -> Iterator[inspect.StructType]:
@@ -154,14 +159,11 @@ def meanings() -> dict[str, dict[str, str]]:
     return msgspec.toml.decode(MEANINGS.read_bytes(), type=dict[str, dict[str, str]])
 
 
-def entry(path: str, said: Mapping[str, str]) -> str | None:
-    """Where its meaning stands: under its own name, or under one for the same key of several tables (`manners.*.then`).
-    None: nowhere."""
-    if path in said:
-        return path
-    above, _, key = path.rpartition(".")
-    of_several = f"{above.rpartition('.')[0]}.*.{key}"
-    return of_several if of_several in said else None
+def meant(path: str, said: Mapping[str, str]) -> str | None:
+    """By which name the meaning of this key stands there: its own, or `a.*.c` for all tables in `a` that have it."""
+    table, _, name = path.rpartition(".")
+    above, _, _ = table.rpartition(".")
+    return next((each for each in (path, f"{above}.*.{name}") if each in said), None)
 
 
 def missing() -> list[str]:
@@ -169,11 +171,11 @@ def missing() -> list[str]:
     gaps: list[str] = []
     for file, struct in STRUCTS.items():
         said = meanings()[file]
-        entries = {key.path: entry(key.path, said) for key in keys(struct)}
-        unsaid = sorted(path for path, where in entries.items() if where is None)
+        names = {key.path: meant(key.path, said) for key in keys(struct)}
+        unsaid = sorted(path for path, name in names.items() if name is None)
+        unused = sorted(said.keys() - {ABOUT} - set(names.values()))
         gaps += [f"{file}: {path} has no meaning; say it in {MEANINGS.name}" for path in unsaid]
-        of_no_use = sorted(said.keys() - {ABOUT} - set(entries.values()))
-        gaps += [f"{file}: {path} is no key; take it out of {MEANINGS.name}" for path in of_no_use]
+        gaps += [f"{file}: {name} is no key; take it out of {MEANINGS.name}" for name in unused]
     return gaps
 
 
@@ -181,15 +183,15 @@ def page() -> str:
     said = meanings()
     parts = [INTRODUCTION]
     for file, struct in STRUCTS.items():
-        rows = [f"| `{key.path}` | {key.type} | {key.default} | {_meaning(key, said[file])} |" for key in keys(struct)]
+        rows = [_row(key, said[file]) for key in keys(struct)]
         parts.append(f"## {file}\n\n{said[file][ABOUT]}\n\n{_table('key | type | unless said | what it means', rows)}")
     rows = [f"| `{name}` | {meaning} |" for name, meaning in said[ENVIRONMENT].items()]
     parts.append(f"## Environment\n\n{_table('variable | who looks at it, and for what', rows)}")
     return "\n".join(parts)
 
 
-def _meaning(key: Key, said: Mapping[str, str]) -> str:
-    return said[entry(key.path, said) or key.path]
+def _row(key: Key, said: Mapping[str, str]) -> str:
+    return f"| `{key.path}` | {key.type} | {key.default} | {said[meant(key.path, said) or key.path]} |"
 
 
 def _table(heading: str, rows: list[str]) -> str:

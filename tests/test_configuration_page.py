@@ -38,6 +38,17 @@ def test_keys_of_tables_within_tables_are_found(configuration: ModuleType) -> No
     assert {"broker.port", "limits.nice", "roots.NAME", "roots.NAME.mount_point", "programs.NAME"} <= paths
 
 
+def test_a_meaning_may_be_one_for_all_tables_that_have_the_key(configuration: ModuleType) -> None:
+    said = {"a.*.c": "for each", "a.b.c": "for this one", "c": "at the top"}
+    assert [configuration.meant(path, said) for path in ("a.b.c", "a.x.c", "c", "a.c", "b.x.c")] == [
+        "a.b.c",
+        "a.*.c",
+        "c",
+        None,
+        None,
+    ]
+
+
 def test_every_variable_of_the_environment_that_is_looked_at_is_on_the_page(configuration: ModuleType) -> None:
     sources = [path for path in ROOT.glob("*/ffmesh_*/**/*") if path.suffix in (".py", ".sh")]
     variable = re.compile(r"\b(?:FFMESH|NOTIFY|WATCHDOG|XDG)_[A-Z_]*[A-Z]\b")

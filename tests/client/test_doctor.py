@@ -1,5 +1,6 @@
 """`ffmesh doctor` on a mesh that is well, and on what can go wrong with one."""
 
+import base64
 import json
 import os
 import re
@@ -254,6 +255,14 @@ def test_a_root_that_is_other_storage_here_than_on_an_agent_is_wrong(tmp_path: P
 def _storage(mesh: RunningMesh) -> str | None:
     roots: dict[str, dict[str, str | None]] = json.loads(mesh.ffmesh("agent", "agent-1", "--json").stdout)["roots"]
     return roots["Films"]["storage"]
+
+
+def test_a_secret_that_is_an_old_one_is_a_login_that_is_refused(mesh: RunningMesh, tmp_path: Path) -> None:
+    old = base64.b64encode(bytes(32)).decode()
+    file = changed(mesh, tmp_path / "client.toml", "secret =", f'secret = "{old}"')
+    done = mesh.ffmesh("doctor", "--json", "--config", file)
+    assert wrong(done) == ["login", "access", "coordinator", "keys", "agents"]
+    assert "an old one" in findings(done)["login"]["message"]
 
 
 def test_a_file_that_others_may_read_is_wrong(mesh: RunningMesh, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ be repeated.
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -95,7 +96,8 @@ class Door:
         # A socket's address has 108 bytes at most, and a home may lie deeper: it is reached by way of its open folder.
         folder = os.open(self._socket.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            address = f"/proc/self/fd/{folder}/{self._socket.name}"
+            has_proc = sys.platform == "linux"
+            address = f"/proc/self/fd/{folder}/{self._socket.name}" if has_proc else str(self._socket)
             reader, writer = await asyncio.open_unix_connection(address, limit=LINE_BYTES)
         finally:
             os.close(folder)

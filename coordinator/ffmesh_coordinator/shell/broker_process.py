@@ -8,6 +8,7 @@ catch SIGHUP yet would die of it; it is given a moment.
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ async def told_to_read_its_logins(pid_file: Path) -> bool:
     pid = _pid(pid_file)
     if pid is None:
         return False
+    if sys.platform != "linux":
+        return await _signalled_by_number(pid)
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -37,6 +40,21 @@ async def told_to_read_its_logins(pid_file: Path) -> bool:
         return await _signalled(process, pid, pid_file)
     finally:
         os.close(process)
+
+
+async def _signalled_by_number(pid: int) -> bool:
+    """Where there is no hold on a process: it is looked at and signalled at once, and that has to do."""
+    look = await asyncio.create_subprocess_exec("ps", "-o", "comm=", "-p", str(pid), stdout=asyncio.subprocess.PIPE)
+    said, _ = await look.communicate()
+    if Path(said.decode(errors="replace").strip()).name != PROGRAM:
+        return False
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        raise BrokerNotTold(f"the broker (process {pid}) belongs to another user: kill -HUP {pid}") from None
+    return True
 
 
 async def _signalled(process: int, pid: int, pid_file: Path) -> bool:

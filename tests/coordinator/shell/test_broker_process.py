@@ -106,3 +106,25 @@ async def test_a_mosquitto_that_never_listens_is_said_so(pid_file: Path, monkeyp
             await told_to_read_its_logins(pid_file)
         assert deaf.poll() is None
         deaf.send_signal(signal.SIGKILL)
+
+
+async def test_where_processes_cannot_be_held_a_mosquitto_is_told_by_its_number_and_nobody_else_is(
+    tmp_path: Path, pid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS, which is not here."""
+    async with private_broker(tmp_path / "broker", logins={LOGIN: PASSWORD}) as broker:
+        address = BrokerAddress(host=broker.host, port=broker.port, username=LOGIN, password=PASSWORD)
+        async with connected(address, client_id="tester") as bus:
+            pid_file.write_text(str(broker.pid))
+            write_logins(broker.folder, {})
+            with monkeypatch.context() as elsewhere:
+                elsewhere.setattr(sys, "platform", "darwin")
+                assert await told_to_read_its_logins(pid_file)
+            with pytest.raises(BrokerUnreachable):
+                await bus.received()
+    with program("mosquitto-lookalike") as other, monkeypatch.context() as elsewhere:
+        pid_file.write_text(str(other.pid))
+        elsewhere.setattr(sys, "platform", "darwin")
+        assert not await told_to_read_its_logins(pid_file)
+        assert other.poll() is None
+        other.kill()

@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, suppress
@@ -220,3 +221,15 @@ with socket.socket(socket.AF_UNIX) as visitor:
             )
             output, _ = await stranger.communicate()
             assert output == b"b''\n"
+
+
+async def test_without_proc_the_door_is_found_by_its_plain_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, which is not here."""
+    with tempfile.TemporaryDirectory() as top, monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "platform", "darwin")
+        with door.address(Path(top)) as name:
+            assert name == f"{top}/coordinator.sock"
+        async with open_house(Path(top)):
+            line = await door.asked(Path(top), List())
+    assert line is not None
+    assert json.loads(line)["ok"]
