@@ -44,7 +44,7 @@ file's folder is the agent's home. `ffmesh join` and `ffmesh up` write it.
     slow_cpus = 2
     inhibit_sleep = true
 
-`FFMESH_TRIALS=on` and `=off` in the environment go before `run`.
+Any key may be said by the environment instead (overlay.py); `FFMESH_TRIALS=on` and `=off` go before `run`.
 """
 
 import os
@@ -56,6 +56,7 @@ from typing import Annotated, Final, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import structs
 
+from ffmesh_agent import overlay
 from ffmesh_agent.manners import minds
 from ffmesh_agent.manners.minds import Manners, Minded, NoManners
 from ffmesh_agent.roots import RootPlace, Size, Strict
@@ -135,9 +136,11 @@ class AgentConfig(Strict, frozen=True):
 
 def loaded(file: Path, environment: Mapping[str, str] = os.environ) -> AgentConfig:
     """What the file says, and the environment; `BadConfig` with file, key and what to do."""
+    variables = overlay.said(environment)
+    where = f"{file}, with {', '.join(variables)} in the environment" if variables else f"{file}"
     try:
         table = tomllib.loads(file.read_bytes().decode())
-        config = msgspec.convert(table, AgentConfig)
+        config = msgspec.convert(overlay.overlaid(table, environment), AgentConfig)
         _check(config)
     except FileNotFoundError as error:
         raise BadConfig(f"there is no file {file}; `ffmesh join TOKEN` writes one") from error
@@ -146,9 +149,9 @@ def loaded(file: Path, environment: Mapping[str, str] = os.environ) -> AgentConf
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadConfig(f"{file} is no TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise BadConfig(f"{file}: {_with_key(str(error))}") from error
+        raise BadConfig(f"{where}: {_with_key(str(error))}") from error
     except (BadName, NoManners, _Wrong) as error:
-        raise BadConfig(f"{file}: {error}") from error
+        raise BadConfig(f"{where}: {error}") from error
     return _with_environment(config, environment)
 
 

@@ -132,3 +132,37 @@ def test_trials_are_switched_by_the_file_and_before_it_by_the_environment(
 def test_an_environment_that_says_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="FFMESH_TRIALS=no in the environment says nothing; say on or off"):
         loaded(_file(tmp_path), {"FFMESH_TRIALS": "no"})
+
+
+def test_the_environment_goes_before_the_file_key_by_key(tmp_path: Path) -> None:
+    file = _file(tmp_path, slots={"cpu": 4, "gpu": 1}, roots={"Movies": "/m"})
+    said = {
+        "FFMESH_AGENT__name": "pi-2",
+        "FFMESH_AGENT__slots__cpu": "2",
+        "FFMESH_AGENT__roots__Music": "/mu sic",
+        "FFMESH_AGENT__network": '["ffmpeg"]',
+        "FFMESH_AGENT__manners__temperature__above": "75.5",
+        "FFMESH_AGENT__broker__host": "10.0.0.1",
+        "OTHER": "x",
+    }
+    config = loaded(file, said)
+    assert (config.name, config.broker.host, config.network) == ("pi-2", "10.0.0.1", ("ffmpeg",))
+    assert config.slots == {"cpu": 2, "gpu": 1}
+    assert config.root_paths == {"Movies": "/m", "Music": "/mu sic"}
+    assert config.manners.temperature == Temperature(above=75.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("slots__cpu", "many", "slots"),
+        ("solts__cpu", "2", "solts"),
+        ("roots__Movies__read_only", "true", "path"),
+        ("weight", "1\nname = 2", "weight"),
+    ],
+)
+def test_what_the_environment_says_wrong_is_an_error_that_names_it(
+    name: str, value: str, why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadConfig, match=f"FFMESH_AGENT__{name} in the environment: .*{why}"):
+        loaded(_file(tmp_path, roots={"Movies": "/m"}), {f"FFMESH_AGENT__{name}": value})

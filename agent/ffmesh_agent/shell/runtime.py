@@ -316,7 +316,9 @@ class Runtime:
                 self._readiness.ready("connected to the broker")
             case Disconnected():
                 self._readiness.status("the broker is away; trying again")
-            case DrainAsked() | StopAsked():
+            case DrainAsked():
+                self._readiness.stopping("draining: what runs may be finished")
+            case StopAsked():
                 self._readiness.stopping()
             case _:
                 pass
