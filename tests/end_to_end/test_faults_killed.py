@@ -16,6 +16,7 @@ from end_to_end.faults import (
     Company,
     Wish,
     agent_home,
+    conversed,
     held_rename,
     until_all_settled,
     until_at_its_rename,
@@ -202,6 +203,8 @@ def test_clients_that_die_while_no_coordinator_is_there_take_their_jobs_with_the
         company.until_runs("running", "ended", "one", "two")
         freeze(warden)
         held.callback(thaw, warden)
+        # What somebody waits for is queued by no lack of slots that have anything else.
+        conversed(running, lambda mesh: mesh.drain("agent-1", draining=True))
         begin("granted", "queued")
         company.until_are(("granted",), JobState.GRANTED)
         company.until_are(("queued",), JobState.QUEUED)
@@ -218,6 +221,7 @@ def test_clients_that_die_while_no_coordinator_is_there_take_their_jobs_with_the
         running.until_back("coordinator", dead)
         thaw(warden)
         company.until_ended("queued", "granted", "running", "ended")
+        conversed(running, lambda mesh: mesh.drain("agent-1", draining=False))
         company.let_go()
         views = company.until_ended()
     ran = company.lines("ran")

@@ -22,8 +22,10 @@ case "$*" in
         case "$*" in *level+*) echo "[h264_nvenc @ 0x1] [error] Cannot load libcuda.so.1" >&2 ;; esac
         exit 1
     fi
+    echo "frame=    2 fps=0.0" >&2
     ;;
 *hevc_nvenc*) echo "[hevc_nvenc @ 0x1] [error] Codec not supported" >&2; exit 1 ;;
+*libx264*) echo "frame=    2 fps=0.0" >&2 ;;
 esac
 """
 """Encodes nothing. One of its encoders works until its driver breaks, and one never does."""

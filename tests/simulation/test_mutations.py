@@ -316,7 +316,9 @@ MUTATIONS = [
 CAUGHT_WITHIN = 200
 
 WORLDS: dict[Callable[[pytest.MonkeyPatch], None], Callable[[int], World]] = {
-    _takes_its_own_silence_for_others: lambda seed: World(seed, agents=3, jobs=16, faults=["freeze", "clone", "sleep"]),
+    _takes_its_own_silence_for_others: lambda seed: World(
+        seed, agents=3, jobs=16, faults=["freeze", "clone", "sleep", "partition", "lonely"]
+    ),
     _strands_a_lost_grant: lambda seed: World(
         seed, jobs=16, faults=["broker", "cut", "cut"], die_after_commit=10 * DIE_AFTER_COMMIT
     ),

@@ -44,5 +44,27 @@ def family_of(encoder: str) -> Family | None:
     return _BY_SUFFIX.get(suffix) if codec else None
 
 
+_DECODERS: Final[Mapping[str, str]] = {"cuvid": "cuda", "qsv": "qsv"}
+_FILTERS: Final[Mapping[str, str]] = {
+    "cuda": "cuda",
+    "npp": "cuda",
+    "opencl": "opencl",
+    "qsv": "qsv",
+    "vaapi": "vaapi",
+    "vt": "videotoolbox",
+    "vulkan": "vulkan",
+}
+"""How the names of those end that do their work with an accelerator, and with which."""
+
+
+def accelerator_of_decoder(decoder: str) -> str | None:
+    """None: it needs none, or finds its hardware by itself."""
+    return _DECODERS.get(decoder.rpartition("_")[2])
+
+
+def accelerator_of_filter(name: str) -> str | None:
+    return _FILTERS.get(name.rpartition("_")[2])
+
+
 DEVICE_TYPES: Final[Mapping[str, str]] = {"cuvid": "cuda", "nvdec": "cuda"}
 """What `-hwaccels` of older versions calls by other names than `-init_hw_device` does."""

@@ -9,9 +9,18 @@ from typing import Final
 
 import msgspec
 
-from ffmesh_agent.ffmpeg.families import USUAL, family_of
+from ffmesh_agent.ffmpeg.families import (
+    DEVICE_TYPES,
+    USUAL,
+    accelerator_of_decoder,
+    accelerator_of_filter,
+    family_of,
+)
 from ffmesh_agent.ffmpeg.trials import ENCODER, HWACCEL, SIZES, Subject
 from ffmesh_protocol.wire import Told
+
+DECODER: Final = "decoder/"
+FILTER: Final = "filter/"
 
 NOT_YET: Final = "it has not been tried yet"
 AGAIN: Final = "a job failed that asked for it, and it is being tried again"
@@ -45,7 +54,9 @@ class Standing(Told, frozen=True):
     """`tried`: all that is tried has been."""
 
     encoders: tuple[str, ...]
+    decoders: tuple[str, ...]
     hwaccels: tuple[str, ...]
+    filters: tuple[str, ...]
     unavailable: dict[str, str]
     supported_codecs: tuple[str, ...]
     max_resolutions: dict[str, str]
@@ -58,7 +69,9 @@ def untried(listed: Listed) -> Standing:
     """All of it at the list's word, because nobody tries."""
     return Standing(
         encoders=listed.encoders,
+        decoders=listed.decoders,
         hwaccels=listed.hwaccels,
+        filters=listed.filters,
         unavailable={},
         supported_codecs=_codecs(listed, listed.encoders),
         max_resolutions={},
@@ -80,11 +93,14 @@ def standing(
     hwaccels = tuple(
         name for name in listed.hwaccels if f"{HWACCEL}{name}" not in unavailable and f"{HWACCEL}{name}" not in too_many
     )
+    unavailable |= dict(_accelerated(listed, hwaccels, unavailable))
     shown = {name: outcomes[f"{ENCODER}{name}"] for name in encoders if f"{ENCODER}{name}" in outcomes}
     largest = {name: outcome.largest for name, outcome in shown.items() if outcome.largest is not None}
     return Standing(
         encoders=encoders,
+        decoders=tuple(name for name in listed.decoders if f"{DECODER}{name}" not in unavailable),
         hwaccels=hwaccels,
+        filters=tuple(name for name in listed.filters if f"{FILTER}{name}" not in unavailable),
         unavailable=unavailable,
         supported_codecs=_codecs(listed, encoders),
         max_resolutions=largest,
@@ -106,6 +122,19 @@ def _unavailable(
                 yield subject.called, NOT_YET
         elif not outcome.works:
             yield subject.called, outcome.why or "it does not work"
+
+
+def _accelerated(listed: Listed, hwaccels: Sequence[str], unavailable: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Decoders and filters whose accelerator does not work here, or has not been seen to."""
+    works = {DEVICE_TYPES.get(name, name) for name in hwaccels}
+    needs = [
+        *((f"{DECODER}{name}", accelerator_of_decoder(name)) for name in listed.decoders),
+        *((f"{FILTER}{name}", accelerator_of_filter(name)) for name in listed.filters),
+    ]
+    for called, accelerator in needs:
+        if accelerator is not None and accelerator not in works:
+            why = unavailable.get(f"{HWACCEL}{accelerator}", "this ffmpeg does not list it")
+            yield called, f"it needs {accelerator}: {why}"
 
 
 def _beyond(listed: Listed, subjects: Sequence[Subject]) -> frozenset[str]:

@@ -26,7 +26,7 @@ _device_refused = re.compile(r"^Failed to set value '.*' for option 'init_hw_dev
 _complains = re.compile(r"[Nn]ot found|[Cc]annot|[Cc]ould not|[Ff]ail|[Uu]nable|[Nn]o such|[Nn]ot supported")
 _computes = re.compile(r"\bselected: (?P<device>.{1,200}?) \(software\)")
 _seconds = re.compile(r"^bench: .*\brtime=(?P<seconds>\d{1,9}\.\d{1,9})s", re.MULTILINE)
-_frames = re.compile(r"^frame= *(?P<frames>\d{1,9})\b", re.MULTILINE)
+_frames = re.compile(r"^(?:\[info\] )?frame= *(?P<frames>\d{1,9})\b", re.MULTILINE)
 
 
 def reason(printed: str) -> str | None:
@@ -44,6 +44,11 @@ def computed(printed: str) -> str | None:
     """Why what went well is no work of hardware; None: nothing says so."""
     found = _computes.search(printed)
     return f"there is no GPU that it could use: {_shown(found['device'])} computes in software" if found else None
+
+
+def has_encoded(printed: str) -> bool:
+    """Whether it says that it has made a picture."""
+    return any(int(found["frames"]) > 0 for found in _frames.finditer("\n".join(_lines(printed))))
 
 
 def fps(printed: str, seconds: float) -> float | None:

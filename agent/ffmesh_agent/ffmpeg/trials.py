@@ -67,6 +67,10 @@ class Subject(Told, frozen=True):
         return self.called.startswith(ENCODER)
 
     @property
+    def makes_pictures(self) -> bool:
+        return self.is_encoder and self.name not in USUAL_AUDIO
+
+    @property
     def sizes(self) -> tuple[str, ...]:
         """In which it is tried, the first of which decides."""
         if self.name.startswith("h263"):
@@ -76,7 +80,7 @@ class Subject(Told, frozen=True):
     @property
     def has_speed(self) -> bool:
         """Of sound nobody asks how fast."""
-        return self.is_encoder and self.name not in USUAL_AUDIO and not self.name.startswith("h263")
+        return self.makes_pictures and not self.name.startswith("h263")
 
 
 def subjects(encoders: Sequence[str], hwaccels: Sequence[str], nodes: Nodes) -> tuple[Subject, ...]:
@@ -88,12 +92,20 @@ def subjects(encoders: Sequence[str], hwaccels: Sequence[str], nodes: Nodes) -> 
 
 
 def encoder_trial(encoder: str, device: str | None, nodes: Nodes, size: str) -> tuple[str, ...]:
-    """What follows the program."""
+    """What follows the program. It tells how many frames it has made: one may end well and have made none."""
     if encoder in USUAL_AUDIO:
         source = "sine=frequency=440:sample_rate=48000:duration=0.1"
         return (*_SAY, "-f", "lavfi", "-i", source, "-c:a", encoder, *_NOWHERE)
     say = _SAY_ALL if family_of(encoder) is Family.VULKAN else _SAY
-    return (*say, *_opened(encoder, device), *_picture(size), "-frames:v", "2", *_encoded(encoder, device, nodes))
+    return (
+        *say,
+        "-stats",
+        *_opened(encoder, device),
+        *_picture(size),
+        "-frames:v",
+        "2",
+        *_encoded(encoder, device, nodes),
+    )
 
 
 def speed_trial(encoder: str, device: str | None, nodes: Nodes) -> tuple[str, ...]:

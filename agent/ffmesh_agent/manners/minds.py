@@ -137,6 +137,10 @@ def check(manners: Manners) -> None:
     for name, minds in manners.minded.items():
         if seconds_of(minds.every) < LEAST_PAUSE:
             raise NoManners(f"manners.{name}.every: “{minds.every}” is too often; {LEAST_PAUSE:g} s is the least")
+        if any("\0" in word for word in minds.sensor):
+            raise NoManners(f"manners.{name}.sensor: no program can be given a zero byte")
+        if isinstance(minds, Others | Temperature) and minds.margin > minds.above:
+            raise NoManners(f"manners.{name}.margin: it would end below 0, and that is never; say less than above")
     hours, programs, temperature = manners.hours, manners.programs, manners.temperature
     if hours is not None:
         if not hours.only and not hours.sensor:

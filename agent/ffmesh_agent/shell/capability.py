@@ -131,6 +131,7 @@ class Capability:
             tasks.create_task(self._watch_roots(tasks), name="watch roots")
             if asked:
                 await asyncio.wait(asked)
+            tasks.create_task(self._ask_again(tell), name="ask again")
             if self.trying.is_wanted:
                 tasks.create_task(self._try_what_is_listed(tell), name="trials")
 
@@ -173,9 +174,19 @@ class Capability:
             self._leave_out(name, binary.path, f"{name} could not be asked; the agent's log says why")
         else:
             self._listed[name], self._answered[name] = listed, binary
+            self._unavailable.pop(f"program/{name}", None)
             self._remember(name, binary, listed)
         if self._is_told:
             tell(self._seen())
+
+    async def _ask_again(self, tell: Callable[[CapabilitySeen], None]) -> None:
+        """Those that have not answered: a disk may have been slow to wake, or an update been under way."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN)
+            for name in self._config.programs.keys() & {FFMPEG, FFPROBE} - self._answered.keys():
+                found = self._found(name)
+                if isinstance(found, Binary):
+                    await self._ask(name, found, tell)
 
     async def _ffprobe(self, path: str) -> Listed:
         version = lists.version(await self._asker.asked([path, "-hide_banner", "-version"]))
@@ -202,8 +213,11 @@ class Capability:
     # --- trials -------------------------------------------------------------------------------------------------------
 
     async def _try_what_is_listed(self, tell: Callable[[CapabilitySeen], None]) -> None:
-        """As long as there is an ffmpeg. One that is another file by then is asked anew."""
-        while (binary := self._answered.get(FFMPEG)) is not None:
+        """As soon as there is an ffmpeg. One that is another file by then is asked anew."""
+        while True:
+            if (binary := self._answered.get(FFMPEG)) is None:
+                await asyncio.sleep(LOOK_AGAIN)
+                continue
             self._begin_trials()
             try:
                 await self.trying.until_other(partial(self._is, FFMPEG, binary))
@@ -318,10 +332,12 @@ class Capability:
     # --- what is told -------------------------------------------------------------------------------------------------
 
     def _leave_out(self, name: str, place: str, reason: str) -> None:
-        log.warning("%s (%s) is left out: %s", name, place or "in PATH", reason)
+        called = f"program/{name}"[:WORD_CHARS]
+        if self._unavailable.get(called) != reason:
+            log.warning("%s (%s) is left out: %s", name, place or "in PATH", reason)
         self._listed.pop(name, None)
         self._answered.pop(name, None)
-        self._unavailable[f"program/{name}"[:WORD_CHARS]] = reason
+        self._unavailable[called] = reason
 
     def _seen(self) -> CapabilitySeen:
         ffmpeg = self._listed.get(FFMPEG, Listed())
@@ -329,8 +345,8 @@ class Capability:
         programs = AdvertPrograms(
             life=self._life,
             encoders=standing.encoders,
-            decoders=ffmpeg.decoders,
-            filters=ffmpeg.filters,
+            decoders=standing.decoders,
+            filters=standing.filters,
             unavailable=dict(sorted((self._unavailable | standing.unavailable).items())),
             tried=self._is_tried(standing),
             max_resolutions=standing.max_resolutions,

@@ -6,11 +6,11 @@ in a way that nobody expected is not known, and the others go on.
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -27,6 +27,7 @@ from ffmesh_agent.shell.hanging import Look
 from ffmesh_agent.shell.last_input import LastInput
 from ffmesh_agent.shell.processes import NoProcesses, running
 from ffmesh_agent.shell.usage import Usage
+from ffmesh_protocol.media import printable
 from ffmesh_protocol.messages.manners import Condition, Manner
 
 SENSOR_SECONDS: Final = 5.0
@@ -99,7 +100,8 @@ class Sensing:
 
 def sensor_of(minds: Minds, asker: Asker) -> Sensor:
     if minds.sensor:
-        return partial(_printed, replace(asker, seconds=SENSOR_SECONDS), minds.sensor)
+        worst = min if isinstance(minds, Hours | Input | Power) else max
+        return partial(_printed, replace(asker, seconds=SENSOR_SECONDS), minds.sensor, worst)
     match minds:
         case Hours():
             return _in_a_thread("clock", _minute_of_the_week)
@@ -117,6 +119,9 @@ def sensor_of(minds: Minds, asker: Asker) -> Sensor:
             assert_never(minds)
 
 
+_NUMBER: Final = re.compile(r"[+-]?\d{1,9}(\.\d{1,9})?", re.ASCII)
+
+
 def _in_a_thread(name: str, ask: Callable[[], Reading]) -> Sensor:
     look = Look(name, ask)
 
@@ -126,19 +131,18 @@ def _in_a_thread(name: str, ask: Callable[[], Reading]) -> Sensor:
     return reading
 
 
-async def _printed(asker: Asker, argv: tuple[str, ...]) -> Reading:
-    """A number on the first line of what it prints."""
+async def _printed(asker: Asker, argv: tuple[str, ...], worst: Callable[[list[float]], float]) -> Reading:
+    """A number, or several of which the one counts that restrains most: the hottest of two graphics cards."""
     called = Path(argv[0]).name
     try:
         printed = await asker.asked(argv)
     except NoAnswer as error:
         return Unseen(why=f"its sensor {called} {error}")
-    first, _, _ = printed.strip().partition("\n")
-    try:
-        value = float(first)
-    except ValueError:
-        return Unseen(why=f"its sensor {called} prints no number but “{first[:40]}”")
-    return Seen(value=value) if isfinite(value) else Unseen(why=f"its sensor {called} prints {value}")
+    lines = [line.strip() for line in printed.splitlines() if line.strip()] or [""]
+    wrong = next((line for line in lines if not _NUMBER.fullmatch(line)), None)
+    if wrong is not None:
+        return Unseen(why=f"its sensor {called} prints no number but “{printable(wrong[:40])}”")
+    return Seen(value=worst([float(line) for line in lines]))
 
 
 def _minute_of_the_week() -> Reading:

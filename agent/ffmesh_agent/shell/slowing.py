@@ -1,4 +1,4 @@
-"""While a condition says `slow`: all programs together on fewer processors, and behind everybody else's there.
+"""While a condition says `slow` or `pause`: all programs together on fewer processors, and behind everybody else's.
 
 One that starts is told so before its first moment; ffmpeg then makes fewer threads by itself. Those that run are moved,
 with all their threads, and given back later what they had. Interactive ones too: whoever is at the machine comes first,
@@ -26,6 +26,9 @@ from ffmesh_agent.shell.processes import PROC, NoProcesses, below, processes
 from ffmesh_protocol.messages.manners import Condition, Manner
 
 SLOWEST: Final = 19
+
+RESTRAINING: Final = frozenset({Manner.SLOW, Manner.PAUSE})
+"""Where what nobody waits for stands still, what somebody waits for goes on slowly."""
 
 ROUNDS: Final = 5
 """Of looking for threads: one that has not been moved yet may just have made another."""
@@ -55,7 +58,7 @@ class Slowing:
         return SLOWEST if self.is_slow else self._configured_nice
 
     def heed(self, conditions: Iterable[Condition]) -> None:
-        is_slow = any(each.in_force and each.manner is Manner.SLOW for each in conditions)
+        is_slow = any(each.in_force and each.manner in RESTRAINING for each in conditions)
         if is_slow == self.is_slow:
             return
         self.is_slow = is_slow

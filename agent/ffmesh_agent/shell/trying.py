@@ -243,6 +243,8 @@ class Trying:
         line = [self._path, *trials.trial(subject, device, self._nodes, size)]
         heard = await self._asker.tried(line, await self._fence())
         if heard.ended.exit_code == 0:
+            if subject.makes_pictures and not trial_words.has_encoded(heard.printed):
+                return "it ended well, and has encoded nothing"
             return trial_words.computed(heard.printed)
         why = self._asker.unanswered(heard.ended) or ""
         if heard.ended.by_deadline or heard.ended.warden_died:

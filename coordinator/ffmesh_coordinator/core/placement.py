@@ -42,7 +42,8 @@ def lacks(agent: Agent, wish: Wish) -> str | None:
     if wish.kind.value not in advert.features:
         return f"does not know {wish.kind} jobs"
     if needs.program not in advert.programs:
-        return f"does not have {needs.program} on its list"
+        why = why_not(agent, f"program={needs.program}")
+        return f"cannot run {needs.program}: {why}" if why else f"does not have {needs.program} on its list"
     for root in needs.roots:
         if root not in advert.roots:
             return f"has no root {root}"

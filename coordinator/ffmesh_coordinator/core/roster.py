@@ -69,8 +69,10 @@ class Agent:
         return self.advert if self.advert is not None and self.advert.life == self.life else None
 
     def lists(self, program: str) -> bool:
-        """By what it said last, online or not."""
-        return self.advert is not None and program in self.advert.programs
+        """By what it said last, online or not; also what is on its list and cannot be run at the moment."""
+        if self.advert is not None and program in self.advert.programs:
+            return True
+        return self.programs is not None and f"program/{program}" in self.programs.unavailable
 
     def total(self, slot: str) -> int:
         advert = self.advert

@@ -56,3 +56,21 @@ def test_who_does_not_try_believes_the_list() -> None:
     found = untried(LISTED)
     assert (found.encoders, found.hwaccels, found.unavailable) == (LISTED.encoders, LISTED.hwaccels, {})
     assert (found.tried, found.supported_codecs) == (False, ("h264", "hevc"))
+
+
+def test_decoders_and_filters_of_an_accelerator_are_there_when_that_has_worked() -> None:
+    listed = Listed(
+        decoders=("h264", "h264_cuvid", "h264_qsv", "h264_v4l2m2m"),
+        filters=("scale", "scale_cuda", "scale_npp", "scale_vaapi"),
+        hwaccels=("cuda", "vaapi"),
+    )
+    tried = subjects((), listed.hwaccels, Nodes())
+    before = standing(listed, tried, {})
+    assert (before.decoders, before.filters) == (("h264", "h264_v4l2m2m"), ("scale",))
+    assert before.unavailable["decoder/h264_cuvid"] == f"it needs cuda: {NOT_YET}"
+    assert before.unavailable["decoder/h264_qsv"] == "it needs qsv: this ffmpeg does not list it"
+    broken = Outcome(works=False, why="Cannot load libcuda.so.1")
+    after = standing(listed, tried, {"hwaccel/cuda": broken, "hwaccel/vaapi": Outcome(works=True)})
+    assert (after.decoders, after.filters) == (("h264", "h264_v4l2m2m"), ("scale", "scale_vaapi"))
+    assert after.unavailable["filter/scale_npp"] == "it needs cuda: Cannot load libcuda.so.1"
+    assert (untried(listed).decoders, untried(listed).filters) == (listed.decoders, listed.filters)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ffmesh_agent.ffmpeg.trial_words import REASON_CHARS, computed, fps, reason
+from ffmesh_agent.ffmpeg.trial_words import REASON_CHARS, computed, fps, has_encoded, reason
 from ffmesh_protocol.limits import FPS_MAX
 
 NVENC = """\
@@ -91,3 +91,10 @@ def test_a_device_of_vulkan_that_computes_in_software_is_no_gpu(device: str, why
 [AVHWDeviceContext @ 0x55] [verbose] Device 0 selected: {device} (0x0)
 """
     assert computed(said) == (f"there is no GPU that it could use: {why}" if why else None)
+
+
+@pytest.mark.parametrize("prefix", ["", "[info] "])
+def test_who_ends_well_and_has_made_no_picture_has_encoded_nothing(prefix: str) -> None:
+    assert has_encoded(f"{prefix}frame=    1 fps=0.0 q=0.0\r{prefix}frame=    2 fps=0.0 q=-1.0 Lsize=N/A\n")
+    assert not has_encoded(f"{prefix}frame=    0 fps=0.0 q=0.0\n")
+    assert not has_encoded("")

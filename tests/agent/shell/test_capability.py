@@ -369,3 +369,22 @@ def test_the_load_is_in_percent() -> None:
     assert load.memory_percent is not None
     assert 0 <= load.cpu_percent <= 100
     assert 0 < load.memory_percent <= 100
+
+
+async def test_a_program_that_was_too_slow_to_answer_is_asked_again(
+    warden: Warden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capability_module, "LOOK_AGAIN", 0.2)
+    slow = tmp_path / "slow"
+    slow.touch()
+    program = tmp_path / "ffprobe"
+    program.write_text(f'#!/bin/sh\n[ ! -e "{slow}" ] || exec sleep 1000\n{VERSION}\n')
+    program.chmod(0o755)
+    async with _looking(_config({"ffprobe": str(program)}), warden, tmp_path, seconds=0.5) as seen:
+        left_out = await seen.without("ffprobe")
+        assert left_out.programs is not None
+        assert "did not answer" in left_out.programs.unavailable["program/ffprobe"]
+        slow.unlink()
+        found = await seen.where("ffprobe")
+        assert found.programs is not None
+        assert "program/ffprobe" not in found.programs.unavailable

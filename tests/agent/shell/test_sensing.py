@@ -113,15 +113,25 @@ async def test_a_sensor_that_hangs_holds_up_no_other(
     ("prints", "reading"),
     [
         ("81.5", Seen(value=81.5)),
-        ("  7 \nmore", Seen(value=7)),
+        ("  7 \n", Seen(value=7)),
+        ("40\n85.5\n", Seen(value=85.5)),
+        ("7\nmore", Unseen(why="its sensor sh prints no number but “more”")),
+        ("\x1b[1m40", Unseen(why="its sensor sh prints no number but “\\x1b[1m40”")),
+        ("1e300", Unseen(why="its sensor sh prints no number but “1e300”")),
         ("", Unseen(why="its sensor sh prints no number but “”")),
         ("81,5", Unseen(why="its sensor sh prints no number but “81,5”")),
-        ("nan", Unseen(why="its sensor sh prints nan")),
+        ("nan", Unseen(why="its sensor sh prints no number but “nan”")),
     ],
 )
 async def test_a_sensor_of_the_owner_prints_one_number(prints: str, reading: object, asker: Asker) -> None:
     argv = ("/bin/sh", "-c", f"printf %s {shlex.quote(prints)}")
     assert await sensor_of(Temperature(sensor=argv), asker)() == reading
+
+
+async def test_of_several_numbers_the_one_counts_that_restrains_most(asker: Asker) -> None:
+    argv = ("/bin/sh", "-c", "echo 600; echo 3")
+    assert await sensor_of(Input(sensor=argv), asker)() == Seen(value=3)
+    assert await sensor_of(Others(sensor=argv), asker)() == Seen(value=600)
 
 
 async def test_a_file_has_degrees_or_thousandths_of_them(asker: Asker, tmp_path: Path) -> None:

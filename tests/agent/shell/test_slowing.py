@@ -108,9 +108,15 @@ async def test_a_program_that_was_starting_when_it_changed_is_moved_too(warden: 
 
 async def test_only_what_is_in_force_and_slow_makes_slow() -> None:
     slowing = Slowing()
-    for conditions in ([], NOT_SLOW, [_condition(Manner.PAUSE), _condition(Manner.STOP), _condition(Manner.DRAIN)]):
+    for conditions in ([], NOT_SLOW, [_condition(Manner.STOP), _condition(Manner.DRAIN)]):
         slowing.heed(conditions)
         assert (slowing.is_slow, slowing.cpus, slowing.nice) == (False, None, None)
+
+
+async def test_what_goes_on_while_the_rest_stands_still_is_slow_too() -> None:
+    slowing = Slowing()
+    slowing.heed([_condition(Manner.PAUSE)])
+    assert slowing.is_slow
 
 
 async def test_one_that_has_ended_is_no_trouble(warden: Warden) -> None:

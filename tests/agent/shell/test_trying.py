@@ -38,6 +38,7 @@ case "$*" in
 *-hwaccels*) echo "Hardware acceleration methods:"; echo cuda ;;
 *)
     echo "$*" >>FOLDER/tried
+    echo "frame=    2 fps=0.0 q=-0.0 Lsize=N/A" >&2
     TRIED
     ;;
 esac

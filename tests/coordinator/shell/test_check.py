@@ -16,7 +16,11 @@ from ffmesh_coordinator.shell.home import SERVICE, Home
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
-    subprocess.run([*PROGRAM, "init", "--home", home], check=True, stdout=subprocess.DEVNULL, timeout=60)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    words = [*PROGRAM, "init", "--home", str(home), "--port", port]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=60)
     return home
 
 
