@@ -1,0 +1,65 @@
+"""What stands on the screen of a dashboard: as text, and as text with its styles."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.segment import Segment
+from textual.app import App
+from textual.pilot import Pilot
+
+from ffmesh_client.tui.pages.page import Page
+
+
+def text_of(top: App[Any]) -> str:
+    """Lines without the blanks at their ends."""
+    return "\n".join("".join(segment.text for segment in line).rstrip() for line in _lines(top))
+
+
+def picture_of(top: App[Any]) -> str:
+    """The text, and below it each line's runs of one style, by the cell at which they begin."""
+    styles = [f"{number}: {runs}" for number, line in enumerate(_lines(top)) if (runs := _runs(line))]
+    return "\n".join((text_of(top), "-- styles", *styles, ""))
+
+
+def _lines(top: App[Any]) -> Iterator[list[Segment]]:
+    for strip in top.screen._compositor.render_strips():
+        yield [segment for segment in strip if not segment.control]
+
+
+def _runs(line: list[Segment]) -> str:
+    runs: list[str] = []
+    at, last = 0, ""
+    for segment in line:
+        style = str(segment.style.without_color + segment.style.background_style) if segment.style else ""
+        colour = segment.style.color.name if segment.style and segment.style.color else ""
+        said = f"{colour} {style}".strip()
+        if said != last and (segment.text.strip() or segment.style):
+            runs.append(f"{at} {said}")
+            last = said
+        at += segment.cell_length
+    return " | ".join(runs)
+
+
+async def seen(pilot: Pilot[Any], words: str) -> str:
+    """The screen once these words stand there. Painting is a message behind those of the keys."""
+    for _ in range(50):
+        await pilot.pause()
+        text = text_of(pilot.app)
+        if words in text:
+            return text
+    raise AssertionError(f"“{words}” is not to be seen:\n{text_of(pilot.app)}")
+
+
+async def gone(pilot: Pilot[Any], words: str) -> str:
+    for _ in range(50):
+        await pilot.pause()
+        text = text_of(pilot.app)
+        if words not in text:
+            return text
+    raise AssertionError(f"“{words}” is still to be seen:\n{text_of(pilot.app)}")
+
+
+def page_of(top: App[Any]) -> Page:
+    page = top.screen
+    assert isinstance(page, Page)
+    return page
