@@ -66,4 +66,6 @@ async def _shown(mesh: "Mesh", config: ClientConfig, theme: str) -> int:
         watch = tasks.create_task(Watch(config, fold, now).run(), name="watch")
         code = await app.run_async()
         watch.cancel()
+    if app.fault is not None:
+        raise app.fault
     return code or app.return_code or 0

@@ -13,6 +13,7 @@ from ffmesh_client.tui.actions import ACTIONS, Action, named
 from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.looks import DARK, LIGHT, LOOKS, Looks, theme
 from ffmesh_client.tui.pages.fleet import FleetPage
+from ffmesh_client.tui.pages.jobs import JobsPage
 from ffmesh_client.tui.pages.keys import Keys
 from ffmesh_client.tui.pages.page import NAMES, Page
 from ffmesh_client.tui.pages.question import Question
@@ -24,7 +25,7 @@ PAINT: Final = 0.5
 
 TICK: Final = 5.0
 
-PAGES: Final[dict[str, Callable[[Desk], Page]]] = {"fleet": FleetPage}
+PAGES: Final[dict[str, Callable[[Desk], Page]]] = {"fleet": FleetPage, "jobs": JobsPage}
 
 
 class Top(App[int]):
@@ -44,6 +45,8 @@ class Top(App[int]):
     def __init__(self, desk: Desk, *, looks: Looks = DARK, unicode: bool = True, colours: bool = True) -> None:
         super().__init__()
         self.desk = desk
+        self.fault: Exception | None = None
+        """What went wrong in here. The terminal is given back all the same."""
         self._painted = -1
         self._unicode = unicode
         self._colours = colours
@@ -57,6 +60,14 @@ class Top(App[int]):
         await self.switch_mode(NAMES[0])
         self.set_interval(PAINT, self._paint, name="paint")
         self.set_interval(TICK, self._tick, name="tick")
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.fault = self.fault or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Textual's own would print a traceback with every variable; who has called us says it in one line."""
+        self._close_messages_no_wait()
 
     # --- painting -----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,8 @@ MOVING: Final = (
     ("Esc", "back; out of a search first"),
     ("Space", "select, or no longer; actions then mean all that is selected"),
     ("/", "search"),
+    ("f", "of jobs: only those in one state, then in the next"),
+    ("o", "of jobs: another order"),
 )
 ELSE: Final = (
     ("t", "light or dark"),

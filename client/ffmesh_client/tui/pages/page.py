@@ -14,7 +14,7 @@ from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.widgets.mesh_bar import MeshBar
 from ffmesh_client.tui.widgets.tabs import PageTabs
 
-NAMES: Final = ("fleet",)
+NAMES: Final = ("fleet", "jobs")
 """By the number of their key."""
 
 

@@ -2,37 +2,45 @@
 
 from collections.abc import Sequence
 
-from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.app import RenderResult
 from textual.widget import Widget
 
 from ffmesh_client.tui.desk import Desk
+
+GAP = "   "
 
 
 class PageTabs(Widget):
     """`names`: of the pages in the order of their keys. `beyond`: what is looked at within the page `current`."""
 
     DEFAULT_CSS = """
-    PageTabs { height: 1; padding: 0 1; background: $background; }
+    PageTabs { height: 2; padding: 0 1; background: $background; }
     """
 
     def __init__(self, desk: Desk, names: Sequence[str], current: str, beyond: str = "") -> None:
         super().__init__()
         self._desk = desk
-        self._names = names
-        self._current = current
+        self._titles = [f"{number} {name.title()}" for number, name in enumerate(names, 1)]
+        self._pages = [*names]
+        self._here = self._pages.index(current)
         self._beyond = beyond
 
     def render(self) -> RenderResult:
         looks = self._desk.looks
-        line = Text()
-        for number, name in enumerate(self._names, 1):
-            is_here = name == self._current
-            style = Style.parse(f"bold underline {looks.accent}" if is_here else looks.muted)
-            meta = Style(meta={"@click": f"app.page({name!r})"})
-            line.append(f"{number} {name.title()}", style=style + meta)
-            line.append("   ")
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for number, title in enumerate(self._titles):
+            line.append(title, style=f"bold underline {looks.accent}" if number == self._here else looks.muted)
+            line.append(GAP)
         if self._beyond:
             line.append(f"› {self._beyond}", style=looks.text)
         return line
+
+    async def on_click(self, event: events.Click) -> None:
+        at = event.get_content_offset(self)
+        left = 0
+        for page, title in zip(self._pages, self._titles, strict=True):
+            if at is not None and left <= at.x < left + len(title) and at.y == 0:
+                await self.app.run_action(f"app.page({page!r})")
+            left += len(title) + len(GAP)
