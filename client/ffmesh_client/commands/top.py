@@ -54,7 +54,7 @@ async def _shown(mesh: "Mesh", config: ClientConfig, theme: str) -> int:
 
     fold = Fold(config.cluster)
     app = Top(
-        Desk(config.cluster, fold, mesh, now),
+        Desk(config.cluster, fold, mesh, now, config.roots),
         looks=LIGHT if theme == "light" else DARK,
         unicode=has_unicode(os.environ),
         colours=has_colours(os.environ),

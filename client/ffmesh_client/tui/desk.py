@@ -36,8 +36,17 @@ class Asking(Protocol):
 class Desk:
     """`looks` changes when a person asks for the other ones; the rest stays."""
 
-    def __init__(self, cluster: str, fold: Fold, mesh: Asking, clock: Callable[[], Moment]) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        fold: Fold,
+        mesh: Asking,
+        clock: Callable[[], Moment],
+        roots: Mapping[str, str] | None = None,
+    ) -> None:
         self.cluster = cluster
+        self.roots = dict(roots or {})
+        """Where this machine has the roots that it has."""
         self.fold = fold
         self.mesh = mesh
         self.clock = clock

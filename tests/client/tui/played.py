@@ -4,6 +4,7 @@ Everything follows from numbers: the same fleet looks the same each time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import sin
 from typing import Final
 
 import msgspec
@@ -276,13 +277,31 @@ def _of_state(job: JobView, state: JobState) -> dict[str, object]:
             return {"state": state}
 
 
+LOG: Final = list(
+    enumerate(
+        (
+            "Input #0, matroska,webm, from '/srv/movies/in/film.mkv':",
+            "  Duration: 01:52:04.02, start: 0.000000, bitrate: 8021 kb/s",
+            "  Stream #0:0: Video: h264 (High), yuv420p, 1920x1080, 25 fps",
+            "Stream mapping:",
+            "  Stream #0:0 -> #0:0 (h264 (native) -> h264 (libx264))",
+            *(
+                f"frame={frame * 60:6} fps= 30 q=28.0 size={frame * 256:8}kB time=00:00:{frame % 60:02}.00"
+                for frame in range(40)
+            ),
+        ),
+        1,
+    )
+)
+
+
 class PlayedMesh:
     """A coordinator that knows these jobs, the newest first, and does what it is asked unless it `refuses`."""
 
     def __init__(self, jobs: Sequence[JobView] = (), agents: Sequence[AgentView] = ()) -> None:
         self.all = {job.id: job for job in jobs}
         self.agents = {agent.name: agent for agent in agents}
-        self.lines: tuple[LogLine, ...] = ()
+        self.lines = tuple(LogLine(time=number / 2, stream="stderr", text=line, number=number) for number, line in LOG)
         self.refuses: Refused | None = None
         self.asked: list[tuple[str, str]] = []
         """What was asked for by name: verb, and of whom."""
@@ -398,5 +417,13 @@ def played_desk(agents: int, *, mesh: PlayedMesh | None = None) -> Desk:
         for run in range(runs_of(number)):
             told = progress_of(number * 10 + run)
             fold.heard(said(TOPICS.progress(agent_name(number), job_id(number, run)), told), clock())
+    if agents:
+        for second in range(240):
+            clock.elapsed += 1
+            told = Progress(
+                percent=second / 8, fps=20.0 + 8 * sin(second / 17), speed=1 + sin(second / 40) / 2, eta_s=801.0
+            )
+            fold.heard(said(TOPICS.progress(agent_name(0), job_id(0, 0)), told), clock())
+        fold.heard(said(TOPICS.summary(), summary(agents)), clock())
     known = mesh or PlayedMesh(played_jobs(agents), [agent_view(number) for number in range(agents)])
     return Desk(CLUSTER, fold, known, clock)

@@ -40,14 +40,15 @@ def _runs(line: list[Segment]) -> str:
     return " | ".join(runs)
 
 
-async def seen(pilot: Pilot[Any], words: str) -> str:
-    """The screen once these words stand there. Painting is a message behind those of the keys."""
+async def seen(pilot: Pilot[Any], *words: str) -> str:
+    """The screen once all of these stand there. Painting is a message behind those of the keys."""
     for _ in range(50):
         await pilot.pause()
         text = text_of(pilot.app)
-        if words in text:
+        if all(each in text for each in words):
             return text
-    raise AssertionError(f"“{words}” is not to be seen:\n{text_of(pilot.app)}")
+    missing = [each for each in words if each not in text_of(pilot.app)]
+    raise AssertionError(f"{missing} are not to be seen:\n{text_of(pilot.app)}")
 
 
 async def gone(pilot: Pilot[Any], words: str) -> str:

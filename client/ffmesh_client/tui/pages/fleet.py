@@ -14,6 +14,7 @@ from ffmesh_client.tui.looks import OF_AGENT, OF_JOB
 from ffmesh_client.tui.model.agents import AgentLine
 from ffmesh_client.tui.model.fleet import Fleet
 from ffmesh_client.tui.model.runs import RunLine
+from ffmesh_client.tui.pages.job import JobPage
 from ffmesh_client.tui.pages.page import Page
 from ffmesh_client.tui.widgets.listing import Listing
 
@@ -129,6 +130,11 @@ class FleetPage(Page):
         keys = [key for key in table.marked if any(table.key_of(item) == key for item in table.items)]
         current = table.current_key
         return [_subject(key) for key in sorted(keys) or ([current] if current is not None else [])]
+
+    async def open(self, key: str) -> None:
+        subject = _subject(key)
+        if subject.kind == "job":
+            await self.app.push_screen(JobPage(self.desk, subject.name, self.name_of_page))
 
     def done_with(self) -> None:
         self._table.marked.clear()

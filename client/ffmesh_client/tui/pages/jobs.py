@@ -17,6 +17,7 @@ from ffmesh_client.tui.looks import OF_JOB
 from ffmesh_client.tui.model.job_rows import JobRow
 from ffmesh_client.tui.model.job_table import JobTable, Order
 from ffmesh_client.tui.model.search import OF_WORDS, parsed
+from ffmesh_client.tui.pages.job import JobPage
 from ffmesh_client.tui.pages.page import Page
 from ffmesh_client.tui.widgets.info import Info
 from ffmesh_client.tui.widgets.listing import Listing
@@ -153,6 +154,9 @@ class JobsPage(Page):
         marked = [row.id for row in table.items if row.id in table.marked] if table.marked else []
         current = table.current_key
         return [Subject(kind="job", name=job) for job in marked or ([current] if current is not None else [])]
+
+    async def open(self, key: str) -> None:
+        await self.app.push_screen(JobPage(self.desk, key, self.name_of_page))
 
     def done_with(self) -> None:
         self._table.marked.clear()

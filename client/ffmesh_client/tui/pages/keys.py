@@ -21,6 +21,8 @@ MOVING: Final = (
     ("/", "search"),
     ("f", "of jobs: only those in one state, then in the next"),
     ("o", "of jobs: another order"),
+    ("y", "of a job: its command line into the clipboard"),
+    ("l", "of a job: its log alone, or with the rest"),
 )
 ELSE: Final = (
     ("t", "light or dark"),

@@ -11,6 +11,7 @@ from textual.widgets import Footer, Input
 
 from ffmesh_client.tui.actions import Subject
 from ffmesh_client.tui.desk import Desk
+from ffmesh_client.tui.widgets.listing import Listing
 from ffmesh_client.tui.widgets.mesh_bar import MeshBar
 from ffmesh_client.tui.widgets.tabs import PageTabs
 
@@ -21,7 +22,7 @@ NAMES: Final = ("fleet", "jobs")
 class Page(Screen[None]):
     """`name_of_page` is one of `NAMES`; `beyond` says what is looked at within it."""
 
-    name_of_page: ClassVar[str]
+    name_of_page: str
     search_hint: ClassVar[str | None] = None
     """What can be searched for; None: nothing here."""
 
@@ -87,6 +88,12 @@ class Page(Screen[None]):
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
+
+    async def on_listing_opened(self, event: Listing.Opened) -> None:
+        await self.open(event.key)
+
+    async def open(self, key: str) -> None:
+        """What a list on this page was asked to show more of."""
 
     def on_listing_moved(self) -> None:
         self.offer()
