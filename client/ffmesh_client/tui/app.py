@@ -12,11 +12,13 @@ from textual.screen import Screen
 from ffmesh_client.tui.actions import ACTIONS, Action, named
 from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.looks import DARK, LIGHT, LOOKS, Looks, theme
+from ffmesh_client.tui.pages.events import EventsPage
 from ffmesh_client.tui.pages.fleet import FleetPage
 from ffmesh_client.tui.pages.jobs import JobsPage
 from ffmesh_client.tui.pages.keys import Keys
 from ffmesh_client.tui.pages.page import NAMES, Page
 from ffmesh_client.tui.pages.question import Question
+from ffmesh_client.tui.pages.workflows import WorkflowsPage
 from ffmesh_client.tui.terminal import Ascii, WithoutColours
 from ffmesh_protocol.errors import FfmeshError
 
@@ -25,7 +27,12 @@ PAINT: Final = 0.5
 
 TICK: Final = 5.0
 
-PAGES: Final[dict[str, Callable[[Desk], Page]]] = {"fleet": FleetPage, "jobs": JobsPage}
+PAGES: Final[dict[str, Callable[[Desk], Page]]] = {
+    "fleet": FleetPage,
+    "jobs": JobsPage,
+    "workflows": WorkflowsPage,
+    "events": EventsPage,
+}
 
 
 class Top(App[int]):

@@ -387,11 +387,31 @@ def played_jobs(agents: int) -> list[JobView]:
     ends = (JobState.SUCCEEDED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
     ended = [job_view(5_000 + number * 10, ends[number % len(ends)], agent="tower") for number in range(agents * 2)]
     queued = [job_view(9_000 + number * 10, JobState.QUEUED) for number in range(agents * 3)]
-    return [*queued, *running, *ended]
+    chained = [job for number in range(min(agents, 3)) for job in workflow(number)]
+    return [*queued, *running, *chained, *ended]
+
+
+def workflow(number: int) -> list[JobView]:
+    """A film that is cut, encoded in three chunks and joined: the newest first, as they were handed in."""
+    base = 700_000 + number * 10
+    root = ulid(base)
+
+    def step(offset: int, name: str, state: JobState, *after: int) -> JobView:
+        ids = tuple(ulid(base + each) for each in after)
+        changes = {"title": name, "after": ids, "workflow": root}
+        return job_view(base + offset, state, agent="tower" if state is JobState.SUCCEEDED else None, **changes)
+
+    return [
+        step(4, "join", JobState.WAITING, 1, 2, 3),
+        step(3, "chunk 3", JobState.WAITING, 0),
+        step(2, "chunk 2", JobState.FAILED, 0),
+        step(1, "chunk 1", JobState.SUCCEEDED, 0),
+        step(0, f"cut film {number}", JobState.SUCCEEDED),
+    ]
 
 
 def event(number: int) -> JobEvent:
-    kinds = ("job_submitted", "job_running", "job_succeeded", "job_failed")
+    kinds = ("job_queued", "job_started", "job_succeeded", "job_failed")
     failed = number % 4 == 3
     return JobEvent(
         event_type=kinds[number % 4],

@@ -16,7 +16,7 @@ async def test_each_agent_stands_with_what_it_runs_and_why_it_takes_nothing() ->
     async with top.run_test(size=(120, 40)) as pilot:
         text = await seen(pilot, "● attic")
     assert "└ ▸ Holiday on the coast, part one" in text
-    assert "11 %   20 fps   0.80x" in text
+    assert "48 %   21 fps   1.05x" in text
     assert "draining: finishes what it has, takes no more" in text
     assert "! root Series is not mounted: the server does" in text
     assert "17 running" in text

@@ -7,7 +7,7 @@ from client.tui.played import PlayedMesh, job_view, played_desk, played_jobs
 from client.tui.seeing import gone, page_of, seen, text_of
 from ffmesh_client.errors import NoAnswer
 from ffmesh_client.tui.app import Top
-from ffmesh_client.tui.pages.jobs import JobsTable
+from ffmesh_client.tui.widgets.jobs_table import JobsTable
 from ffmesh_protocol.errors import RefusalCode, Refused
 from ffmesh_protocol.messages.jobs import JobState
 
@@ -24,11 +24,11 @@ async def test_jobs_say_how_far_they_are_or_why_they_wait(mesh: PlayedMesh) -> N
         text = await seen(pilot, "○ queued")
         assert "all 3 agents with encoder h264_nvenc are full" in text
         assert "▸ running" in text
-        assert "11 %   20 fps   0.80x" in text
+        assert "48 %   21 fps   1.05x" in text
         assert "✓ succeeded" in text
         assert "took 1:00:00" in text
         assert "exit code 1: Unknown encoder" in text
-        assert "77 jobs  ·  newest first" in text
+        assert "92 jobs  ·  newest first" in text
 
 
 async def test_a_filter_is_asked_of_the_coordinator_and_goes_on_with_the_key(mesh: PlayedMesh) -> None:
@@ -38,7 +38,7 @@ async def test_a_filter_is_asked_of_the_coordinator_and_goes_on_with_the_key(mes
         text = await seen(pilot, "running  ·  17 jobs")
         assert "○ queued   " not in text.partition("STATE")[2]
         await pilot.press("f", "f")
-        await seen(pilot, "failed  ·  6 jobs")
+        await seen(pilot, "failed  ·  9 jobs")
 
 
 async def test_search_finds_by_state_agent_owner_label_and_text(mesh: PlayedMesh) -> None:
@@ -48,7 +48,7 @@ async def test_search_finds_by_state_agent_owner_label_and_text(mesh: PlayedMesh
         text = await seen(pilot, "1 of 17 that were looked through")
         assert "Kitchen camera, night" in text
         await pilot.press("escape")
-        await seen(pilot, "77 jobs")
+        await seen(pilot, "92 jobs")
 
 
 async def test_another_order_comes_with_o(mesh: PlayedMesh) -> None:
@@ -109,7 +109,7 @@ async def test_a_coordinator_that_is_away_is_told_of_and_asked_again(
         await pilot.press("2")
         await seen(pilot, "the coordinator did not answer for 10 s")
         monkeypatch.undo()
-        await seen(pilot, "77 jobs")
+        await seen(pilot, "92 jobs")
 
 
 async def test_who_does_not_look_at_jobs_asks_for_none(mesh: PlayedMesh) -> None:
@@ -118,7 +118,7 @@ async def test_who_does_not_look_at_jobs_asks_for_none(mesh: PlayedMesh) -> None
         await seen(pilot, "● attic")
         assert mesh.pages == 0
         await pilot.press("2")
-        await seen(pilot, "77 jobs")
+        await seen(pilot, "92 jobs")
         await pilot.press("1")
         await seen(pilot, "● attic")
         assert not [worker for worker in top.workers if worker.group == "jobs" and worker.is_running]
@@ -140,7 +140,7 @@ async def test_the_pages_are_reached_by_mouse_too(mesh: PlayedMesh) -> None:
     async with top.run_test(size=(140, 40)) as pilot:
         await seen(pilot, "1 Fleet   2 Jobs")
         await pilot.click("PageTabs", offset=(13, 0))
-        await seen(pilot, "77 jobs")
+        await seen(pilot, "92 jobs")
         await pilot.click(JobsTable, offset=(10, 5))
         assert top.screen.query_one(JobsTable).cursor == 4
         assert text_of(top)

@@ -9,6 +9,7 @@ from ffmesh_protocol.messages.jobs import JobEvent
 from ffmesh_protocol.wire import Told
 
 KEPT: Final = 2_000
+TROUBLE: Final = frozenset({"failed", "cancelled", "agent offline"})
 
 
 class EventLine(Told, frozen=True):
@@ -22,6 +23,24 @@ class EventLine(Told, frozen=True):
     agent: str | None
     workflow: str | None
     reason: str | None
+
+
+def is_about(line: EventLine, kind: str) -> bool:
+    """`kind`: jobs, agents, trouble; or empty, for any."""
+    match kind:
+        case "jobs":
+            return line.job is not None
+        case "agents":
+            return line.job is None
+        case "trouble":
+            return line.what in TROUBLE
+        case _:
+            return True
+
+
+def is_found(line: EventLine, words: str) -> bool:
+    said = " ".join(filter(None, (line.what, line.job, line.name, line.agent, line.workflow, line.reason))).casefold()
+    return all(word in said for word in words.casefold().split())
 
 
 class EventLog:

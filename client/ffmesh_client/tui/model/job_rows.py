@@ -34,6 +34,8 @@ class JobRow(Told, frozen=True):
         return (
             (wanted.states is None or self.state in wanted.states)
             and wanted.agent in (self.agent or "").casefold()
+            and (wanted.agent_is is None or self.agent == wanted.agent_is)
+            and (self.workflow is not None or not wanted.in_workflow)
             and wanted.owner in self.owner.casefold()
             and all(word in self.said for word in wanted.words)
         )

@@ -30,7 +30,10 @@ class Wanted(Told, frozen=True):
     states: tuple[JobState, ...] | None = None
     labels: tuple[tuple[str, str], ...] = ()
     agent: str = ""
+    agent_is: str | None = None
+    """The whole name."""
     owner: str = ""
+    in_workflow: bool = False
     words: tuple[str, ...] = ()
 
     @property
@@ -41,7 +44,7 @@ class Wanted(Told, frozen=True):
     @property
     def looks_inside(self) -> bool:
         """Whether some of the jobs that the coordinator gives may not be meant."""
-        return bool(self.agent or self.owner or self.words)
+        return bool(self.agent or self.agent_is or self.owner or self.in_workflow or self.words)
 
 
 def parsed(text: str, states: tuple[JobState, ...] | None = None) -> Wanted:

@@ -14,7 +14,7 @@ from ffmesh_client.tui.looks import OF_AGENT, OF_JOB
 from ffmesh_client.tui.model.agents import AgentLine
 from ffmesh_client.tui.model.fleet import Fleet
 from ffmesh_client.tui.model.runs import RunLine
-from ffmesh_client.tui.pages.job import JobPage
+from ffmesh_client.tui.pages.opening import open_agent, open_job
 from ffmesh_client.tui.pages.page import Page
 from ffmesh_client.tui.widgets.listing import Listing
 
@@ -134,7 +134,9 @@ class FleetPage(Page):
     async def open(self, key: str) -> None:
         subject = _subject(key)
         if subject.kind == "job":
-            await self.app.push_screen(JobPage(self.desk, subject.name, self.name_of_page))
+            await open_job(self, subject.name)
+        else:
+            await open_agent(self, subject.name)
 
     def done_with(self) -> None:
         self._table.marked.clear()

@@ -19,10 +19,11 @@ MOVING: Final = (
     ("Esc", "back; out of a search first"),
     ("Space", "select, or no longer; actions then mean all that is selected"),
     ("/", "search"),
-    ("f", "of jobs: only those in one state, then in the next"),
+    ("f", "of jobs or events: only one kind of them, then the next"),
     ("o", "of jobs: another order"),
     ("y", "of a job: its command line into the clipboard"),
     ("l", "of a job: its log alone, or with the rest"),
+    ("Tab", "of an agent: to its jobs, or back"),
 )
 ELSE: Final = (
     ("t", "light or dark"),
@@ -37,7 +38,7 @@ class Keys(ModalScreen[None]):
     DEFAULT_CSS = """
     Keys { align: center middle; background: $background 60%; }
     Keys > VerticalScroll {
-        width: 76; max-width: 96%; height: auto; max-height: 90%; padding: 1 2;
+        width: 76; max-width: 96%; height: auto; max-height: 100%; padding: 0 2;
         background: $surface; border: round $border;
     }
     Keys Static { height: auto; }

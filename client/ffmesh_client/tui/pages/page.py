@@ -15,7 +15,7 @@ from ffmesh_client.tui.widgets.listing import Listing
 from ffmesh_client.tui.widgets.mesh_bar import MeshBar
 from ffmesh_client.tui.widgets.tabs import PageTabs
 
-NAMES: Final = ("fleet", "jobs")
+NAMES: Final = ("fleet", "jobs", "workflows", "events")
 """By the number of their key."""
 
 

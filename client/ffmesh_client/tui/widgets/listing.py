@@ -60,6 +60,9 @@ class Listing(ScrollView, Generic[Item], can_focus=True):
     class NearEnd(Message):
         """The cursor is near the last line: if there is more, it is wanted now."""
 
+    stays_on_top: ClassVar[bool] = False
+    """Who is at the first line stays there when others come before it."""
+
     def __init__(self, desk: Desk, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self.desk = desk
@@ -89,12 +92,16 @@ class Listing(ScrollView, Generic[Item], can_focus=True):
     # --- what pages do with it ----------------------------------------------------------------------------------------
 
     def show(self, items: Sequence[Item]) -> None:
-        at = self.current_key
+        at, before = self.current_key, self.cursor
         self.items = items
-        if at is not None and (self.cursor >= len(items) or self.key_of(items[self.cursor]) != at):
+        is_held = self.stays_on_top and self.cursor == 0
+        if at is not None and not is_held and (before >= len(items) or self.key_of(items[before]) != at):
             keys = {self.key_of(item): number for number, item in enumerate(items)}
-            self.cursor = keys.get(at, min(self.cursor, max(0, len(items) - 1)))
+            self.cursor = keys.get(at, min(before, max(0, len(items) - 1)))
         self._measure()
+        top = int(self.scroll_offset.y)
+        if top and self.cursor != before:  # what is looked at stays where it is on the screen
+            self.scroll_to(y=max(0, top + self.cursor - before), animate=False, force=True)
         self.refresh()
 
     @property
@@ -176,7 +183,7 @@ class Listing(ScrollView, Generic[Item], can_focus=True):
         width, looks = self.scrollable_content_region.width, self.desk.looks
         room = max(0, width - GUTTER)
         if y == 0:
-            head = Text("  ", style=looks.muted) + fitted(self.head(room), room)
+            head = Text("  ") + fitted(self.head(room), room)
             return self._strip(head, width, f"{looks.muted} on {looks.ground}")
         index = int(self.scroll_offset.y) + y - 1
         if not self.items:
@@ -186,7 +193,7 @@ class Listing(ScrollView, Generic[Item], can_focus=True):
             return self._strip(Text(), width, f"{looks.text} on {looks.ground}")
         item = self.items[index]
         is_marked = bool(self.marked) and self.key_of(item) in self.marked
-        line = Text("◆ " if is_marked else "  ", style=looks.accent) + fitted(self.draw(item, room), room)
+        line = Text.assemble(("◆ " if is_marked else "  ", looks.accent), fitted(self.draw(item, room), room))
         ground = looks.cursor if index == self.cursor and self.has_focus else looks.ground
         return self._strip(line, width, f"{looks.text} on {ground}")
 

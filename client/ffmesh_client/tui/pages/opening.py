@@ -1,0 +1,13 @@
+"""How one gets from any page to that of a job or of an agent."""
+
+from ffmesh_client.tui.pages.agent import AgentPage
+from ffmesh_client.tui.pages.job import JobPage
+from ffmesh_client.tui.pages.page import Page
+
+
+async def open_job(page: Page, job: str) -> None:
+    await page.app.push_screen(JobPage(page.desk, job, page.name_of_page))
+
+
+async def open_agent(page: Page, name: str) -> None:
+    await page.app.push_screen(AgentPage(page.desk, name, page.name_of_page))
