@@ -27,7 +27,8 @@ class Page(Screen[None]):
     """What can be searched for; None: nothing here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", key_display="/"),
+        # Before whoever has the focus: else the letters typed right behind it would be taken for keys.
+        Binding("slash", "search", "Search", key_display="/", priority=True),
         Binding("escape", "back", "Back", show=False),
     ]
     DEFAULT_CSS = """
@@ -35,7 +36,6 @@ class Page(Screen[None]):
     Page .body { height: 1fr; padding: 0 1; }
     Page.away .body { opacity: 45%; }
     Page #search { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
-    Page #search.open { display: block; }
     Page #search:focus { border: none; background: $panel; }
     """
 
@@ -106,17 +106,19 @@ class Page(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         del parameters
-        return self.search_hint is not None if action == "search" else True
+        if action != "search":
+            return True
+        return self.search_hint is not None and not isinstance(self.focused, Input)
 
     def action_search(self) -> None:
         field = self.query_one("#search", Input)
-        field.add_class("open")
-        field.focus()
+        field.display = True
+        self.set_focus(field)  # at once: what is typed next is meant for it
 
     async def action_back(self) -> None:
         """Out of the search first, then out of what was looked for, then to where one came from."""
         field = self.query_one("#search", Input)
-        if field.value or field.has_class("open"):
+        if field.value or field.display:
             field.value = ""
             self._close(field)
             self.searched("")
@@ -134,7 +136,7 @@ class Page(Screen[None]):
             self._close(event.input)
 
     def _close(self, field: Input) -> None:
-        field.set_class(bool(field.value), "open")
+        field.display = bool(field.value)
         self.focus_body()
 
     def focus_body(self) -> None:
