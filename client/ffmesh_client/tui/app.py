@@ -22,8 +22,9 @@ from ffmesh_client.tui.pages.workflows import WorkflowsPage
 from ffmesh_client.tui.terminal import Ascii, WithoutColours
 from ffmesh_protocol.errors import FfmeshError
 
-PAINT: Final = 0.5
-"""Seconds. What has happened meanwhile is painted at once; keys are answered at once, of course."""
+PAINT: Final = 1.0
+"""Seconds, as often as a program tells how far it is. What has happened meanwhile is painted together; a key is
+answered at once."""
 
 TICK: Final = 5.0
 

@@ -38,19 +38,21 @@ class AgentBook:
         self.heard_at = 0.0
         self._beat: Heartbeat | None = None
         self._cpu: deque[float] = deque(maxlen=BEATS)
+        self._line: AgentLine | None = None
+        """As it was last made; None: something has changed since."""
 
     def tell(self, told: PublicAgent) -> None:
         if self.told is not None and self.told.life != told.life:
             self._beat = None
             self._cpu.clear()
-        self.told = told
+        self.told, self._line = told, None
 
     def beat(self, beat: Heartbeat) -> None:
         """One that came late says nothing new."""
         last = self._beat
         if last is not None and last.life == beat.life and last.beat >= beat.beat:
             return
-        self._beat = beat
+        self._beat, self._line = beat, None
         if beat.load.cpu_percent is not None:
             self._cpu.append(beat.load.cpu_percent)
 
@@ -59,6 +61,11 @@ class AgentBook:
         told = self.told
         if told is None:
             return None
+        if self._line is None or self._line.runs != runs:
+            self._line = self._made(told, runs)
+        return self._line
+
+    def _made(self, told: PublicAgent, runs: tuple[RunLine, ...]) -> AgentLine:
         is_here = told.state is not AgentState.OFFLINE
         beat = self._beat if is_here and self._beat is not None and self._beat.life == told.life else None
         load = beat.load if beat is not None else told.load

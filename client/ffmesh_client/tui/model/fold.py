@@ -257,7 +257,7 @@ class Fold:
         if book.told is None:
             return None
         jobs = self._of_agent.get(book.told.name, ())
-        lines = (self._runs[job].line() for job in sorted(jobs))
+        lines = (self._runs[job].line() for job in sorted(jobs)) if jobs else ()
         return book.line(tuple(line for line in lines if line is not None and line.state is not JobState.OFFERED))
 
 

@@ -30,24 +30,29 @@ class RunBook:
         self._progress: Progress | None = None
         self._agent: str | None = None
         self._progress_at = 0.0
+        self._name = ""
+        self._line: RunLine | None = None
+        """As it was last made; None: something has changed since."""
 
     def tell(self, told: PublicJob) -> None:
         if self.told is not None and told.agent != self.told.agent:
             self._progress = None  # the next attempt begins anew
-        self.told = told
+        if self.told is None or (told.title, told.program) != (self.told.title, self.told.program):
+            self._name = one_line(told.title or told.program)
+        self.told, self._line = told, None
         self.changes += 1
 
     def go_on(self, agent: str, progress: Progress, at: float) -> bool:
         """False: that agent does not have it, and is not believed."""
         if self.told is not None and self.told.agent not in (None, agent):
             return False
-        self._agent, self._progress, self._progress_at = agent, progress, at
+        self._agent, self._progress, self._progress_at, self._line = agent, progress, at, None
         self.speeds.add(progress, at)
         return True
 
     def stop(self) -> None:
         """Its agent took the progress back."""
-        self._progress = None
+        self._progress = self._line = None
 
     def fps(self, now: float) -> float:
         """0 when nothing was heard for so long that the broker would have forgotten it."""
@@ -65,12 +70,7 @@ class RunBook:
 
     def line(self) -> RunLine | None:
         told = self.told
-        if told is None:
-            return None
-        return RunLine(
-            id=told.id,
-            name=one_line(told.title or told.program),
-            state=told.state,
-            agent=told.agent,
-            progress=self.progress() or told.progress,
-        )
+        if self._line is None and told is not None:
+            progress = self.progress() or told.progress
+            self._line = RunLine(id=told.id, name=self._name, state=told.state, agent=told.agent, progress=progress)
+        return self._line

@@ -38,6 +38,7 @@ UNKNOWN: Final = Sign(sign="·", colour="muted")
 
 class EventsTable(Listing[EventLine]):
     stays_on_top = True
+    items_say_all = True
 
     def key_of(self, item: EventLine) -> str:
         return str(item.number)

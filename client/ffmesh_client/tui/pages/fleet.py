@@ -31,6 +31,8 @@ WIDER = 130
 class FleetTable(Listing[Line]):
     """Each agent a line, and each of its jobs one below it."""
 
+    items_say_all = True
+
     def key_of(self, item: Line) -> str:
         return f"agent {item.name}" if isinstance(item, AgentLine) else f"job {item.id}"
 

@@ -63,12 +63,17 @@ class Listing(ScrollView, Generic[Item], can_focus=True):
     stays_on_top: ClassVar[bool] = False
     """Who is at the first line stays there when others come before it."""
 
+    items_say_all: ClassVar[bool] = False
+    """An item that is the same looks the same: nothing else is drawn into its line."""
+
     def __init__(self, desk: Desk, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self.desk = desk
         self.items: Sequence[Item] = ()
         self.cursor = 0
         self.marked: set[str] = set()
+        self._drawn: dict[int, tuple[Item, tuple[object, ...], Strip]] = {}
+        """What each line shows, and how it was drawn."""
 
     # --- what a kind of list says -------------------------------------------------------------------------------------
 
@@ -193,9 +198,15 @@ class Listing(ScrollView, Generic[Item], can_focus=True):
             return self._strip(Text(), width, f"{looks.text} on {looks.ground}")
         item = self.items[index]
         is_marked = bool(self.marked) and self.key_of(item) in self.marked
-        line = Text.assemble(("◆ " if is_marked else "  ", looks.accent), fitted(self.draw(item, room), room))
         ground = looks.cursor if index == self.cursor and self.has_focus else looks.ground
-        return self._strip(line, width, f"{looks.text} on {ground}")
+        how = (width, is_marked, ground, looks.name)
+        drawn = self._drawn.get(y)
+        if drawn is not None and drawn[0] is item and drawn[1] == how and self.items_say_all:
+            return drawn[2]
+        line = Text.assemble(("◆ " if is_marked else "  ", looks.accent), fitted(self.draw(item, room), room))
+        strip = self._strip(line, width, f"{looks.text} on {ground}")
+        self._drawn[y] = (item, how, strip)
+        return strip
 
     def _strip(self, text: Text, width: int, style: str) -> Strip:
         base = Style.parse(style)
