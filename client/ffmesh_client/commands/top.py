@@ -38,6 +38,8 @@ def run(arguments: Namespace) -> int:
         raise WrongUsage("top draws for people; `ffmesh agents --json` and `ffmesh jobs --json` tell it to programs")
     if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
         raise WrongUsage("top needs a terminal; `ffmesh agents` and `ffmesh jobs` print what there is")
+    for name in ("COLUMNS", "LINES"):  # what some shell has exported would hold, however the terminal is resized
+        os.environ.pop(name, None)
     config = calling.configured(arguments)
     return calling.conversed(config, lambda mesh: _shown(mesh, config, arguments.theme))
 

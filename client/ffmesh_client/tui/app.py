@@ -99,9 +99,14 @@ class Top(App[int]):
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
-    async def action_page(self, name: str) -> None:
-        if isinstance(self.screen, Page):
-            await self.switch_mode(name)
+    def action_page(self, name: str) -> None:
+        """The list itself: where one is within it, back to it."""
+        if not isinstance(self.screen, Page):
+            return
+        if self.current_mode != name:
+            _ = self.switch_mode(name)
+        while self.current_mode == name and len(self.screen_stack) > 1:
+            _ = self.pop_screen()
 
     def action_looks(self) -> None:
         self._look(LIGHT if self.desk.looks is DARK else DARK)
@@ -109,9 +114,9 @@ class Top(App[int]):
         for widget in self.screen.query("*"):
             widget.refresh()
 
-    async def action_keys(self) -> None:
+    def action_keys(self) -> None:
         if isinstance(self.screen, Page):
-            await self.push_screen(Keys(self.desk.looks))
+            _ = self.push_screen(Keys(self.desk.looks))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """An action is offered where there is something that it can be done to."""
@@ -120,14 +125,14 @@ class Top(App[int]):
         kind = next(each.kind for each in ACTIONS if each.word == parameters[0])
         return isinstance(self.screen, Page) and any(subject.kind == kind for subject in self.screen.subjects())
 
-    async def action_do(self, word: str) -> None:
+    def action_do(self, word: str) -> None:
         page = self.screen
         action = next(each for each in ACTIONS if each.word == word)
         if isinstance(page, Page):
             names = [subject.name for subject in page.subjects() if subject.kind == action.kind]
-            await self._do(action, names, page)
+            self._do(action, names, page)
 
-    async def _do(self, action: Action, names: Sequence[str], page: Page) -> None:
+    def _do(self, action: Action, names: Sequence[str], page: Page) -> None:
         if not names:
             return
 
@@ -138,9 +143,7 @@ class Top(App[int]):
         if action.asks is None:
             answered(True)
         else:
-            await self.push_screen(
-                Question(action.asks.format(named(action.kind, names)), action.word.title()), answered
-            )
+            _ = self.push_screen(Question(action.asks.format(named(action.kind, names)), action.word.title()), answered)
 
     async def _done(self, action: Action, names: Sequence[str], page: Page) -> None:
         """To all of them; what is refused is said in the words of who refused."""

@@ -69,6 +69,7 @@ STRANGE: Final = "שלום עולם 🎬👨‍👩‍👧 " * 12 + "\u202eevil\
 """A title of more than 300 characters: emoji, letters that run to the left, and what would move a cursor."""
 
 REASON: Final = "all 3 agents with encoder h264_nvenc are full: 6 of 6 slots used"
+REASONS: Final = (REASON, "no agent online has root Attic mounted; last seen on den 3 h ago", REASON)
 
 
 def ulid(number: int) -> str:
@@ -251,7 +252,7 @@ def _of_state(job: JobView, state: JobState) -> dict[str, object]:
     ended: dict[str, object] = {"state": state, "ended_at": "2026-01-02T04:04:05.000Z"}
     match state:
         case JobState.QUEUED:
-            return nobody | {"reason": REASON, "reason_code": ReasonCode.WAITING_FOR_SLOT}
+            return nobody | {"reason": REASONS[int(job.id[4:]) // 10 % 3], "reason_code": ReasonCode.WAITING_FOR_SLOT}
         case JobState.WAITING:
             return nobody | {"reason": "it waits for other jobs", "reason_code": ReasonCode.WAITING_FOR_JOBS}
         case JobState.SUCCEEDED:
@@ -399,11 +400,11 @@ def workflow(number: int) -> list[JobView]:
     def step(offset: int, name: str, state: JobState, *after: int) -> JobView:
         ids = tuple(ulid(base + each) for each in after)
         changes = {"title": name, "after": ids, "workflow": root}
-        return job_view(base + offset, state, agent="tower" if state is JobState.SUCCEEDED else None, **changes)
+        return job_view(base + offset, state, agent=None if state is JobState.WAITING else "tower", **changes)
 
     return [
         step(4, "join", JobState.WAITING, 1, 2, 3),
-        step(3, "chunk 3", JobState.WAITING, 0),
+        step(3, "chunk 3", JobState.RUNNING, 0),
         step(2, "chunk 2", JobState.FAILED, 0),
         step(1, "chunk 1", JobState.SUCCEEDED, 0),
         step(0, f"cut film {number}", JobState.SUCCEEDED),
@@ -432,11 +433,6 @@ def played_desk(agents: int, *, mesh: PlayedMesh | None = None) -> Desk:
     for number in range(min(agents * 4, 40)):
         clock.elapsed += 7
         fold.heard(said(TOPICS.events(), event(number)), clock())
-    fold.heard(said(TOPICS.summary(), summary(agents)), clock())
-    for number in range(agents):
-        for run in range(runs_of(number)):
-            told = progress_of(number * 10 + run)
-            fold.heard(said(TOPICS.progress(agent_name(number), job_id(number, run)), told), clock())
     if agents:
         for second in range(240):
             clock.elapsed += 1
@@ -444,6 +440,12 @@ def played_desk(agents: int, *, mesh: PlayedMesh | None = None) -> Desk:
                 percent=second / 8, fps=20.0 + 8 * sin(second / 17), speed=1 + sin(second / 40) / 2, eta_s=801.0
             )
             fold.heard(said(TOPICS.progress(agent_name(0), job_id(0, 0)), told), clock())
-        fold.heard(said(TOPICS.summary(), summary(agents)), clock())
+    fold.heard(said(TOPICS.summary(), summary(agents)), clock())
+    for number in range(agents):
+        for run in range(runs_of(number)):
+            if (number, run) == (0, 0):
+                continue
+            told = progress_of(number * 10 + run)
+            fold.heard(said(TOPICS.progress(agent_name(number), job_id(number, run)), told), clock())
     known = mesh or PlayedMesh(played_jobs(agents), [agent_view(number) for number in range(agents)])
     return Desk(CLUSTER, fold, known, clock)

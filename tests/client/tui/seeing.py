@@ -51,6 +51,18 @@ async def seen(pilot: Pilot[Any], *words: str) -> str:
     raise AssertionError(f"{missing} are not to be seen:\n{text_of(pilot.app)}")
 
 
+async def settled(pilot: Pilot[Any]) -> str:
+    """The picture once nothing more comes of what was done."""
+    last = ""
+    for _ in range(50):
+        await pilot.pause()
+        picture = picture_of(pilot.app)
+        if picture == last:
+            return picture
+        last = picture
+    raise AssertionError(f"it never comes to rest:\n{last}")
+
+
 async def gone(pilot: Pilot[Any], words: str) -> str:
     for _ in range(50):
         await pilot.pause()

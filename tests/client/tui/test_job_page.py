@@ -34,7 +34,7 @@ async def test_all_that_is_known_of_a_job_is_on_its_page_and_follows_it() -> Non
             "1 ▸ running   attic  03:04:05 → –",
             "-vf scale=1280:-2",
             "owner     tv",
-            "▁▃▅▆▇███",
+            "▇███",
         )
         await seen(pilot, "time=00:00:39.00")
         desk.fold.heard(said(TOPICS.progress("attic", ID), Progress(percent=77.0, fps=99.0)), desk.clock())

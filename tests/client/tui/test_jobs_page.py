@@ -35,7 +35,7 @@ async def test_a_filter_is_asked_of_the_coordinator_and_goes_on_with_the_key(mes
     top = Top(played_desk(12, mesh=mesh))
     async with top.run_test(size=(140, 40)) as pilot:
         await pilot.press("2", "f", "f")
-        text = await seen(pilot, "running  ·  17 jobs")
+        text = await seen(pilot, "running  ·  20 jobs")
         assert "○ queued   " not in text.partition("STATE")[2]
         await pilot.press("f", "f")
         await seen(pilot, "failed  ·  9 jobs")
@@ -45,7 +45,7 @@ async def test_search_finds_by_state_agent_owner_label_and_text(mesh: PlayedMesh
     top = Top(played_desk(12, mesh=mesh))
     async with top.run_test(size=(140, 40)) as pilot:
         await pilot.press("2", "slash", *"state:run agent:attic kitchen")
-        text = await seen(pilot, "1 of 17 that were looked through")
+        text = await seen(pilot, "1 of 20 that were looked through")
         assert "Kitchen camera, night" in text
         await pilot.press("escape")
         await seen(pilot, "92 jobs")

@@ -72,7 +72,7 @@ async def test_workflows_are_trees_with_the_state_of_each_job() -> None:
         await pilot.press("3")
         await seen(
             pilot,
-            "cut film 0  ◌ 2 waiting  ✓ 2 succeeded  ✗ 1 failed",
+            "cut film 0  ◌ 1 waiting  ▸ 1 running  ✓ 2 succeeded  ✗ 1 failed",
             "├ ✗ chunk 2",
             "└ ◌ join (and after 2 more)",
             "2/5",

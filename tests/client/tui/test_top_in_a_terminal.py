@@ -57,7 +57,7 @@ def is_given_back(seen: Terminal) -> bool:
 def test_a_real_encode_is_watched_through_the_death_of_coordinator_and_broker(
     mesh: RunningMesh, tmp_path: Path
 ) -> None:
-    with terminal(tmp_path, TOP, environment(mesh)) as seen:
+    with terminal(tmp_path, TOP, environment(mesh, COLUMNS="80", LINES="24")) as seen:  # which are not true
         seen.wait_for("● live", "2 running", "● agent-1", "● agent-2", "▸ Holiday 1", " fps ")
         assert seen.is_on_alternate_screen
         seen.keys("j", "Enter")
@@ -67,7 +67,6 @@ def test_a_real_encode_is_watched_through_the_death_of_coordinator_and_broker(
         seen.resize(200, 60)
         seen.wait_for("▸ running on agent-1", "frame=")
         seen.keys("1")
-        seen.keys("Escape")
         seen.wait_for("AGENT", "SLOTS")
         with mesh.nothing_restarted():
             coordinator = mesh.pid("coordinator")

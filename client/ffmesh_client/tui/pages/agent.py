@@ -9,7 +9,6 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Static
 
 from ffmesh_client.tui.actions import Subject
 from ffmesh_client.tui.agent_drawn import agent_drawn
@@ -19,6 +18,7 @@ from ffmesh_client.tui.model.job_table import JobTable
 from ffmesh_client.tui.model.search import Wanted
 from ffmesh_client.tui.pages.job import JobPage
 from ffmesh_client.tui.pages.page import Page
+from ffmesh_client.tui.widgets.drawn import Drawn
 from ffmesh_client.tui.widgets.info import Info
 from ffmesh_client.tui.widgets.jobs_table import JobsTable
 from ffmesh_protocol.errors import FfmeshError
@@ -47,7 +47,7 @@ class AgentPage(Page):
         self._agent = agent
         self._view: AgentView | None = None
         self._complaint = "Asking the coordinator …"
-        self._text = Static()
+        self._text = Drawn()
         self._jobs = JobTable()
         self._jobs.want(Wanted(agent_is=agent))
         self._list = JobsTable(desk)
@@ -75,21 +75,24 @@ class AgentPage(Page):
         self._ask_jobs()
 
     def paint(self) -> None:
-        line = self.desk.fold.agent(self._agent)
-        drawn = agent_drawn(line, self._view, self.desk.looks, max(20, self._text.size.width))
-        self._text.update(drawn if drawn.plain else Text(self._complaint, style=self.desk.looks.muted))
+        self._text.show(self._drawn)
         self._list.empty = self._asked.complaint or "It has had no job that is still known."
         self._list.show(self._jobs.rows())
         more = "" if self._jobs.is_whole else ", and there may be earlier ones"
         self._info.show(f"its last jobs: {len(self._jobs.rows())}{more}")
+
+    def _drawn(self, width: int) -> Text:
+        line, looks = self.desk.fold.agent(self._agent), self.desk.looks
+        drawn = agent_drawn(line, self._view, looks, width)
+        return drawn if drawn.plain else Text(self._complaint, style=looks.muted)
 
     def subjects(self) -> Sequence[Subject]:
         job = self._list.current_key
         of_job = [Subject(kind="job", name=job)] if job is not None else []
         return [Subject(kind="agent", name=self._agent), *of_job]
 
-    async def open(self, key: str) -> None:
-        await self.app.push_screen(JobPage(self.desk, key, self.name_of_page))
+    def open(self, key: str) -> None:
+        _ = self.app.push_screen(JobPage(self.desk, key, self.name_of_page))
 
     def done_with(self) -> None:
         self._asked.more()

@@ -101,10 +101,10 @@ class EventsPage(Page):
         of_agent = [Subject(kind="agent", name=line.agent)] if line.agent is not None and line.job is None else []
         return [*of_job, *of_agent]
 
-    async def open(self, key: str) -> None:
+    def open(self, key: str) -> None:
         del key
         line = self._events.current
         if line is not None and line.job is not None:
-            await open_job(self, line.job)
+            open_job(self, line.job)
         elif line is not None and line.agent is not None:
-            await open_agent(self, line.agent)
+            open_agent(self, line.agent)

@@ -133,12 +133,12 @@ class FleetPage(Page):
         current = table.current_key
         return [_subject(key) for key in sorted(keys) or ([current] if current is not None else [])]
 
-    async def open(self, key: str) -> None:
+    def open(self, key: str) -> None:
         subject = _subject(key)
         if subject.kind == "job":
-            await open_job(self, subject.name)
+            open_job(self, subject.name)
         else:
-            await open_agent(self, subject.name)
+            open_agent(self, subject.name)
 
     def done_with(self) -> None:
         self._table.marked.clear()

@@ -10,7 +10,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Log, Static
+from textual.widgets import Log
 
 from ffmesh_client.core.following import Remark
 from ffmesh_client.following import followed
@@ -20,6 +20,7 @@ from ffmesh_client.tui.job_drawn import job_drawn
 from ffmesh_client.tui.model.command import to_paste
 from ffmesh_client.tui.model.texts import one_line
 from ffmesh_client.tui.pages.page import Page
+from ffmesh_client.tui.widgets.drawn import Drawn
 from ffmesh_client.tui.widgets.plot import Plots
 from ffmesh_protocol.errors import FfmeshError
 from ffmesh_protocol.messages.jobs import JobView
@@ -58,7 +59,7 @@ class JobPage(Page):
         self._complaint = "Asking the coordinator …"
         self._changes = -1
         self._again = asyncio.Event()
-        self._text = Static()
+        self._text = Drawn()
         self._log_lines = Log(max_lines=LOG_LINES, highlight=False)
         self._plots = Plots(desk)
 
@@ -82,21 +83,19 @@ class JobPage(Page):
             self._changes = changes
             self._again.set()
         self._plots.show(self.desk.fold.points(self._job))
-        if self._view is None:
-            self._text.update(Text(self._complaint, style=self.desk.looks.muted))
-            return
-        progress = self.desk.fold.progress(self._job) or self._view.progress
-        width = max(20, self._text.size.width)
-        self._text.update(job_drawn(self._view, progress, self.desk.looks, width))
+        self._text.show(self._drawn)
+
+    def _drawn(self, width: int) -> Text:
+        looks, view = self.desk.looks, self._view
+        if view is None:
+            return Text(self._complaint, style=looks.muted)
+        return job_drawn(view, self.desk.fold.progress(self._job) or view.progress, looks, width)
 
     def subjects(self) -> Sequence[Subject]:
         return [Subject(kind="job", name=self._job)]
 
     def done_with(self) -> None:
         self._again.set()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.paint)
 
     @work(group="job")
     async def _ask(self) -> None:

@@ -82,8 +82,8 @@ class JobsPage(Page):
         current = table.current_key
         return [Subject(kind="job", name=job) for job in marked or ([current] if current is not None else [])]
 
-    async def open(self, key: str) -> None:
-        await self.app.push_screen(JobPage(self.desk, key, self.name_of_page))
+    def open(self, key: str) -> None:
+        _ = self.app.push_screen(JobPage(self.desk, key, self.name_of_page))
 
     def done_with(self) -> None:
         self._table.marked.clear()

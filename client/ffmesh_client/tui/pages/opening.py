@@ -5,9 +5,9 @@ from ffmesh_client.tui.pages.job import JobPage
 from ffmesh_client.tui.pages.page import Page
 
 
-async def open_job(page: Page, job: str) -> None:
-    await page.app.push_screen(JobPage(page.desk, job, page.name_of_page))
+def open_job(page: Page, job: str) -> None:
+    _ = page.app.push_screen(JobPage(page.desk, job, page.name_of_page))
 
 
-async def open_agent(page: Page, name: str) -> None:
-    await page.app.push_screen(AgentPage(page.desk, name, page.name_of_page))
+def open_agent(page: Page, name: str) -> None:
+    _ = page.app.push_screen(AgentPage(page.desk, name, page.name_of_page))

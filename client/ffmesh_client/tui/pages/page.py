@@ -89,10 +89,10 @@ class Page(Screen[None]):
             self._offered = offered
             self.refresh_bindings()
 
-    async def on_listing_opened(self, event: Listing.Opened) -> None:
-        await self.open(event.key)
+    def on_listing_opened(self, event: Listing.Opened) -> None:
+        self.open(event.key)
 
-    async def open(self, key: str) -> None:
+    def open(self, key: str) -> None:
         """What a list on this page was asked to show more of."""
 
     def on_listing_moved(self) -> None:
@@ -115,7 +115,7 @@ class Page(Screen[None]):
         field.display = True
         self.set_focus(field)  # at once: what is typed next is meant for it
 
-    async def action_back(self) -> None:
+    def action_back(self) -> None:
         """Out of the search first, then out of what was looked for, then to where one came from."""
         field = self.query_one("#search", Input)
         if field.value or field.display:
@@ -123,7 +123,7 @@ class Page(Screen[None]):
             self._close(field)
             self.searched("")
         elif self._beyond:
-            await self.app.pop_screen()
+            _ = self.app.pop_screen()  # not awaited: it waits for whoever handles this key
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "search":

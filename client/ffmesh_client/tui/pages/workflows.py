@@ -118,8 +118,8 @@ class WorkflowsPage(Page):
         here = [current.row.id] if isinstance(current, TreeLine) else []
         return [Subject(kind="job", name=job) for job in marked or here]
 
-    async def open(self, key: str) -> None:
-        await open_job(self, key.removeprefix("workflow "))
+    def open(self, key: str) -> None:
+        open_job(self, key.removeprefix("workflow "))
 
     def done_with(self) -> None:
         self._trees.marked.clear()
