@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, Row]] = {
     "agent": Row("ffmesh_client.commands.agent", "show one agent"),
     "drain": Row("ffmesh_client.commands.drain", "let an agent finish what it has and take no more"),
     "resume": Row("ffmesh_client.commands.resume", "let a drained agent take jobs again"),
-    "top": Row("ffmesh_client.commands.top", "watch the mesh: agents, jobs and what happens", extra="textual"),
+    "top": Row("ffmesh_client.commands.top", "watch the mesh, and act on it", extra="textual"),
     "shim": Row("ffmesh_client.commands.shim", "put the shim where a server looks for ffmpeg", extra=None),
     "principal": Row("ffmesh_client.commands.principal", "say who may take part"),
     "join": Row("ffmesh_client.commands.join", "make this machine take part, with a token", extra=None),

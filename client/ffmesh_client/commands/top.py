@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ffmesh_client.mesh import Mesh
 
 HELP = """\
-Watch the mesh: agents, what they run and why one takes no work. `?` shows the keys, `q` leaves.
+Watch the mesh: agents and what they run, all jobs and why they wait, one job with its log, workflows, events.
+Jobs are cancelled and tried again from there, agents drained. `?` shows the keys, `q` leaves.
 
     ffmesh top
     ffmesh top --theme light

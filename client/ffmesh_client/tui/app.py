@@ -61,7 +61,7 @@ class Top(App[int]):
         for each in LOOKS.values():
             self.register_theme(theme(each))
         for name, page in PAGES.items():
-            self.add_mode(name, partial(page, desk))
+            self.add_mode(name, partial(page, desk))  # pyright: ignore[reportUnknownMemberType] - Textual leaves open of what
         self._look(looks)
 
     async def on_mount(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.segment import Segment
 from textual.app import App
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from ffmesh_client.tui.pages.page import Page
 
@@ -21,8 +22,13 @@ def picture_of(top: App[Any]) -> str:
     return "\n".join((text_of(top), "-- styles", *styles, ""))
 
 
+def strips_of(top: App[Any]) -> list[Strip]:
+    """What Textual would send to the terminal. It has no other door to that than one of its own."""
+    return top.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage] - see above
+
+
 def _lines(top: App[Any]) -> Iterator[list[Segment]]:
-    for strip in top.screen._compositor.render_strips():
+    for strip in strips_of(top):
         yield [segment for segment in strip if not segment.control]
 
 

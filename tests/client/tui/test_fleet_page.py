@@ -5,7 +5,7 @@ import pytest
 
 from client.tui import played
 from client.tui.played import TOPICS, PlayedMesh, played_desk, played_jobs, said
-from client.tui.seeing import gone, page_of, seen, text_of
+from client.tui.seeing import gone, page_of, seen, strips_of, text_of
 from ffmesh_client.tui.app import Top
 from ffmesh_client.tui.pages.fleet import FleetTable
 from ffmesh_protocol.errors import RefusalCode, Refused
@@ -112,7 +112,7 @@ async def test_a_strange_title_moves_nothing(size: tuple[int, int]) -> None:
     top = Top(desk)
     async with top.run_test(size=size) as pilot:
         await pilot.pause()
-        strips = top.screen._compositor.render_strips()
+        strips = strips_of(top)
         assert {strip.cell_length for strip in strips} == {size[0]}
         assert "evil" not in text_of(top) or "\\u202e" in text_of(top)
 
@@ -124,7 +124,7 @@ async def test_a_terminal_without_unicode_or_colours_says_the_same_by_letters() 
         assert (await seen(pilot, "light or dark")).isascii()
         await pilot.press("escape")
         assert (await seen(pilot, "* attic")).isascii()
-        styles = [segment.style for strip in top.screen._compositor.render_strips() for segment in strip]
+        styles = [segment.style for strip in strips_of(top) for segment in strip]
         assert not any(style.color or style.bgcolor for style in styles if style)
         assert any(style.reverse for style in styles if style), "the cursor is seen"
 

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from ffmesh_client.tui.actions import Subject
 from ffmesh_client.tui.agent_drawn import agent_drawn
+from ffmesh_client.tui.app_of import app_of
 from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.jobs_asked import JobsAsked
 from ffmesh_client.tui.model.job_table import JobTable
@@ -92,7 +93,7 @@ class AgentPage(Page):
         return [Subject(kind="agent", name=self._agent), *of_job]
 
     def open(self, key: str) -> None:
-        _ = self.app.push_screen(JobPage(self.desk, key, self.name_of_page))
+        _ = app_of(self).push_screen(JobPage(self.desk, key, self.name_of_page))
 
     def done_with(self) -> None:
         self._asked.more()

@@ -15,6 +15,7 @@ from textual.widgets import Log
 from ffmesh_client.core.following import Remark
 from ffmesh_client.following import followed
 from ffmesh_client.tui.actions import Subject
+from ffmesh_client.tui.app_of import app_of
 from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.job_drawn import job_drawn
 from ffmesh_client.tui.model.command import to_paste
@@ -126,7 +127,7 @@ class JobPage(Page):
 
     def action_copy(self) -> None:
         if self._view is not None:
-            self.app.copy_to_clipboard(to_paste(self._view.program, self._view.args, self.desk.roots))
+            app_of(self).copy_to_clipboard(to_paste(self._view.program, self._view.args, self.desk.roots))
             self.notify("the command line is in the clipboard, if the terminal allows it")
 
     def action_log(self) -> None:

@@ -6,8 +6,10 @@ from typing import ClassVar, Final
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
+from textual.worker import Worker
 
 from ffmesh_client.tui.actions import Subject
+from ffmesh_client.tui.app_of import app_of
 from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.jobs_asked import JobsAsked
 from ffmesh_client.tui.model.job_table import JobTable, Order
@@ -39,6 +41,7 @@ class JobsPage(Page):
         self._table = JobsTable(desk)
         self._table.add_class("body")
         self._info = Info(desk)
+        self._asking: Worker[None] | None = None
         self._words = ""
         self._filter = 0
         self._asked = JobsAsked(
@@ -51,15 +54,16 @@ class JobsPage(Page):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._ask()
+        self._asking = self._ask()
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        self._ask()
+        self._asking = self._ask()
 
     def on_screen_suspend(self) -> None:
         """Who does not look asks nothing."""
-        self.workers.cancel_group(self, "jobs")
+        if self._asking is not None:
+            self._asking.cancel()
 
     @work(group="jobs", exclusive=True, exit_on_error=True)
     async def _ask(self) -> None:
@@ -83,7 +87,7 @@ class JobsPage(Page):
         return [Subject(kind="job", name=job) for job in marked or ([current] if current is not None else [])]
 
     def open(self, key: str) -> None:
-        _ = self.app.push_screen(JobPage(self.desk, key, self.name_of_page))
+        _ = app_of(self).push_screen(JobPage(self.desk, key, self.name_of_page))
 
     def done_with(self) -> None:
         self._table.marked.clear()

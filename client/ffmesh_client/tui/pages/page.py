@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input
 
 from ffmesh_client.tui.actions import Subject
+from ffmesh_client.tui.app_of import app_of
 from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.widgets.listing import Listing
 from ffmesh_client.tui.widgets.mesh_bar import MeshBar
@@ -123,7 +124,7 @@ class Page(Screen[None]):
             self._close(field)
             self.searched("")
         elif self._beyond:
-            _ = self.app.pop_screen()  # not awaited: it waits for whoever handles this key
+            _ = app_of(self).pop_screen()  # not awaited: it waits for whoever handles this key
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "search":

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from rich.text import Text
 from textual import work
 from textual.widget import Widget
+from textual.worker import Worker
 
 from ffmesh_client.tui import drawing
 from ffmesh_client.tui.actions import Subject
@@ -83,6 +84,7 @@ class WorkflowsPage(Page):
         self._trees = WorkflowsTable(desk)
         self._trees.add_class("body")
         self._info = Info(desk)
+        self._asking: Worker[None] | None = None
         self._asked = JobsAsked(
             desk,
             self._jobs,
@@ -97,10 +99,11 @@ class WorkflowsPage(Page):
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        self._ask()
+        self._asking = self._ask()
 
     def on_screen_suspend(self) -> None:
-        self.workers.cancel_group(self, "jobs")
+        if self._asking is not None:
+            self._asking.cancel()
 
     def paint(self) -> None:
         jobs = self._jobs

@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ffmesh_client.tui.app_of import app_of
 from ffmesh_client.tui.desk import Desk
 from ffmesh_client.tui.drawing import fitted
 
@@ -212,5 +213,5 @@ class Listing(ScrollView, Generic[Item], can_focus=True):
         base = Style.parse(style)
         text.end = ""
         text.no_wrap = True
-        segments = [segment for segment in text.render(self.app.console) if segment.text]
+        segments = [segment for segment in text.render(app_of(self).console) if segment.text]
         return Strip(segments).adjust_cell_length(width, base).apply_style(base)

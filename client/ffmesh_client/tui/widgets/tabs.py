@@ -7,6 +7,7 @@ from textual import events
 from textual.app import RenderResult
 from textual.widget import Widget
 
+from ffmesh_client.tui.app_of import app_of
 from ffmesh_client.tui.desk import Desk
 
 GAP = "   "
@@ -42,5 +43,5 @@ class PageTabs(Widget):
         left = 0
         for page, title in zip(self._pages, self._titles, strict=True):
             if at is not None and left <= at.x < left + len(title) and at.y == 0:
-                await self.app.run_action(f"app.page({page!r})")
+                await app_of(self).run_action(f"app.page({page!r})")
             left += len(title) + len(GAP)
