@@ -139,3 +139,20 @@ async def test_t_changes_light_and_dark_and_the_keys_are_all_on_one_page() -> No
         await seen(pilot, "drain: let an agent finish what it has")
         await pilot.press("escape", "q")
     assert top.return_code == 0
+
+
+async def test_the_palette_has_every_page_and_what_can_be_done_here() -> None:
+    mesh = PlayedMesh(agents=[played.agent_view(0)])
+    top = Top(played_desk(1, mesh=mesh))
+    async with top.run_test(size=(120, 30)) as pilot:
+        await seen(pilot, "● attic")
+        await pilot.press("ctrl+p")
+        await seen(pilot, "Workflows", "Drain agent attic", "Light or dark")
+        await pilot.press(*"resume agent")
+        await gone(pilot, "Light or dark")
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        await seen(pilot, "● attic")
+        assert mesh.asked == [("resume", "attic")]
+        await pilot.press("ctrl+c")
+    assert top.return_code == 0
