@@ -7,6 +7,7 @@ from rich.segment import Segment
 from textual.app import App
 from textual.pilot import Pilot
 from textual.strip import Strip
+from textual.widgets import Input
 
 from ffmesh_client.tui.pages.page import Page
 
@@ -82,3 +83,9 @@ def page_of(top: App[Any]) -> Page:
     page = top.screen
     assert isinstance(page, Page)
     return page
+
+
+async def search(pilot: Pilot[Any], words: str) -> None:
+    """As if they were typed, but all at once: each key takes a while to be played."""
+    await pilot.press("slash")
+    pilot.app.screen.query_one("#search", Input).value = words

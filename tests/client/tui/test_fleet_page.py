@@ -26,7 +26,7 @@ async def test_each_agent_stands_with_what_it_runs_and_why_it_takes_nothing() ->
 async def test_a_mesh_without_agents_says_what_to_do() -> None:
     top = Top(played_desk(0))
     async with top.run_test(size=(120, 30), notifications=True) as pilot:
-        await seen(pilot, "No agent is known. `ffmesh principal add")
+        await seen(pilot, "No agent is known: `ffmesh principal add")
 
 
 async def test_keys_move_and_the_cursor_stays_with_its_agent() -> None:
@@ -148,7 +148,7 @@ async def test_the_palette_has_every_page_and_what_can_be_done_here() -> None:
         await seen(pilot, "● attic")
         await pilot.press("ctrl+p")
         await seen(pilot, "Workflows", "Drain agent attic", "Light or dark")
-        await pilot.press(*"resume agent")
+        await pilot.press(*"resume")
         await gone(pilot, "Light or dark")
         await pilot.press("down", "enter")
         await pilot.pause()

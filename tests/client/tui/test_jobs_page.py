@@ -4,7 +4,7 @@ import pytest
 
 from client.tui import played
 from client.tui.played import PlayedMesh, job_view, played_desk, played_jobs
-from client.tui.seeing import gone, page_of, seen, text_of
+from client.tui.seeing import gone, page_of, search, seen, text_of
 from ffmesh_client.errors import NoAnswer
 from ffmesh_client.tui.app import Top
 from ffmesh_client.tui.widgets.jobs_table import JobsTable
@@ -44,7 +44,8 @@ async def test_a_filter_is_asked_of_the_coordinator_and_goes_on_with_the_key(mes
 async def test_search_finds_by_state_agent_owner_label_and_text(mesh: PlayedMesh) -> None:
     top = Top(played_desk(12, mesh=mesh))
     async with top.run_test(size=(140, 40)) as pilot:
-        await pilot.press("2", "slash", *"state:run agent:attic kitchen")
+        await pilot.press("2")
+        await search(pilot, "state:run agent:attic kitchen")
         text = await seen(pilot, "1 of 20 that were looked through")
         assert "Kitchen camera, night" in text
         await pilot.press("escape")
@@ -129,7 +130,8 @@ async def test_nothing_is_said_to_be_there_when_nothing_is() -> None:
     async with top.run_test(size=(80, 24)) as pilot:
         await pilot.press("2")
         await seen(pilot, "There are no jobs yet.")
-        await pilot.press("f", "slash", *"state:none")
+        await pilot.press("f")
+        await search(pilot, "state:none")
         await seen(pilot, "No job is like that.")
         await gone(pilot, "There are no jobs yet.")
         assert page_of(top).subjects() == []

@@ -4,7 +4,7 @@ import msgspec
 
 from client.tui import played
 from client.tui.played import TOPICS, PlayedMesh, played_desk, said
-from client.tui.seeing import gone, page_of, seen
+from client.tui.seeing import gone, page_of, search, seen
 from ffmesh_client.tui.app import Top
 from ffmesh_client.tui.pages.events import EventsTable
 from ffmesh_client.tui.pages.job import JobPage
@@ -87,7 +87,7 @@ async def test_without_workflows_it_says_how_one_is_made() -> None:
     top = Top(played_desk(0))
     async with top.run_test(size=(120, 30)) as pilot:
         await pilot.press("3")
-        await seen(pilot, "`ffmesh submit --after ID -- …` hands in one that does.")
+        await seen(pilot, "`ffmesh submit --after ID -- …` makes one.")
 
 
 async def test_events_come_newest_first_are_filtered_and_searched_and_lead_to_their_jobs() -> None:
@@ -102,7 +102,8 @@ async def test_events_come_newest_first_are_filtered_and_searched_and_lead_to_th
         assert (events.cursor, events.current_key) == (0, "41"), "the first line stays the newest"
         await pilot.press("f", "f", "f")
         await seen(pilot, "trouble  ·  11 of 41")
-        await pilot.press("slash", *"garage", "enter")
+        await search(pilot, "garage")
+        await pilot.press("enter")
         await gone(pilot, "office")
         await pilot.press("enter")
         assert isinstance(top.screen, JobPage)
@@ -112,7 +113,7 @@ async def test_the_cursor_stays_with_its_event_when_others_come_before_it() -> N
     desk = played_desk(12)
     top = Top(desk)
     async with top.run_test(size=(120, 20)) as pilot:
-        await pilot.press("4", *["j"] * 25)
+        await pilot.press("4", "pagedown", "pagedown", "j")
         events = top.screen.query_one(EventsTable)
         key, row = events.current_key, events.cursor - events.scroll_offset.y
         for number in range(5):

@@ -40,7 +40,7 @@ FLEETS: Final[dict[int, tuple[View, ...]]] = {
     0: (
         View("fleet", (), "No agent is known", SMALL, "dark"),
         View("jobs", ("2",), "There are no jobs yet", MIDDLE, "light"),
-        View("workflows", ("3",), "hands in one that does", LARGE, "dark"),
+        View("workflows", ("3",), "No job comes after another", SMALL, "dark"),
         View("events", ("4",), "Nothing has happened", SMALL, "light"),
     ),
     1: (
@@ -54,7 +54,6 @@ FLEETS: Final[dict[int, tuple[View, ...]]] = {
         View("fleet", (), "● attic", MIDDLE, "dark"),
         View("jobs", ("2", "o", "o"), "by state", SMALL, "dark"),
         View("job", ("j", "enter"), "time=00:00:39.00", SMALL, "dark"),
-        View("job", ("j", "enter"), "time=00:00:39.00", MIDDLE, "light"),
         View("agent", ("enter",), "its last jobs", SMALL, "light"),
         View("workflows", ("3",), "cut film 0", SMALL, "light"),
         View("events", ("4",), "events since", MIDDLE, "dark"),

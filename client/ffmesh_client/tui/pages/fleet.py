@@ -41,7 +41,7 @@ class FleetTable(Listing[Line]):
         return True
 
     def nothing(self) -> str:
-        return "No agent is known. `ffmesh principal add NAME --role agent` on the coordinator's machine adds one."
+        return "No agent is known: `ffmesh principal add NAME --role agent` adds one."
 
     def head(self, width: int) -> Text:
         name, past = self._widths(width)

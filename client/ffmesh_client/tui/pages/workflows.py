@@ -108,7 +108,7 @@ class WorkflowsPage(Page):
     def paint(self) -> None:
         jobs = self._jobs
         is_waiting = not jobs.has_begun and not self._asked.complaint
-        none = "No job of those comes after another. `ffmesh submit --after ID -- …` hands in one that does."
+        none = "No job comes after another: `ffmesh submit --after ID -- …` makes one."
         self._trees.empty = "Asking the coordinator …" if is_waiting else self._asked.complaint or none
         self._trees.show(grown(jobs.rows()))
         more = "" if jobs.is_whole else ", and there are more"
