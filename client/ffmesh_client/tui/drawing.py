@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from ffmesh_client.tui.looks import Looks
@@ -121,7 +120,3 @@ def progress_words(told: Progress, looks: Looks) -> Text:
     words.append(number(told.speed, "x", 2).rjust(8), style=looks.muted)
     words.append(duration(told.eta_s).rjust(8), style=looks.text)
     return words
-
-
-def cells(text: str) -> int:
-    return cell_len(text)

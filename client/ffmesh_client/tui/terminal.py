@@ -27,9 +27,6 @@ TWINS: Final = {
     **dict(zip("●◐○◌◔▸✓✗⊘⊖■□◆›‹", "*%o.~>+x/-#.*><", strict=True)),
     **dict(zip("–—…·×°“”‘’→←↑↓⏎␣", "--~.xo\"\"''><^v<_", strict=True)),
 }
-BRAILLE: Final = range(0x2800, 0x2900)
-DOTS: Final = " ...ooo##"
-"""By how many of its eight dots are set."""
 
 
 def has_unicode(environment: Mapping[str, str]) -> bool:
@@ -67,8 +64,6 @@ def in_ascii(text: str) -> str:
 def _twin(letter: str) -> str:
     if letter.isascii():
         return letter
-    if ord(letter) in BRAILLE:
-        return DOTS[(ord(letter) - BRAILLE.start).bit_count()]
     return TWINS.get(letter, "?" * cell_len(letter))
 
 
