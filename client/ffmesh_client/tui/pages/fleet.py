@@ -24,6 +24,9 @@ NAME, SLOTS, CPU, MEMORY, HEAT = 16, 14, 17, 7, 8
 HOT = 80.0
 """Degrees at which a Raspberry Pi begins to slow itself down."""
 
+NARROW = 100
+"""Below this there is no room for the load of who is in trouble: what the trouble is matters more."""
+
 WIDER = 130
 """From so many cells on there is room for longer names and a longer past."""
 
@@ -70,6 +73,8 @@ class FleetTable(Listing[Line]):
             seen = f", last seen {drawing.day_and_clock(agent.last_seen_at)}" if agent.last_seen_at else ""
             return line + Text(f"{agent.trouble}{seen}", style=looks.muted)
         line += fitted(self._slots(agent), SLOTS - 1) + Text(" ")
+        if agent.trouble is not None and width < NARROW:
+            return line + self._roots(agent, width - line.cell_len)
         line += drawing.sparkline(agent.cpu, past - 7, looks)
         line += Text(drawing.percent(agent.load.cpu_percent).rjust(7), style=looks.text)
         line += Text(drawing.percent(agent.load.memory_percent).rjust(MEMORY), style=looks.text)
