@@ -2,7 +2,7 @@
 # with spaces, which make's own lists cannot carry. Programs of the environment run as modules for the same reason.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check format pages clean
+.PHONY: help demo test simulate screenshots check format pages clean
 .NOTPARALLEL: # two targets at once would both fill .venv
 
 PYTHON_RUN := .venv/bin/python -m
@@ -23,6 +23,10 @@ test: ## run the tests (installs what is missing); ARGS="-k name" goes to pytest
 simulate: ## play more seeds of the mesh in a bottle: make simulate SEEDS=10000 FROM=200
 	@sh scripts/bootstrap test
 	@PYTHONPATH=tests $(PYTHON_RUN) simulation.play --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0)
+
+screenshots: ## make the pictures of docs/dashboard anew
+	@sh scripts/bootstrap test
+	@PYTHONPATH=tests $(PYTHON_RUN) client.tui.screenshots docs/dashboard
 
 check: ## run every static check: format, lint, types
 	@sh scripts/bootstrap dev

@@ -18,9 +18,14 @@ START_SECONDS: Final = 10.0
 
 
 @contextmanager
-def broker(path: Path, logins: Mapping[str, str], *, nodelay: bool = True) -> Generator[int, None, None]:
-    """Its port. `logins` are passwords by login; `nodelay` is false where that line of ours is to be."""
+def broker(
+    path: Path, logins: Mapping[str, str], *, nodelay: bool = True, more_access: str = ""
+) -> Generator[int, None, None]:
+    """Its port. `logins` are passwords by login; `nodelay` is false where that line of ours is to be left out;
+    `more_access` is put behind the access list, for one login that plays many."""
     folder = prepare(path, cluster="home")
+    with folder.acl.open("a", encoding="utf-8") as acl:
+        acl.write(more_access)
     for login, password in logins.items():
         set_login(folder.passwords, login, password)
     port = free_port()

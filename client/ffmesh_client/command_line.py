@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, Row]] = {
     "pause": Row("ffmesh_client.commands.pause", "let what an agent runs stand still"),
     "stop": Row("ffmesh_client.commands.stop", "end what an agent runs and hand it back"),
     "resume": Row("ffmesh_client.commands.resume", "let an agent take jobs again, and go on with its own"),
+    "top": Row("ffmesh_client.commands.top", "watch the mesh, and act on it", extra="textual"),
     "shim": Row("ffmesh_client.commands.shim", "put the shim where a server looks for ffmpeg", extra=None),
     "principal": Row("ffmesh_client.commands.principal", "say who may take part"),
     "join": Row("ffmesh_client.commands.join", "make this machine take part, with a token", extra=None),

@@ -1,20 +1,28 @@
 """What a job says on standard error while it says it: the mesh is asked again and again for what is new."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncGenerator, Iterable
+from typing import Final, Protocol
 
 from ffmesh_client.core.following import Following, Heard
 from ffmesh_protocol.errors import RefusalCode, Refused
-
-if TYPE_CHECKING:
-    from ffmesh_client.mesh import Mesh
+from ffmesh_protocol.messages.answers import Lines, Refusal
+from ffmesh_protocol.messages.jobs import JobView
+from ffmesh_protocol.messages.requests import Logs
 
 PAUSE: Final = 1.0
 """Seconds between two questions. Soon enough for a person who reads; for the mesh it is two small messages."""
 
 
-async def followed(mesh: "Mesh", job_id: str) -> AsyncGenerator[list[Heard], None]:
+class Asked(Protocol):
+    """Of `Mesh` what it takes."""
+
+    async def job(self, job: str) -> JobView: ...
+    async def jobs_named(self, ids: Iterable[str], *, patience: float | None = ...) -> dict[str, JobView]: ...
+    async def tail(self, logs: Logs, *, patience: float | None = ...) -> Lines | Refusal: ...
+
+
+async def followed(mesh: Asked, job_id: str) -> AsyncGenerator[list[Heard], None]:
     """What was heard since the last time, perhaps nothing, once in each `PAUSE`; ends when the job has.
 
     A job that is not known is `Refused`. One that is known is followed through anything: whoever is away is waited for.

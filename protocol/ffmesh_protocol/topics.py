@@ -175,6 +175,15 @@ class Topics:
     def setting(self, controller: str, path: str) -> str:
         return f"{self._prefix}/controllers/{controller}/set/{path}"
 
+    def watched(self) -> tuple[str, ...]:
+        """What a dashboard subscribes to: all that is public and small."""
+        of_coordinator = ("status", "summary", "events", "jobs/+", "agents/+")
+        of_agents = ("heartbeat", "progress/+")
+        return (
+            *(f"{self._prefix}/coordinator/{rest}" for rest in of_coordinator),
+            *(f"{self._prefix}/agents/+/{rest}" for rest in of_agents),
+        )
+
     def agent_status(self, name: str) -> str:
         return f"{self._prefix}/agents/{name}/status"
 

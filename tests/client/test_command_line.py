@@ -13,7 +13,7 @@ from ffmesh_client.command_line import COMMANDS, EXIT_CODES, main
 
 OURS = (
     *("run", "submit", "jobs", "job", "wait", "cancel", "retry", "logs", "agents", "agent", "drain", "resume"),
-    *("pause", "stop"),
+    *("pause", "stop", "top"),
 )
 CONFIG = """\
 name = "me"
@@ -60,7 +60,7 @@ def test_the_lines_of_help_fit_a_terminal(name: str) -> None:
     assert max(len(line) for line in text.splitlines()) <= 110
 
 
-@pytest.mark.parametrize("name", ["top", "shim", "nonsense"])
+@pytest.mark.parametrize("name", ["shim", "nonsense"])
 def test_a_command_that_is_not_there_is_wrong_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys, name)
     assert (code, out) == (2, "")
