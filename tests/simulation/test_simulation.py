@@ -1,4 +1,4 @@
-"""Two hundred seeds of the mesh in a bottle. `make simulate SEEDS=10000 FROM=200` plays others, and more of them."""
+"""A hundred seeds of the mesh in a bottle. `make simulate SEEDS=10000 FROM=200` plays others, and more of them."""
 
 import os
 
@@ -8,7 +8,7 @@ from ffmesh_protocol.reasons import ReasonCode
 from simulation.network import Weather
 from simulation.world import World
 
-SEEDS = int(os.environ.get("FFMESH_SEEDS", "200"))
+SEEDS = int(os.environ.get("FFMESH_SEEDS", "100"))
 FIRST = int(os.environ.get("FFMESH_FROM", "0"))
 
 

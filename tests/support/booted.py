@@ -145,7 +145,8 @@ def _running(boot: "subprocess.Popen[bytes]", log: Path) -> Machine:
 def _install(machine: Machine) -> None:
     path = ":".join([*(f"/opt/ffmesh/code/{each}" for each in SOURCES), "/opt/ffmesh/packages"])
     for name, module in PROGRAMS.items():
-        lines = f'#!/bin/sh\nexport PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={path}\nexec {PYTHON} -P -m {module} "$@"\n'
+        variables = f"PYTHONDONTWRITEBYTECODE=1 FFMESH_TRIALS=off PYTHONPATH={path}"
+        lines = f'#!/bin/sh\nexport {variables}\nexec {PYTHON} -P -m {module} "$@"\n'
         machine.run("sh", "-c", 'printf %s "$1" >"$0"; chmod 755 "$0"', f"/usr/local/bin/{name}", lines)
     units = "/opt/ffmesh/code/packaging/systemd"
     machine.run("sh", "-c", f"cp {units}/*.service /etc/systemd/system/ && systemd-sysusers {units}/*.conf")

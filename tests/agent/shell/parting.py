@@ -1,7 +1,7 @@
 """Outputs that are begun, sealed or committed while somebody who may write in the root swaps a folder for a link out of
 it, at one moment after the other: before each thing that this asks of the kernel.
 
-`python parting.py WHICH END FOLDER` makes `FOLDER/0`, `FOLDER/1`, … until all is over before the swap. Of each,
+`python parting.py WHICH END FOLDER` makes `FOLDER/0`, `FOLDER/2`, … until all is over before the swap. Of each,
 `outside` is what the link leads to; a file `touched` is there if anything in it has changed, or has got into the root.
 """
 
@@ -11,7 +11,17 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from agent.shell.crashing import ATTEMPT, HIDDEN, NEW_LADDER, OLD_LADDER, SPOOL, result_of, write_ladder
+from agent.shell.crashing import (
+    ATTEMPT,
+    EVERY,
+    HIDDEN,
+    NEW_LADDER,
+    OLD_LADDER,
+    SPOOL,
+    first_step,
+    result_of,
+    write_ladder,
+)
 from ffmesh_agent.ffmpeg.aside import Kind
 from ffmesh_agent.shell import exchange, sealing, staging
 from ffmesh_agent.shell.clock import boottime
@@ -163,7 +173,7 @@ def lived(folder: Path, which: str, end: str, step: int) -> bool:
 
 
 def main(which: str, end: str, base: Path) -> None:
-    step = 0
+    step = first_step(which, end)
     while True:
         folder = base / str(step)
         folder.mkdir()
@@ -174,7 +184,7 @@ def main(which: str, end: str, base: Path) -> None:
         if status == 3:
             return
         assert status == 0
-        step += 1
+        step += EVERY
 
 
 if __name__ == "__main__":
