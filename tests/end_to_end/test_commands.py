@@ -381,7 +381,3 @@ def test_json_is_one_document_and_nothing_else_wherever_it_is_asked_for(running:
     plain = running.ffmesh(*command)
     assert plain.returncode == 0
     assert b"\x1b" not in plain.stdout, "no colours in a pipe"
-
-
-def test_commands_whose_work_comes_later_are_not_there_yet(running: Mesh) -> None:
-    assert "top" not in set(running.say("--help").split())
