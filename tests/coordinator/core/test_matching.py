@@ -162,7 +162,7 @@ def test_the_heavier_one_is_taken_until_the_other_is_so_much_freer_and_it_is_sai
         agent = there(roster.met(name), cpu=4)
         assert agent.advert is not None
         agent.advert = structs.replace(agent.advert, weight=weight)
-    taken = []
+    taken: list[str] = []
     for number in range(8):
         best = matching.best_for(WISHES[0])
         assert best is not None
