@@ -80,6 +80,8 @@ class Top(App[int]):
     # --- painting -----------------------------------------------------------------------------------------------------
 
     def _paint(self) -> None:
+        if not self.screen_stack:
+            return  # it is being left
         page, version = self.screen, self.desk.fold.version
         if isinstance(page, Page) and version != self._painted:
             self._painted = version

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,7 @@ async def test_a_mosquitto_that_never_listens_is_said_so(pid_file: Path, monkeyp
         deaf.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="ps is not installed; where it is needed it is")
 async def test_where_processes_cannot_be_held_a_mosquitto_is_told_by_its_number_and_nobody_else_is(
     tmp_path: Path, pid_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
